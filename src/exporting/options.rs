@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Options Data Records: what collectors are told about the meter itself.
+
+use super::information_element::*;
+use super::template::{FieldSpecifier, Template, TemplateId};
+use crate::observation::ObservationDomainId;
+
+/// An interface, as records number it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// The number that stands in `ingressInterface` and `egressInterface`.
+    pub number: u32,
+    /// What the device calls it; cut to 64 octets.
+    pub name: String,
+    /// What people call it; cut to 64 octets. Some collectors show this one.
+    pub description: String,
+}
+
+const NAME: usize = 64;
+
+/// Options Template 512: the interfaces of a domain. The interface's number is no scope
+/// field, since some collectors read only the first.
+pub(super) const INTERFACES: Template = Template {
+    id: TemplateId(512),
+    scope_fields: 1,
+    fields: &[
+        field(OBSERVATION_DOMAIN_ID, 4),
+        field(INGRESS_INTERFACE, 4),
+        field(INTERFACE_NAME, NAME as u16),
+        field(INTERFACE_DESCRIPTION, NAME as u16),
+    ],
+};
+
+/// Options Template 513: how packets are selected. One of one, always.
+pub(super) const SAMPLING: Template = Template {
+    id: TemplateId(513),
+    scope_fields: 1,
+    fields: &[field(OBSERVATION_DOMAIN_ID, 4), field(SAMPLING_INTERVAL, 4)],
+};
+
+const fn field(element: InformationElement, length: u16) -> FieldSpecifier {
+    FieldSpecifier { element, length }
+}
+
+/// The Data Record of Options Template 512 for `interface`.
+pub(super) fn interface_record(
+    domain: ObservationDomainId,
+    interface: &Interface,
+) -> [u8; INTERFACES.record_length()] {
+    let mut octets = [0; INTERFACES.record_length()];
+    octets[..4].copy_from_slice(&domain.0.to_be_bytes());
+    octets[4..8].copy_from_slice(&interface.number.to_be_bytes());
+    put_string(&mut octets[8..8 + NAME], &interface.name);
+    put_string(&mut octets[8 + NAME..], &interface.description);
+    octets
+}
+
+/// The Data Record of Options Template 513.
+pub(super) fn sampling_record(domain: ObservationDomainId) -> [u8; SAMPLING.record_length()] {
+    let mut octets = [0; SAMPLING.record_length()];
+    octets[..4].copy_from_slice(&domain.0.to_be_bytes());
+    octets[4..].copy_from_slice(&1u32.to_be_bytes());
+    octets
+}
+
+/// Writes a string into a field of fixed length, filled up with zeros and never cut inside
+/// a character (RFC 7011 §6.1.6: UTF-8).
+fn put_string(field: &mut [u8], string: &str) {
+    let end = string.floor_char_boundary(field.len());
+    field[..end].copy_from_slice(&string.as_bytes()[..end]);
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The Exporting Process: what is announced when, and the sequence that collectors check.
+//!
+//! It fills buffers that a host gives and hands them back as messages; it sends nothing
+//! itself. A record is taken only where a buffer has room for it, whole.
+
+use super::data_record::FlowTemplate;
+use super::message::{
+    Header, Message, MessageKind, OPTIONS_TEMPLATE_SET, OpenMessage, TEMPLATE_SET,
+};
+use super::options::{INTERFACES, Interface, SAMPLING, interface_record, sampling_record};
+use super::template::Template;
+use crate::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key};
+use crate::metering::{Export, FlowRecord, NoRoom};
+use crate::observation::ObservationDomainId;
+use crate::time::{Timestamp, Uptime};
+
+/// Where a host's buffers come from and where messages go.
+pub trait Transport {
+    /// A buffer for one message, as long as a message may be; 512 octets hold everything.
+    type Buffer: AsMut<[u8]>;
+
+    /// A buffer, or `None` where there is none now.
+    fn buffer(&mut self) -> Option<Self::Buffer>;
+
+    /// Sends a message. What becomes of it is the transport's to count.
+    fn send(&mut self, message: Message<Self::Buffer>);
+}
+
+/// What an exporting process has handed to its transport.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExportStatistics {
+    /// Messages.
+    pub messages: u64,
+    /// Their octets.
+    pub octets: u64,
+    /// Flow records in them.
+    pub flow_records: u64,
+}
+
+/// An Exporting Process for one observation domain.
+pub struct ExportingProcess<T: Transport> {
+    transport: T,
+    domain: ObservationDomainId,
+    /// Data Records in the messages that were sent, modulo 2³² (RFC 7011 §3.1).
+    sequence: u32,
+    now: Timestamp,
+    uptime: Uptime,
+    open: Option<OpenMessage<T::Buffer>>,
+    opened: Uptime,
+    /// When templates were last announced.
+    announced: Option<Uptime>,
+    /// Whether something about them has changed since.
+    changed: bool,
+    l2: bool,
+    interfaces: Vec<Interface>,
+    statistics: ExportStatistics,
+}
+
+/// Milliseconds after which templates and options are sent again: often enough for a
+/// collector that restarts, within the 30 to 60 seconds that all of them stand.
+const ANNOUNCE_MILLIS: u32 = 30_000;
+
+/// Milliseconds for which a message waits for more records.
+const LINGER_MILLIS: u32 = 1000;
+
+impl<T: Transport> ExportingProcess<T> {
+    /// A process for `domain` that sends through `transport`; `l2` says whether flows that
+    /// are not IP are announced too.
+    pub fn new(transport: T, domain: ObservationDomainId, l2: bool) -> Self {
+        Self {
+            transport,
+            domain,
+            sequence: 0,
+            now: Timestamp::default(),
+            uptime: Uptime::default(),
+            open: None,
+            opened: Uptime::default(),
+            announced: None,
+            changed: true,
+            l2,
+            interfaces: Vec::new(),
+            statistics: ExportStatistics::default(),
+        }
+    }
+
+    /// Tells the time, and sends what is due: a message that waited, templates and options.
+    /// Call it before the records of each frame.
+    pub fn tick(&mut self, now: Timestamp, uptime: Uptime) {
+        self.now = now;
+        self.uptime = uptime;
+        if self.open.is_some() && uptime.since(self.opened) >= LINGER_MILLIS {
+            self.send_open();
+        }
+        let stale = self
+            .announced
+            .is_some_and(|announced| uptime.since(announced) >= ANNOUNCE_MILLIS);
+        if stale || (self.changed && self.announced.is_some()) {
+            // Without a buffer now, the next call tries again.
+            let _ = self.announce();
+        }
+    }
+
+    /// Names the interfaces; collectors learn of it before the next record.
+    pub fn set_interfaces(&mut self, interfaces: &[Interface]) {
+        if self.interfaces != interfaces {
+            self.interfaces = interfaces.to_vec();
+            self.changed = true;
+        }
+    }
+
+    /// Sends the message that is under construction, if any.
+    pub fn flush(&mut self) {
+        self.send_open();
+    }
+
+    /// What was handed to the transport.
+    pub fn statistics(&self) -> &ExportStatistics {
+        &self.statistics
+    }
+
+    /// The transport.
+    pub fn transport(&mut self) -> &mut T {
+        &mut self.transport
+    }
+
+    /// Sends all templates, and then all options in messages of their own: repeated
+    /// templates do not go everywhere, but every Data Record counts in the sequence.
+    fn announce(&mut self) -> Result<(), NoRoom> {
+        let kind = if self.announced.is_some() {
+            MessageKind::RepeatedTemplates
+        } else {
+            MessageKind::Templates
+        };
+        let ip = [Ipv4Key::TEMPLATE, Ipv6Key::TEMPLATE];
+        let l2 = self.l2.then_some(L2Key::TEMPLATE);
+        for template in ip.into_iter().chain(l2).chain([INTERFACES, SAMPLING]) {
+            self.announce_template(template, kind)?;
+        }
+        self.send_open();
+
+        let interfaces = core::mem::take(&mut self.interfaces);
+        let told = interfaces.iter().try_for_each(|interface| {
+            let record = interface_record(self.domain, interface);
+            self.append_options(&INTERFACES, &record)
+        });
+        self.interfaces = interfaces;
+        told?;
+        let record = sampling_record(self.domain);
+        self.append_options(&SAMPLING, &record)?;
+        self.send_open();
+        self.announced = Some(self.uptime);
+        self.changed = false;
+        Ok(())
+    }
+
+    fn announce_template(&mut self, template: Template, kind: MessageKind) -> Result<(), NoRoom> {
+        let record = template.to_octets();
+        if !template.is_options() {
+            self.append(kind, TEMPLATE_SET, &record)?;
+            return Ok(());
+        }
+        // Some collectors read only the first options template of a set.
+        self.append(kind, OPTIONS_TEMPLATE_SET, &record)?.close_set();
+        Ok(())
+    }
+
+    /// Adds one options record in a set of its own, which some collectors need.
+    fn append_options(&mut self, template: &Template, record: &[u8]) -> Result<(), NoRoom> {
+        let message = self.append(MessageKind::Data, template.id.0, record)?;
+        message.close_set();
+        message.data_records += 1;
+        Ok(())
+    }
+
+    /// Adds a record to the open message if that is of `kind` and has room, else to a new one.
+    #[inline(always)]
+    fn append(
+        &mut self,
+        kind: MessageKind,
+        set: u16,
+        record: &[u8],
+    ) -> Result<&mut OpenMessage<T::Buffer>, NoRoom> {
+        let fits = self
+            .open
+            .as_mut()
+            .is_some_and(|open| open.kind() == kind && open.append(set, record));
+        if !fits {
+            self.append_to_new(kind, set, record)?;
+        }
+        self.open.as_mut().ok_or(NoRoom)
+    }
+
+    #[inline(never)]
+    fn append_to_new(&mut self, kind: MessageKind, set: u16, record: &[u8]) -> Result<(), NoRoom> {
+        self.send_open();
+        let buffer = self.transport.buffer().ok_or(NoRoom)?;
+        let mut open = OpenMessage::new(buffer, kind);
+        let fits = open.append(set, record);
+        self.opened = self.uptime;
+        self.open = Some(open);
+        fits.then_some(()).ok_or(NoRoom)
+    }
+
+    fn send_open(&mut self) {
+        let Some(open) = self.open.take_if(|open| !open.is_empty()) else {
+            return;
+        };
+        let message = open.finish(&Header {
+            export_time: self.now,
+            sequence: self.sequence,
+            domain: self.domain,
+        });
+        self.sequence = self.sequence.wrapping_add(message.data_records);
+        self.statistics.messages += 1;
+        self.statistics.octets += message.length as u64;
+        self.statistics.flow_records += u64::from(message.flow_records);
+        self.transport.send(message);
+    }
+}
+
+impl<K: FlowTemplate, T: Transport> Export<K> for ExportingProcess<T> {
+    #[inline]
+    fn export(&mut self, record: &FlowRecord<K>) -> Result<(), NoRoom> {
+        if self.changed {
+            // A template precedes its data (RFC 7011 §8).
+            self.announce()?;
+        }
+        let octets = K::encode(record);
+        let message = self.append(MessageKind::Data, K::TEMPLATE.id.0, octets.as_ref())?;
+        message.data_records += 1;
+        message.flow_records += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//! When a flow's record is due (RFC 5470 §5.1.1: Flow Expiration).
+//!
+//! A flow's fate is a function of its own packets and of uptime alone. Whether a packet of
+//! the flow or the sweep comes upon a passed deadline first changes neither the record nor
+//! its reason, so records do not depend on table size, frames, or the number of workers.
+
+use super::flow_record::{EndReason, Flow};
+use crate::time::Uptime;
+
+/// How long flows live, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    active: u64,
+    idle: u32,
+}
+
+/// What is to be done with a flow now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Due {
+    /// The record to make, if one is due.
+    pub(super) record: Option<EndReason>,
+    /// Whether the flow leaves the table.
+    pub(super) leaves: bool,
+}
+
+impl Timeouts {
+    /// The longest timeout: uptime wraps after 49 days, and differences must stay clear of it.
+    pub const MAX_MILLIS: u32 = 7 * 24 * 3600 * 1000;
+
+    /// A TCP flow whose FIN or RST was seen ends when no packet came for so long: time for
+    /// the peer's last acknowledgements, far below any retransmission of a new connection.
+    pub const LINGER_MILLIS: u32 = 1000;
+
+    /// Timeouts in milliseconds, each from 1 to [`Self::MAX_MILLIS`]; others are brought into
+    /// that range.
+    pub fn from_millis(active: u32, idle: u32) -> Self {
+        Self {
+            active: u64::from(active.clamp(1, Self::MAX_MILLIS)),
+            idle: idle.clamp(1, Self::MAX_MILLIS),
+        }
+    }
+
+    /// Whether [`Self::due`] may have something to say: the packet path's one test.
+    #[inline(always)]
+    pub(super) fn may_be_due(&self, flow: &Flow, now: Uptime) -> bool {
+        let idle = now.since(flow.seen());
+        let age = u64::from(flow.duration()) + u64::from(idle);
+        (idle >= self.idle) | (age >= self.active) | flow.ended()
+    }
+
+    /// What is due at `now`. Where several deadlines have passed, the earliest names the
+    /// reason.
+    pub(super) fn due(&self, flow: &Flow, now: Uptime) -> Due {
+        let idle = now.since(flow.seen());
+        let (limit, reason) = if flow.ended() {
+            (self.idle.min(Self::LINGER_MILLIS), EndReason::EndOfFlow)
+        } else {
+            (self.idle, EndReason::IdleTimeout)
+        };
+        let leaves = idle >= limit;
+        let overdue = u64::from(idle.saturating_sub(limit));
+        let age = u64::from(flow.duration()) + u64::from(idle);
+        let record = if flow.packets() == 0 {
+            None
+        } else if age >= self.active && (!leaves || age - self.active > overdue) {
+            Some(EndReason::ActiveTimeout)
+        } else if leaves {
+            Some(reason)
+        } else {
+            None
+        };
+        Due { record, leaves }
+    }
+}
+
+impl Default for Timeouts {
+    /// 60 seconds active, 15 seconds idle.
+    fn default() -> Self {
+        Self::from_millis(60_000, 15_000)
+    }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Flow Keys (RFC 7011 §2), laid out to be compared and hashed as whole words.
+//!
+//! A key holds every property that tells two flows apart and nothing else; properties of
+//! a flow's first packet stand beside it as [`FlowKey::Attributes`]. Addresses and ports
+//! are kept as they are on the wire, in network byte order; other numbers in the machine's.
+
+use core::fmt::Debug;
+use core::hash::Hash;
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::observation::{Direction, ObservationPoint};
+
+/// What the flow table and the encoder need of a key.
+pub trait FlowKey: Pod + Eq + Hash + Debug {
+    /// What a flow keeps of its first packet beside the measures that every flow has.
+    type Attributes: Pod + Debug;
+
+    /// The key as words. Two keys are equal exactly if these are.
+    type Words: AsRef<[u64]> + Copy + Eq;
+
+    /// This key's words.
+    fn words(&self) -> Self::Words;
+
+    /// The observation point's part.
+    fn observed(&self) -> &Observed;
+}
+
+/// The part of a key that says where a packet was observed and what it carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[repr(C)]
+pub struct Observed {
+    /// IANA element 10, `ingressInterface`.
+    pub ingress_interface: u32,
+    /// IANA element 14, `egressInterface`.
+    pub egress_interface: u32,
+    vlan_and_direction: u16,
+    /// IANA element 4, `protocolIdentifier`, of an IP flow; 256, `ethernetType`, of any other.
+    pub payload: u16,
+}
+
+impl Observed {
+    const VLAN: u16 = 0x0fff;
+    const EGRESS_SHIFT: u16 = 15;
+
+    /// At `point`, in VLAN `vlan` (0: none; only the low 12 bits count), carrying `payload`.
+    #[inline(always)]
+    pub fn new(point: &ObservationPoint, vlan: u16, payload: u16) -> Self {
+        Self {
+            ingress_interface: point.ingress_interface,
+            egress_interface: point.egress_interface,
+            vlan_and_direction: (vlan & Self::VLAN)
+                | ((point.direction as u16) << Self::EGRESS_SHIFT),
+            payload,
+        }
+    }
+
+    /// IANA element 58, `vlanId`; 0 for untagged and priority-tagged packets.
+    pub fn vlan(&self) -> u16 {
+        self.vlan_and_direction & Self::VLAN
+    }
+
+    /// IANA element 61, `flowDirection`.
+    pub fn direction(&self) -> Direction {
+        if self.vlan_and_direction >> Self::EGRESS_SHIFT == 0 {
+            Direction::Ingress
+        } else {
+            Direction::Egress
+        }
+    }
+}
+
+/// The key of an IPv4 flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[repr(C)]
+pub struct Ipv4Key {
+    /// IANA element 8, `sourceIPv4Address`.
+    pub source: [u8; 4],
+    /// IANA element 12, `destinationIPv4Address`.
+    pub destination: [u8; 4],
+    /// The transport ports, or what stands for them.
+    pub ports: Ports,
+    /// Where it was observed; the payload is the IP protocol number.
+    pub observed: Observed,
+}
+
+impl FlowKey for Ipv4Key {
+    type Attributes = ();
+    type Words = [u64; 3];
+
+    #[inline(always)]
+    fn words(&self) -> [u64; 3] {
+        bytemuck::cast(*self)
+    }
+
+    #[inline(always)]
+    fn observed(&self) -> &Observed {
+        &self.observed
+    }
+}
+
+/// The key of an IPv6 flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[repr(C)]
+pub struct Ipv6Key {
+    /// IANA element 27, `sourceIPv6Address`.
+    pub source: [u8; 16],
+    /// IANA element 28, `destinationIPv6Address`.
+    pub destination: [u8; 16],
+    /// The transport ports, or what stands for them.
+    pub ports: Ports,
+    /// Where it was observed; the payload is the number of the upper-layer protocol.
+    pub observed: Observed,
+}
+
+impl FlowKey for Ipv6Key {
+    /// The first packet's flow label (IANA element 31, `flowLabelIPv6`).
+    type Attributes = u32;
+    type Words = [u64; 6];
+
+    #[inline(always)]
+    fn words(&self) -> [u64; 6] {
+        bytemuck::cast(*self)
+    }
+
+    #[inline(always)]
+    fn observed(&self) -> &Observed {
+        &self.observed
+    }
+}
+
+/// The key of a flow that is not IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[repr(C)]
+pub struct L2Key {
+    /// IANA element 56, `sourceMacAddress`; zeros where the link layer has none.
+    pub source: [u8; 6],
+    /// IANA element 80, `destinationMacAddress`; zeros where the link layer has none.
+    pub destination: [u8; 6],
+    /// Where it was observed; the payload is the EtherType, 0 where there is none.
+    pub observed: Observed,
+}
+
+impl FlowKey for L2Key {
+    type Attributes = ();
+    type Words = [u64; 3];
+
+    #[inline(always)]
+    fn words(&self) -> [u64; 3] {
+        bytemuck::cast(*self)
+    }
+
+    #[inline(always)]
+    fn observed(&self) -> &Observed {
+        &self.observed
+    }
+}
+
+/// A transport header's source and destination port, in network byte order.
+///
+/// Zero where the packet shows none: other protocols, later fragments, a header cut off.
+/// ICMP and ICMPv6 have their type and code in the destination's two octets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[repr(C)]
+pub struct Ports {
+    /// IANA element 7, `sourceTransportPort`.
+    pub source: [u8; 2],
+    /// IANA element 11, `destinationTransportPort`, or 32 and 139, ICMP type and code.
+    pub destination: [u8; 2],
+}

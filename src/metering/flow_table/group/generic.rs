@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Portable code: what every machine can do, and what the others are tested against.
+
+use super::{Instructions, Seed, Tags};
+
+/// Any machine.
+pub(crate) struct Generic;
+
+impl Instructions for Generic {
+    /// Folded 64-bit multiplications, each keyed.
+    #[inline(always)]
+    fn hash(seed: &Seed, words: &[u64]) -> u64 {
+        let Seed([start, left, right, last, ..]) = *seed;
+        let mut state = start;
+        for pair in words.chunks(2) {
+            let (low, high) = match *pair {
+                [low, high] => (low, high),
+                [low] => (low, 0),
+                _ => (0, 0),
+            };
+            state = fold(state ^ low ^ left, high ^ right.wrapping_add(state));
+        }
+        fold(state ^ last, left)
+    }
+
+    #[inline(always)]
+    fn matches(first: &Tags, second: &Tags, tag: u8) -> u32 {
+        let mut mask = 0;
+        for (index, octet) in first.iter().chain(second).enumerate() {
+            mask |= u32::from(*octet == tag) << index;
+        }
+        mask
+    }
+}
+
+/// The two halves of a 128-bit product, combined.
+#[inline(always)]
+fn fold(left: u64, right: u64) -> u64 {
+    let product = u128::from(left) * u128::from(right);
+    product as u64 ^ (product >> 64) as u64
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One runner for every backend, against a naive oracle.
+
+use super::*;
+
+const SEED: Seed = Seed::fixed([1, 2, 3, 4, 5, 6]);
+
+struct Match<'a>(&'a Tags, &'a Tags, u8);
+
+impl Task for Match<'_> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run<I: Instructions>(self) -> u32 {
+        I::matches(self.0, self.1, self.2)
+    }
+}
+
+struct Hash<'a>(&'a Seed, &'a [u64]);
+
+impl Task for Hash<'_> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn run<I: Instructions>(self) -> u64 {
+        I::hash(self.0, self.1)
+    }
+}
+
+fn naive(first: &Tags, second: &Tags, tag: u8) -> u32 {
+    (0..32)
+        .filter(|&index| {
+            let tags = if index < GROUP { first } else { second };
+            tags[index % GROUP] == tag
+        })
+        .fold(0, |mask, index| mask | 1 << index)
+}
+
+#[test]
+fn every_backend_matches_as_the_oracle_does() {
+    let mut state = 1u64;
+    let mut octet = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1);
+        ((state >> 60) as u8) * 17
+    };
+    for _ in 0..2000 {
+        let first: Tags = core::array::from_fn(|_| octet());
+        let second: Tags = core::array::from_fn(|_| octet());
+        for tag in [0, 17, 0x77, 0xff, octet()] {
+            for backend in Backend::available() {
+                assert_eq!(
+                    backend.run(Match(&first, &second, tag)),
+                    naive(&first, &second, tag),
+                    "{backend:?}: {first:?} {second:?} {tag}"
+                );
+            }
+        }
+    }
+}
+
+/// Flipping any one bit of key or seed must flip each output bit about half of the time.
+#[test]
+fn every_backend_spreads_every_bit_of_key_and_seed() {
+    for backend in Backend::available() {
+        for length in [3, 6] {
+            let rounds = 400;
+            let mut flips = vec![[0u32; 64]; length * 64];
+            for round in 0..rounds {
+                let words: Vec<u64> = (0..length as u64)
+                    .map(|index| (round * 7 + index).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+                    .collect();
+                let hash = backend.run(Hash(&SEED, &words));
+                for bit in 0..length * 64 {
+                    let mut words = words.clone();
+                    words[bit / 64] ^= 1 << (bit % 64);
+                    let changed = hash ^ backend.run(Hash(&SEED, &words));
+                    for (output, count) in flips[bit].iter_mut().enumerate() {
+                        *count += (changed >> output & 1) as u32;
+                    }
+                }
+            }
+            for (bit, counts) in flips.iter().enumerate() {
+                for count in counts {
+                    // Six standard deviations around one half.
+                    assert!(
+                        (140..=260).contains(count),
+                        "{backend:?}: input bit {bit} of {length} words: {count} of {rounds}"
+                    );
+                }
+            }
+        }
+        let words = [1, 2, 3];
+        let hash = backend.run(Hash(&SEED, &words));
+        for index in 0..4 {
+            let mut seed = SEED;
+            seed.0[index] ^= 1 << 17;
+            assert_ne!(hash, backend.run(Hash(&seed, &words)), "{backend:?}");
+        }
+    }
+}
+
+#[test]
+fn random_seeds_differ_and_are_not_shown() {
+    let (one, other) = (Seed::random().unwrap(), Seed::random().unwrap());
+    assert_ne!(one.0, other.0);
+    assert_eq!(format!("{one:?}"), "Seed(..)");
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//! x86-64: AES rounds to hash, SSE2, AVX2 or AVX-512 to match.
+//!
+//! Methods of [`Instructions`] here are sound only inside the `run_*` function of their
+//! set; nothing else names these types.
+
+use core::arch::x86_64::*;
+
+use super::{Instructions, Seed, Tags, Task};
+
+/// SSE2 with AES-NI.
+pub(super) struct Sse2;
+/// AVX2 with AES-NI.
+pub(super) struct Avx2;
+/// AVX-512 VL and BW with AES-NI.
+pub(super) struct Avx512;
+
+#[target_feature(enable = "sse2,aes")]
+pub(super) fn run_sse2<T: Task>(task: T) -> T::Output {
+    task.run::<Sse2>()
+}
+
+#[target_feature(enable = "avx2,aes,bmi1,bmi2,lzcnt")]
+pub(super) fn run_avx2<T: Task>(task: T) -> T::Output {
+    task.run::<Avx2>()
+}
+
+#[target_feature(enable = "avx512vl,avx512bw,avx2,aes,bmi1,bmi2,lzcnt")]
+pub(super) fn run_avx512<T: Task>(task: T) -> T::Output {
+    task.run::<Avx512>()
+}
+
+/// Two AES rounds for each 16 octets: after two rounds every octet of the state depends on
+/// every octet that went in, under a key that the sender of packets does not know.
+#[inline]
+#[target_feature(enable = "aes")]
+fn aes_hash(seed: &Seed, words: &[u64]) -> u64 {
+    let key = |index: usize| {
+        let [low, high] = [seed.0[2 * index], seed.0[2 * index + 1]];
+        _mm_set_epi64x(high.cast_signed(), low.cast_signed())
+    };
+    let mut state = key(0);
+    for pair in words.chunks(2) {
+        let high = pair.get(1).map_or(0, |word| word.cast_signed());
+        let block = _mm_set_epi64x(high, pair[0].cast_signed());
+        state = _mm_aesenc_si128(_mm_xor_si128(state, block), key(1));
+        state = _mm_aesenc_si128(state, key(2));
+    }
+    _mm_cvtsi128_si64(state).cast_unsigned()
+}
+
+#[inline]
+#[target_feature(enable = "sse2")]
+fn load(tags: &Tags) -> __m128i {
+    // SAFETY: `tags` is 16 readable octets; the load needs no alignment.
+    unsafe { _mm_loadu_si128(tags.as_ptr().cast()) }
+}
+
+impl Instructions for Sse2 {
+    #[inline(always)]
+    fn hash(seed: &Seed, words: &[u64]) -> u64 {
+        // SAFETY: inlined into `run_sse2`, which has AES.
+        unsafe { aes_hash(seed, words) }
+    }
+
+    #[inline(always)]
+    fn matches(first: &Tags, second: &Tags, tag: u8) -> u32 {
+        #[inline]
+        #[target_feature(enable = "sse2")]
+        fn matches(tags: &Tags, tag: u8) -> u32 {
+            let equal = _mm_cmpeq_epi8(load(tags), _mm_set1_epi8(tag.cast_signed()));
+            _mm_movemask_epi8(equal).cast_unsigned()
+        }
+        // SAFETY: SSE2 is part of x86-64.
+        let (first, second) = unsafe { (matches(first, tag), matches(second, tag)) };
+        first | (second << 16)
+    }
+}
+
+impl Instructions for Avx2 {
+    #[inline(always)]
+    fn hash(seed: &Seed, words: &[u64]) -> u64 {
+        // SAFETY: inlined into `run_avx2`, which has AES.
+        unsafe { aes_hash(seed, words) }
+    }
+
+    #[inline(always)]
+    fn matches(first: &Tags, second: &Tags, tag: u8) -> u32 {
+        #[inline]
+        #[target_feature(enable = "avx2")]
+        fn matches(first: &Tags, second: &Tags, tag: u8) -> u32 {
+            let both = _mm256_set_m128i(load(second), load(first));
+            let equal = _mm256_cmpeq_epi8(both, _mm256_set1_epi8(tag.cast_signed()));
+            _mm256_movemask_epi8(equal).cast_unsigned()
+        }
+        // SAFETY: inlined into `run_avx2`, which has AVX2.
+        unsafe { matches(first, second, tag) }
+    }
+}
+
+impl Instructions for Avx512 {
+    #[inline(always)]
+    fn hash(seed: &Seed, words: &[u64]) -> u64 {
+        // SAFETY: inlined into `run_avx512`, which has AES.
+        unsafe { aes_hash(seed, words) }
+    }
+
+    #[inline(always)]
+    fn matches(first: &Tags, second: &Tags, tag: u8) -> u32 {
+        #[inline]
+        #[target_feature(enable = "avx512vl,avx512bw")]
+        fn matches(first: &Tags, second: &Tags, tag: u8) -> u32 {
+            let both = _mm256_set_m128i(load(second), load(first));
+            _mm256_cmpeq_epi8_mask(both, _mm256_set1_epi8(tag.cast_signed()))
+        }
+        // SAFETY: inlined into `run_avx512`, which has AVX-512 VL and BW.
+        unsafe { matches(first, second, tag) }
+    }
+}

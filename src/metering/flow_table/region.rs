@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Raw storage: one anonymous mapping, zeroed, 2 MiB aligned, huge pages advised.
+//!
+//! Memory is reserved at once and taken from the system as it is touched, so an empty
+//! table costs nothing. The mapping never moves and never grows.
+#![allow(unsafe_code)]
+
+use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
+use std::io;
+
+use bytemuck::Zeroable;
+use memmap2::MmapMut;
+
+/// The alignment that lets the kernel back a region with huge pages.
+const HUGE_PAGE: usize = 2 << 20;
+
+/// A fixed array of `T` in a mapping of its own.
+pub(super) struct Region<T> {
+    first: NonNull<T>,
+    length: usize,
+    /// Owns the memory behind `first`.
+    _map: MmapMut,
+}
+
+// SAFETY: a region owns its elements, as a `Box<[T]>` does.
+unsafe impl<T: Send> Send for Region<T> {}
+// SAFETY: as above; a shared region only lends shared elements.
+unsafe impl<T: Sync> Sync for Region<T> {}
+
+impl<T: Zeroable + Copy> Region<T> {
+    /// An array of `length` zeroed elements; fails where the system has not the memory.
+    pub(super) fn new(length: usize) -> io::Result<Self> {
+        const { assert!(align_of::<T>() <= HUGE_PAGE) };
+        let octets = length
+            .checked_mul(size_of::<T>())
+            .and_then(|octets| octets.checked_next_multiple_of(HUGE_PAGE))
+            .and_then(|octets| octets.checked_add(HUGE_PAGE))
+            .ok_or(io::ErrorKind::OutOfMemory)?;
+        let mut map = MmapMut::map_anon(octets)?;
+        let offset = map.as_ptr().align_offset(HUGE_PAGE);
+        // Advice only: a kernel without huge pages keeps small ones.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise_range(memmap2::Advice::HugePage, offset, octets - HUGE_PAGE);
+        let (_, elements) = map.split_at_mut(offset);
+        Ok(Self {
+            first: NonNull::from(elements).cast(),
+            length,
+            _map: map,
+        })
+    }
+}
+
+impl<T: Zeroable + Copy> Deref for Region<T> {
+    type Target = [T];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        // SAFETY: `first` is aligned to HUGE_PAGE and followed by `length` elements, as `new`
+        // mapped them; the system zeroed the octets or they were written as `T`, and all
+        // zeros are a `T`; the borrow of `self` covers the slice.
+        unsafe { core::slice::from_raw_parts(self.first.as_ptr(), self.length) }
+    }
+}
+
+impl<T: Zeroable + Copy> DerefMut for Region<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as in `deref`, and `self` is borrowed exclusively.
+        unsafe { core::slice::from_raw_parts_mut(self.first.as_ptr(), self.length) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_zeroed_aligned_and_whole() {
+        let mut region = Region::<[u64; 8]>::new(100_000).unwrap();
+        assert_eq!(region.len(), 100_000);
+        assert_eq!(region.as_ptr().align_offset(HUGE_PAGE), 0);
+        assert!(region.iter().all(|line| *line == [0; 8]));
+        region[99_999] = [7; 8];
+        assert_eq!(region[99_999], [7; 8]);
+    }
+
+    #[test]
+    fn more_than_the_address_space_is_refused() {
+        assert!(Region::<[u64; 8]>::new(usize::MAX / 4).is_err());
+        assert!(Region::<[u64; 8]>::new(1 << 56).is_err());
+    }
+}

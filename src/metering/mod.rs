@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The Metering Process (RFC 5470 §5.1): packets in, flow records out.
+
+mod expiration;
+mod export;
+pub mod flow_key;
+mod flow_record;
+mod flow_table;
+mod frame;
+pub(crate) mod ignored;
+mod plain;
+mod process;
+mod statistics;
+mod sweep;
+
+pub use expiration::Timeouts;
+pub use export::{Export, ExportAll, NoRoom};
+pub use flow_key::FlowKey;
+pub use flow_record::{EndReason, FlowRecord};
+pub use flow_table::group::{Backend, Seed};
+pub use ignored::IgnoredReason;
+pub use process::{Configuration, MeteringProcess};
+pub use statistics::{Records, Statistics, Tally};
+pub use sweep::Swept;

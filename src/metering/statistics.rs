@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The accounts of a metering process, and the invariant that they keep.
+//!
+//! observed = metered + ignored (by reason), and metered = in records + in live flows +
+//! lost, for packets and for octets, exactly. Each term is counted where it happens; none
+//! is derived from another, so that a mistake shows.
+
+use core::iter::Sum;
+use core::ops::{Add, AddAssign};
+
+use super::flow_record::EndReason;
+use super::ignored::IgnoredReason;
+
+/// Packets and their octets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many packets.
+    pub packets: u64,
+    /// How many octets they have together.
+    pub octets: u64,
+}
+
+impl Tally {
+    /// One packet of `octets`.
+    pub(super) const fn packet(octets: u32) -> Self {
+        Self {
+            packets: 1,
+            octets: octets as u64,
+        }
+    }
+}
+
+impl Add for Tally {
+    type Output = Self;
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self {
+            packets: self.packets + other.packets,
+            octets: self.octets + other.octets,
+        }
+    }
+}
+
+impl AddAssign for Tally {
+    #[inline(always)]
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
+        tallies.fold(Self::default(), Add::add)
+    }
+}
+
+/// Records, and the packets and octets that stand in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Records {
+    /// How many records.
+    pub records: u64,
+    /// What they report.
+    pub tally: Tally,
+}
+
+impl Records {
+    pub(super) fn count(&mut self, tally: Tally) {
+        self.records += 1;
+        self.tally += tally;
+    }
+}
+
+impl Add for Records {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            records: self.records + other.records,
+            tally: self.tally + other.tally,
+        }
+    }
+}
+
+/// What a metering process has done since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Every packet that was handed in.
+    pub observed: Tally,
+    /// Packets that were counted into a flow.
+    pub metered: Tally,
+    /// Packets that belong to no flow, by [`IgnoredReason`].
+    pub ignored: [Tally; IgnoredReason::ALL.len()],
+    /// Flows that were begun.
+    pub flows: u64,
+    /// Records that were exported, by [`EndReason`].
+    pub exported: [Records; EndReason::ALL.len()],
+    /// Records whose flow had to make room while the exporter could take none.
+    pub lost: Records,
+}
+
+impl Statistics {
+    /// All that was ignored.
+    pub fn ignored(&self) -> Tally {
+        self.ignored.iter().copied().sum()
+    }
+
+    /// All records that were exported.
+    pub fn exported(&self) -> Records {
+        self.exported
+            .iter()
+            .copied()
+            .fold(Records::default(), Add::add)
+    }
+
+    /// Whether the accounts agree, given what stands in live flows.
+    pub fn balanced(&self, live: Tally) -> bool {
+        self.observed == self.metered + self.ignored()
+            && self.metered == self.exported().tally + live + self.lost.tally
+    }
+}
+
+impl AddAssign for Statistics {
+    fn add_assign(&mut self, other: Self) {
+        self.observed += other.observed;
+        self.metered += other.metered;
+        for (mine, theirs) in self.ignored.iter_mut().zip(other.ignored) {
+            *mine += theirs;
+        }
+        self.flows += other.flows;
+        for (mine, theirs) in self.exported.iter_mut().zip(other.exported) {
+            *mine = *mine + theirs;
+        }
+        self.lost = self.lost + other.lost;
+    }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The sweep: a cursor that visits every slot in turn and makes the records that are due.
+//!
+//! It decides how many groups a call visits, and nothing of when a flow expires. A flow
+//! leaves its table only once its record was taken; where none is taken the cursor waits.
+
+use super::expiration::{Due, Timeouts};
+use super::export::{Export, ExportAll, NoRoom};
+use super::flow_key::{FlowKey, Observed};
+use super::flow_record::EndReason;
+use super::flow_table::{FlowTable, Slot};
+use super::process::{MeteringProcess, Shared, Tables};
+use crate::time::Uptime;
+
+/// Milliseconds in which every slot is visited once, budget permitting.
+const ROUND_MILLIS: u32 = 1000;
+
+/// How far a call came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swept {
+    /// All that was to be visited was.
+    Done,
+    /// The budget ended first.
+    More,
+    /// The exporter had no room.
+    NoRoom,
+}
+
+/// Where the sweep stands. All tables have the same number of groups, so one cursor visits
+/// them side by side.
+#[derive(Debug, Default)]
+pub(super) struct Sweep {
+    last: Option<Uptime>,
+    /// Groups that are to be visited, times [`ROUND_MILLIS`].
+    credit: u64,
+    next_to_expire: usize,
+    next_to_flush: usize,
+}
+
+/// As [`MeteringProcess::expire`].
+pub(super) fn expire<E: ExportAll>(
+    process: &mut MeteringProcess,
+    now: Uptime,
+    budget: usize,
+    export: &mut E,
+) -> Swept {
+    let MeteringProcess {
+        tables,
+        shared,
+        sweep,
+        ..
+    } = process;
+    let groups = tables.ipv4.groups();
+    let round = u64::from(ROUND_MILLIS);
+    let elapsed = now.since(sweep.last.replace(now).unwrap_or(now));
+    sweep.credit += groups as u64 * u64::from(elapsed.min(ROUND_MILLIS));
+    sweep.credit = sweep.credit.min(groups as u64 * round);
+    let wanted = (sweep.credit / round) as usize;
+    let timeouts = shared.timeouts;
+    for _ in 0..wanted.min(budget) {
+        let expiring = Expiring { timeouts, now };
+        if visit(tables, sweep.next_to_expire, &expiring, shared, export).is_err() {
+            return Swept::NoRoom;
+        }
+        sweep.next_to_expire = (sweep.next_to_expire + 1) % groups;
+        sweep.credit -= round;
+    }
+    if wanted > budget {
+        Swept::More
+    } else {
+        Swept::Done
+    }
+}
+
+/// As [`MeteringProcess::flush`].
+pub(super) fn flush<E: ExportAll>(
+    process: &mut MeteringProcess,
+    now: Uptime,
+    budget: usize,
+    select: impl Fn(&Observed) -> bool,
+    export: &mut E,
+) -> Swept {
+    let MeteringProcess {
+        tables,
+        shared,
+        sweep,
+        ..
+    } = process;
+    let timeouts = shared.timeouts;
+    let flushing = Flushing {
+        expiring: Expiring { timeouts, now },
+        select,
+    };
+    let groups = tables.ipv4.groups();
+    let end = groups.min(sweep.next_to_flush.saturating_add(budget));
+    while sweep.next_to_flush < end {
+        if visit(tables, sweep.next_to_flush, &flushing, shared, export).is_err() {
+            return Swept::NoRoom;
+        }
+        sweep.next_to_flush += 1;
+    }
+    if end < groups {
+        return Swept::More;
+    }
+    sweep.next_to_flush = 0;
+    Swept::Done
+}
+
+/// Says what is due with a flow.
+trait Decide {
+    fn due<K: FlowKey>(&self, slot: &Slot<K>) -> Due;
+}
+
+/// Flows end when their time has come.
+struct Expiring {
+    timeouts: Timeouts,
+    now: Uptime,
+}
+
+impl Decide for Expiring {
+    fn due<K: FlowKey>(&self, slot: &Slot<K>) -> Due {
+        self.timeouts.due(&slot.flow, self.now)
+    }
+}
+
+/// Selected flows end, whether their time has come or not.
+struct Flushing<F> {
+    expiring: Expiring,
+    select: F,
+}
+
+impl<F: Fn(&Observed) -> bool> Decide for Flushing<F> {
+    fn due<K: FlowKey>(&self, slot: &Slot<K>) -> Due {
+        let due = self.expiring.due(slot);
+        if !(self.select)(slot.key.observed()) {
+            return due;
+        }
+        let owes = slot.flow.packets() > 0;
+        Due {
+            record: due.record.or(owes.then_some(EndReason::ForcedEnd)),
+            leaves: true,
+        }
+    }
+}
+
+/// Visits one group of every table.
+fn visit<E: ExportAll>(
+    tables: &mut Tables,
+    group: usize,
+    decide: &impl Decide,
+    shared: &mut Shared,
+    export: &mut E,
+) -> Result<(), NoRoom> {
+    let Tables { ipv4, ipv6, l2 } = tables;
+    visit_table(ipv4, group, decide, shared, export)?;
+    visit_table(ipv6, group, decide, shared, export)?;
+    if let Some(table) = l2 {
+        visit_table(table, group, decide, shared, export)?;
+    }
+    Ok(())
+}
+
+fn visit_table<K: FlowKey, E: Export<K>>(
+    table: &mut FlowTable<K>,
+    group: usize,
+    decide: &impl Decide,
+    shared: &mut Shared,
+    export: &mut E,
+) -> Result<(), NoRoom> {
+    for index in table.used(group) {
+        let slot = &mut table[index];
+        let due = decide.due(slot);
+        if let Some(reason) = due.record {
+            shared.offer(slot, reason, export)?;
+            slot.flow.clear();
+        }
+        if due.leaves {
+            table.remove(index);
+        }
+    }
+    Ok(())
+}

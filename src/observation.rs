@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where packets are observed (RFC 5470 §2: Observation Point, Observation Domain).
+//!
+//! A host describes each packet's observation point; the engine copies what it says into
+//! flow keys and records, and knows nothing of interfaces itself.
+
+/// Which way packets cross the observation point (IANA element 61, `flowDirection`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Direction {
+    /// Into the device.
+    #[default]
+    Ingress = 0,
+    /// Out of the device.
+    Egress = 1,
+}
+
+/// What the first octet of a packet's data belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum LinkType {
+    /// An Ethernet header (IEEE 802.3).
+    #[default]
+    Ethernet,
+    /// An IPv4 or IPv6 header, told apart by its version.
+    RawIp,
+    /// Linux cooked capture, version 1: 16 octets.
+    LinuxCooked,
+    /// Linux cooked capture, version 2: 20 octets.
+    LinuxCooked2,
+    /// BSD null: a 4-octet address family in the byte order of the machine that captured.
+    BsdNull,
+    /// BSD loop: a 4-octet address family in network byte order.
+    BsdLoop,
+    /// PPP, with or without HDLC framing (RFC 1661, RFC 1662).
+    Ppp,
+    /// Anything that the engine cannot read: every packet of it is ignored.
+    Unsupported,
+}
+
+/// One observation point, as it is at the moment of one packet.
+///
+/// Sixteen octets, so that a host keeps one for each interface and copies it whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ObservationPoint {
+    /// IANA element 10, `ingressInterface`; 0 where unknown.
+    pub ingress_interface: u32,
+    /// IANA element 14, `egressInterface`; 0 where unknown.
+    pub egress_interface: u32,
+    /// IANA element 234, `ingressVRFID`.
+    pub vrf: u32,
+    /// IANA element 58, `vlanId`, where the host knows it (a sub-interface); 0 leaves it
+    /// to the packet's outermost tag.
+    pub vlan: u16,
+    /// IANA element 61, `flowDirection`.
+    pub direction: Direction,
+    /// How the packet's data begins.
+    pub link_type: LinkType,
+}
+
+/// An Observation Domain (RFC 7011 §3.1): the scope of sequence numbers and template ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ObservationDomainId(pub u32);

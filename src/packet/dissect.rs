@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From a packet's octets to its flow key.
+//!
+//! Owns what a packet turns into; each header is read by the file of its protocol. The
+//! result depends on the captured octets, the observation point and the length on the
+//! wire, and on nothing else.
+
+use super::link::{self, Network};
+use super::{Packet, ipv4, ipv6};
+use crate::metering::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed};
+use crate::metering::ignored::IgnoredReason;
+
+/// What a packet's headers say, by the kind of flow that it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dissection {
+    /// An IPv4 packet.
+    Ipv4(Headers<Ipv4Key>),
+    /// An IPv6 packet.
+    Ipv6(Headers<Ipv6Key>),
+    /// A frame whose outermost network protocol is not IP.
+    NonIp(Headers<L2Key>),
+    /// A packet that belongs to no flow.
+    Ignored(IgnoredReason),
+}
+
+/// One packet's key and its own measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Headers<K: FlowKey> {
+    /// The flow that it belongs to.
+    pub key: K,
+    /// Its octets: of an IP packet the IP header and all that follows it, of any other
+    /// frame the whole frame on the wire.
+    pub octets: u32,
+    /// The octet that IANA element 5 (`ipClassOfService`) carries; 0 where not IP.
+    pub type_of_service: u8,
+    /// The low 8 bits of the TCP flags (IANA element 6); 0 where not TCP.
+    pub tcp_flags: u8,
+    /// What a flow keeps of its first packet.
+    pub attributes: K::Attributes,
+}
+
+/// Reads the headers of `packet`, up to those that the outermost IP header announces.
+#[inline]
+pub fn dissect(packet: &Packet<'_>) -> Dissection {
+    let point = &packet.point;
+    let frame = match link::read(packet.data, point.link_type) {
+        Ok(frame) => frame,
+        Err(reason) => return Dissection::Ignored(reason),
+    };
+    let vlan = if point.vlan == 0 {
+        frame.vlan
+    } else {
+        point.vlan
+    };
+    let octets = frame.carried.octets;
+    let read = match frame.carried.network {
+        Network::Ipv4 => {
+            ipv4::read(octets, on_wire(packet, octets), point, vlan).map(Dissection::Ipv4)
+        }
+        Network::Ipv6 => {
+            ipv6::read(octets, on_wire(packet, octets), point, vlan).map(Dissection::Ipv6)
+        }
+        Network::Other(ether_type) => Ok(Dissection::NonIp(Headers {
+            key: L2Key {
+                source: frame.source,
+                destination: frame.destination,
+                observed: Observed::new(point, vlan, ether_type),
+            },
+            octets: packet.octets_on_wire(),
+            type_of_service: 0,
+            tcp_flags: 0,
+            attributes: (),
+        })),
+    };
+    read.unwrap_or_else(Dissection::Ignored)
+}
+
+/// Octets on the wire after the link layer's headers, given the captured ones of them.
+#[inline]
+fn on_wire(packet: &Packet<'_>, captured: &[u8]) -> u32 {
+    let before = packet.data.len().saturating_sub(captured.len());
+    packet
+        .octets_on_wire()
+        .saturating_sub(u32::try_from(before).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The IPv4 header (RFC 791 §3.1).
+//!
+//! Knows nothing of link layers but how many octets one left on the wire. The header with
+//! its options is there whole and no longer than the packet, or there is no key.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::dissect::Headers;
+use super::transport::{self, Transport};
+use super::wire::{clip, split_header};
+use crate::metering::flow_key::{Ipv4Key, Observed};
+use crate::metering::ignored::IgnoredReason;
+use crate::observation::ObservationPoint;
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Ipv4Header {
+    version_and_length: u8,
+    type_of_service: u8,
+    total_length: [u8; 2],
+    _identification: [u8; 2],
+    flags_and_offset: [u8; 2],
+    _time_to_live: u8,
+    protocol: u8,
+    _checksum: [u8; 2],
+    source: [u8; 4],
+    destination: [u8; 4],
+}
+
+impl Ipv4Header {
+    /// Octets of the header with its options.
+    #[inline]
+    fn length(&self) -> usize {
+        usize::from(self.version_and_length & 0x0f) * 4
+    }
+
+    #[inline]
+    fn is_later_fragment(&self) -> bool {
+        u16::from_be_bytes(self.flags_and_offset) & 0x1fff != 0
+    }
+}
+
+/// Reads the packet that `octets` begin with, in VLAN `vlan`, of which `on_wire` octets
+/// followed the link layer's header.
+#[inline]
+pub(super) fn read(
+    octets: &[u8],
+    on_wire: u32,
+    point: &ObservationPoint,
+    vlan: u16,
+) -> Result<Headers<Ipv4Key>, IgnoredReason> {
+    let (header, _) = split_header::<Ipv4Header>(octets).ok_or(IgnoredReason::IpHeaderTruncated)?;
+    if header.version_and_length >> 4 != 4 {
+        return Err(IgnoredReason::IpVersion);
+    }
+    let length = header.length();
+    if length < size_of::<Ipv4Header>() {
+        return Err(IgnoredReason::Ipv4HeaderLength);
+    }
+    let after = octets
+        .get(length..)
+        .ok_or(IgnoredReason::IpHeaderTruncated)?;
+    let (total, payload) = match u16::from_be_bytes(header.total_length) {
+        // Left for the network card to fill in when it segments the packet.
+        0 => (on_wire, after),
+        total => {
+            let payload = usize::from(total)
+                .checked_sub(length)
+                .ok_or(IgnoredReason::Ipv4TotalLength)?;
+            (u32::from(total), clip(after, payload))
+        }
+    };
+    let Transport { ports, tcp_flags } = if header.is_later_fragment() {
+        Transport::default()
+    } else {
+        transport::read(header.protocol, payload)
+    };
+    Ok(Headers {
+        key: Ipv4Key {
+            source: header.source,
+            destination: header.destination,
+            ports,
+            observed: Observed::new(point, vlan, header.protocol.into()),
+        },
+        octets: total,
+        type_of_service: header.type_of_service,
+        tcp_flags,
+        attributes: (),
+    })
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The IPv6 header and its extension headers (RFC 8200 §3, §4).
+//!
+//! Knows nothing of link layers but how many octets one left on the wire. Extension
+//! headers are hop-by-hop options, routing, fragment and destination options; everything
+//! else is an upper layer, also the authentication header and ESP. At most
+//! [`MAX_EXTENSION_HEADERS`] are read, each only if it is there whole.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::MAX_EXTENSION_HEADERS;
+use super::dissect::Headers;
+use super::transport::{self, Transport, protocol};
+use super::wire::{clip, split_header};
+use crate::metering::flow_key::{Ipv6Key, Observed};
+use crate::metering::ignored::IgnoredReason;
+use crate::observation::ObservationPoint;
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Ipv6Header {
+    version_class_and_label: [u8; 4],
+    payload_length: [u8; 2],
+    next_header: u8,
+    _hop_limit: u8,
+    source: [u8; 16],
+    destination: [u8; 16],
+}
+
+/// How all extension headers but the fragment header begin (RFC 8200 §4.3, §4.4, §4.6).
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct ExtensionHeader {
+    next_header: u8,
+    length: u8,
+}
+
+impl ExtensionHeader {
+    /// Octets after the first two: the length counts groups of 8 beyond the first.
+    #[inline]
+    fn octets_after(&self) -> usize {
+        usize::from(self.length) * 8 + 6
+    }
+}
+
+/// RFC 8200 §4.5.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct FragmentHeader {
+    next_header: u8,
+    _reserved: u8,
+    offset_and_flags: [u8; 2],
+    _identification: [u8; 4],
+}
+
+impl FragmentHeader {
+    #[inline]
+    fn is_later_fragment(&self) -> bool {
+        u16::from_be_bytes(self.offset_and_flags) & 0xfff8 != 0
+    }
+}
+
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const DESTINATION: u8 = 60;
+
+/// The header's own octets.
+const HEADER: u32 = size_of::<Ipv6Header>() as u32;
+
+/// Reads the packet that `octets` begin with, in VLAN `vlan`, of which `on_wire` octets
+/// followed the link layer's header.
+#[inline]
+pub(super) fn read(
+    octets: &[u8],
+    on_wire: u32,
+    point: &ObservationPoint,
+    vlan: u16,
+) -> Result<Headers<Ipv6Key>, IgnoredReason> {
+    let (header, after) =
+        split_header::<Ipv6Header>(octets).ok_or(IgnoredReason::IpHeaderTruncated)?;
+    let version_class_and_label = u32::from_be_bytes(header.version_class_and_label);
+    if version_class_and_label >> 28 != 6 {
+        return Err(IgnoredReason::IpVersion);
+    }
+    let (total, payload) = match u16::from_be_bytes(header.payload_length) {
+        0 => without_payload_length(header.next_header, after, on_wire),
+        length => (HEADER + u32::from(length), clip(after, length.into())),
+    };
+    let (protocol, upper) = skip_extension_headers(header.next_header, payload);
+    let Transport { ports, tcp_flags } = transport::read(protocol, upper);
+    Ok(Headers {
+        key: Ipv6Key {
+            source: header.source,
+            destination: header.destination,
+            ports,
+            observed: Observed::new(point, vlan, protocol.into()),
+        },
+        octets: total,
+        type_of_service: (version_class_and_label >> 20) as u8,
+        tcp_flags,
+        attributes: version_class_and_label & 0x000f_ffff,
+    })
+}
+
+/// The upper layer's protocol and octets: none where nothing of them may be read. Where a
+/// header is not there whole, or is one too many, the protocol is that header's number.
+#[inline]
+fn skip_extension_headers(mut next: u8, mut octets: &[u8]) -> (u8, &[u8]) {
+    for _ in 0..MAX_EXTENSION_HEADERS {
+        match next {
+            HOP_BY_HOP | ROUTING | DESTINATION => {
+                let Some((header, rest)) = split_header::<ExtensionHeader>(octets) else {
+                    return (next, &[]);
+                };
+                let Some(rest) = rest.get(header.octets_after()..) else {
+                    return (next, &[]);
+                };
+                (next, octets) = (header.next_header, rest);
+            }
+            FRAGMENT => {
+                let Some((header, rest)) = split_header::<FragmentHeader>(octets) else {
+                    return (next, &[]);
+                };
+                if header.is_later_fragment() {
+                    return (header.next_header, &[]);
+                }
+                (next, octets) = (header.next_header, rest);
+            }
+            _ => break,
+        }
+    }
+    (next, octets)
+}
+
+/// Octets of a packet whose Payload Length is 0, and those of its payload.
+fn without_payload_length(next: u8, after: &[u8], on_wire: u32) -> (u32, &[u8]) {
+    /// More than this and a short Ethernet frame's padding (46 octets) can't be meant.
+    const PADDED: u32 = HEADER + 8;
+
+    match next {
+        HOP_BY_HOP => match jumbo_payload_length(after) {
+            Some(length) => {
+                let payload = usize::try_from(length).map_or(after, |length| clip(after, length));
+                (HEADER.saturating_add(length), payload)
+            }
+            None => (HEADER, &[]),
+        },
+        // Left for the network card to fill in when it segments the packet.
+        protocol::TCP | protocol::UDP if on_wire > PADDED => (on_wire, after),
+        _ => (HEADER, &[]),
+    }
+}
+
+/// The length in a jumbo payload option (RFC 2675 §2) of the hop-by-hop options header
+/// that `octets` begin with.
+fn jumbo_payload_length(octets: &[u8]) -> Option<u32> {
+    const PAD1: u8 = 0x00;
+    const JUMBO_PAYLOAD: u8 = 0xc2;
+    /// One of padding alone may have 2,054 options, which nobody shall make us read.
+    const MAX_OPTIONS: usize = 16;
+
+    let (header, rest) = split_header::<ExtensionHeader>(octets)?;
+    let mut options = clip(rest, header.octets_after());
+    for _ in 0..MAX_OPTIONS {
+        options = match *options {
+            [PAD1, ref rest @ ..] => rest,
+            [JUMBO_PAYLOAD, 4, a, b, c, d, ..] => return Some(u32::from_be_bytes([a, b, c, d])),
+            [_, length, ref rest @ ..] => rest.get(usize::from(length)..)?,
+            _ => return None,
+        };
+    }
+    None
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Packets as hosts hand them over, and what is read from their headers.
+//!
+//! [`dissect()`] turns a packet into a flow key and the packet's own measures, or into the
+//! reason why it has none. It borrows, allocates nothing, and cannot fail on any octets.
+//! The outermost IP header makes the flow: what a tunnel carries is not looked at.
+//!
+//! One file each: `link` finds the network header behind whatever link layer there is
+//! (`ethernet`, `cooked`, `ppp`, with `ether_type` and `mpls` between), `ipv4`
+//! and `ipv6` read it, `transport` reads what follows; `wire` is how headers are read.
+
+mod cooked;
+mod dissect;
+mod ether_type;
+mod ethernet;
+mod ipv4;
+mod ipv6;
+mod link;
+mod mpls;
+mod ppp;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod wire;
+
+pub use dissect::{Dissection, Headers, dissect};
+
+use crate::observation::ObservationPoint;
+use crate::time::{Timestamp, Uptime};
+
+/// One packet at one observation point.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    /// The captured octets, from the header that [`ObservationPoint::link_type`] names.
+    pub data: &'a [u8],
+    /// Where it was observed.
+    pub point: ObservationPoint,
+    /// When it was observed, for records.
+    pub time: Timestamp,
+    /// When it was observed, for timeouts; never less than that of the packet before.
+    pub uptime: Uptime,
+    /// Octets that the packet had on the wire, from the same header; at least those captured.
+    pub length: u32,
+}
+
+impl Packet<'_> {
+    /// Octets on the wire, whatever `length` says: what was captured was also there.
+    #[inline]
+    pub(crate) fn octets_on_wire(&self) -> u32 {
+        let captured = u32::try_from(self.data.len()).unwrap_or(u32::MAX);
+        self.length.max(captured)
+    }
+}
+
+/// VLAN tags and MPLS labels that are read in one packet, so that nobody who builds
+/// packets decides how long reading takes.
+pub const MAX_TAGS: usize = 16;
+
+/// IPv6 extension headers that are read in one packet, for the same reason.
+pub const MAX_EXTENSION_HEADERS: usize = 16;

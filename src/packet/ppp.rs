@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//! PPP, on a link of its own or in a PPPoE session.
+//!
+//! Owns HDLC's address and control (RFC 1662 §3.1) and the protocol field (RFC 1661 §2).
+//! Knows nothing of what is negotiated: both compressions are told by the octets.
+
+use super::link::{Carried, Network, Tags};
+use super::mpls;
+use crate::metering::ignored::IgnoredReason;
+
+/// For [`read`]: PPP's own protocol numbers are no EtherTypes.
+pub(super) const NO_ETHER_TYPE: u16 = 0;
+
+/// HDLC's address of all stations (RFC 1662 §3.1).
+const ADDRESS: u8 = 0xff;
+
+/// RFC 1332 §2.
+const IPV4: u16 = 0x0021;
+/// RFC 5072 §2.
+const IPV6: u16 = 0x0057;
+/// RFC 3032 §4.3, unicast and multicast.
+const MPLS: u16 = 0x0281;
+const MPLS_MULTICAST: u16 = 0x0283;
+
+/// Reads a PPP frame; `ether_type` is that of everything but IP.
+pub(super) fn read<'a>(
+    octets: &'a [u8],
+    tags: &mut Tags,
+    ether_type: u16,
+) -> Result<Carried<'a>, IgnoredReason> {
+    // Address and control may be left out, as no protocol begins with 0xff (RFC 1661 §6.6).
+    let octets = octets.strip_prefix(&[ADDRESS, 0x03]).unwrap_or(octets);
+    // Only a protocol's last octet is odd, so that an odd first one is also the last
+    // (RFC 1661 §2 and §6.5).
+    let (protocol, octets) = match *octets {
+        [ADDRESS] => return Err(IgnoredReason::LinkHeaderTruncated),
+        [only, ref rest @ ..] if only & 1 == 1 => (u16::from(only), rest),
+        [high, low, ref rest @ ..] => (u16::from_be_bytes([high, low]), rest),
+        _ => return Err(IgnoredReason::LinkHeaderTruncated),
+    };
+    let network = match protocol {
+        IPV4 => Network::Ipv4,
+        IPV6 => Network::Ipv6,
+        MPLS | MPLS_MULTICAST => return mpls::read(octets, tags, ether_type),
+        _ => Network::Other(ether_type),
+    };
+    Ok(Carried { network, octets })
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Two times, and no clock: hosts bring both.
+//!
+//! A flow record carries the absolute time of its packets ([`Timestamp`]), which may
+//! step back when somebody sets a clock or joins two captures. Timeouts are decided on
+//! [`Uptime`], which never does. Keeping them apart is what makes expiration exact
+//! whatever the absolute time does.
+
+/// Milliseconds since the Unix epoch, the precision of IANA elements 152 and 153
+/// (`dateTimeMilliseconds`, RFC 7011 §6.1.8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The instant `milliseconds` after the Unix epoch.
+    pub const fn from_millis(milliseconds: u64) -> Self {
+        Self(milliseconds)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// Seconds since the Unix epoch, as the export time of a message
+    /// (RFC 7011 §3.1: unsigned 32 bits, which wrap in 2106).
+    pub const fn as_export_seconds(self) -> u32 {
+        (self.0 / 1000) as u32
+    }
+}
+
+/// Milliseconds since the metering process started: monotonic, unsigned 32 bits that
+/// wrap after 49 days, as IANA element 22 (`flowStartSysUpTime`) counts them.
+///
+/// Only differences mean anything, and only between instants less than 49 days apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Uptime(u32);
+
+impl Uptime {
+    /// The instant `milliseconds` after the start, modulo 2³².
+    pub const fn from_millis(milliseconds: u32) -> Self {
+        Self(milliseconds)
+    }
+
+    /// Milliseconds since the start, modulo 2³².
+    pub const fn as_millis(self) -> u32 {
+        self.0
+    }
+
+    /// Milliseconds from `earlier` to this instant.
+    #[inline(always)]
+    pub const fn since(self, earlier: Self) -> u32 {
+        self.0.wrapping_sub(earlier.0)
+    }
+}
