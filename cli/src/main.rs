@@ -1,4 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The `flowmeter` command.
+//! The `flowmeter` command: the engine over capture files.
 
-fn main() {}
+mod arguments;
+mod capture;
+mod dump;
+mod replay;
+mod target;
+mod text;
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::arguments::{Arguments, Command};
+
+/// Something was lost, and has been named.
+const LOSS: u8 = 1;
+/// The command line asks for something that cannot be.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut out = BufWriter::new(io::stdout().lock());
+    let code = match arguments.command {
+        Command::Replay(options) => match replay::run(&options, &mut out) {
+            Ok(true) => 0,
+            Ok(false) => LOSS,
+            Err(error) => {
+                eprintln!("flowmeter: {error:#}");
+                USAGE
+            }
+        },
+        Command::Dump(options) => match dump::run(&options, &mut out) {
+            Ok(()) => 0,
+            Err(error) => {
+                eprintln!("flowmeter: {error}");
+                LOSS
+            }
+        },
+    };
+    match out.flush() {
+        Ok(()) => code.into(),
+        Err(_) => LOSS.into(),
+    }
+}

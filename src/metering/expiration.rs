@@ -11,6 +11,7 @@ use crate::time::Uptime;
 /// How long flows live, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
+    /// 64 bits wide, since it is compared with a sum of 32-bit times.
     active: u64,
     idle: u32,
 }
@@ -39,6 +40,11 @@ impl Timeouts {
             active: u64::from(active.clamp(1, Self::MAX_MILLIS)),
             idle: idle.clamp(1, Self::MAX_MILLIS),
         }
+    }
+
+    /// The longer of the two, in milliseconds.
+    pub fn longest_millis(&self) -> u32 {
+        self.idle.max(self.active as u32)
     }
 
     /// Whether [`Self::due`] may have something to say: the packet path's one test.

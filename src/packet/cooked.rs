@@ -7,8 +7,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::ether_type;
-use super::link::{Frame, Tags};
+use super::dissect::Dissection;
+use super::ether_type::{self, Lesser};
+use super::link::Link;
 use super::wire::split_header;
 use crate::metering::ignored::IgnoredReason;
 
@@ -35,49 +36,48 @@ struct Version2 {
 }
 
 /// Reads a packet behind a version 1 header.
-pub(super) fn read_version_1(octets: &[u8]) -> Result<Frame<'_>, IgnoredReason> {
-    let (header, rest) =
-        split_header::<Version1>(octets).ok_or(IgnoredReason::LinkHeaderTruncated)?;
-    let source = source(u16::from_be_bytes(header.address_length), header.address);
-    read(header.hardware, header.protocol, source, rest)
+pub(super) fn read_version_1<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
+    let Some((header, rest)) = split_header::<Version1>(octets) else {
+        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+    };
+    let length = u16::from_be_bytes(header.address_length);
+    let link = link.with_source(source(length, &header.address));
+    ether_type::read(
+        ether_type(header.hardware, header.protocol),
+        rest,
+        link,
+        Lesser::Unknown,
+    )
 }
 
 /// Reads a packet behind a version 2 header.
-pub(super) fn read_version_2(octets: &[u8]) -> Result<Frame<'_>, IgnoredReason> {
-    let (header, rest) =
-        split_header::<Version2>(octets).ok_or(IgnoredReason::LinkHeaderTruncated)?;
-    let source = source(header.address_length.into(), header.address);
-    read(header.hardware, header.protocol, source, rest)
+pub(super) fn read_version_2<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
+    let Some((header, rest)) = split_header::<Version2>(octets) else {
+        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+    };
+    let length = u16::from(header.address_length);
+    let link = link.with_source(source(length, &header.address));
+    ether_type::read(
+        ether_type(header.hardware, header.protocol),
+        rest,
+        link,
+        Lesser::Unknown,
+    )
 }
 
 /// The source address if it is a MAC address; those of IP tunnels are not.
-fn source(length: u16, [a, b, c, d, e, f, _, _]: [u8; 8]) -> [u8; 6] {
-    if length == 6 {
-        [a, b, c, d, e, f]
-    } else {
-        [0; 6]
+fn source(length: u16, address: &[u8; 8]) -> &[u8; 6] {
+    match (length, address.first_chunk()) {
+        (6, Some(address)) => address,
+        _ => &[0; 6],
     }
 }
 
-fn read(
-    hardware: [u8; 2],
-    protocol: [u8; 2],
-    source: [u8; 6],
-    octets: &[u8],
-) -> Result<Frame<'_>, IgnoredReason> {
-    // ARPHRD_FRAD, _IEEE80211_RADIOTAP and _NETLINK: behind these the protocol is absent
-    // or something other than an EtherType.
-    let protocol = match u16::from_be_bytes(hardware) {
+/// The EtherType, or 0 where the protocol is something else.
+fn ether_type(hardware: [u8; 2], protocol: [u8; 2]) -> u16 {
+    match u16::from_be_bytes(hardware) {
+        // ARPHRD_FRAD, ARPHRD_IEEE80211_RADIOTAP, ARPHRD_NETLINK.
         770 | 803 | 824 => 0,
         _ => u16::from_be_bytes(protocol),
-    };
-    let mut tags = Tags::default();
-    let (ether_type, rest) = ether_type::skip_tags(protocol, octets, &mut tags)?;
-    let carried = ether_type::carried(ether_type, rest, &mut tags)?;
-    Ok(Frame {
-        carried,
-        vlan: tags.vlan,
-        source,
-        destination: [0; 6],
-    })
+    }
 }

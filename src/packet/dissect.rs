@@ -5,9 +5,8 @@
 //! result depends on the captured octets, the observation point and the length on the
 //! wire, and on nothing else.
 
-use super::link::{self, Network};
-use super::{Packet, ipv4, ipv6};
-use crate::metering::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed};
+use super::{Packet, link};
+use crate::metering::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
 use crate::metering::ignored::IgnoredReason;
 
 /// What a packet's headers say, by the kind of flow that it belongs to.
@@ -42,44 +41,5 @@ pub struct Headers<K: FlowKey> {
 /// Reads the headers of `packet`, up to those that the outermost IP header announces.
 #[inline]
 pub fn dissect(packet: &Packet<'_>) -> Dissection {
-    let point = &packet.point;
-    let frame = match link::read(packet.data, point.link_type) {
-        Ok(frame) => frame,
-        Err(reason) => return Dissection::Ignored(reason),
-    };
-    let vlan = if point.vlan == 0 {
-        frame.vlan
-    } else {
-        point.vlan
-    };
-    let octets = frame.carried.octets;
-    let read = match frame.carried.network {
-        Network::Ipv4 => {
-            ipv4::read(octets, on_wire(packet, octets), point, vlan).map(Dissection::Ipv4)
-        }
-        Network::Ipv6 => {
-            ipv6::read(octets, on_wire(packet, octets), point, vlan).map(Dissection::Ipv6)
-        }
-        Network::Other(ether_type) => Ok(Dissection::NonIp(Headers {
-            key: L2Key {
-                source: frame.source,
-                destination: frame.destination,
-                observed: Observed::new(point, vlan, ether_type),
-            },
-            octets: packet.octets_on_wire(),
-            type_of_service: 0,
-            tcp_flags: 0,
-            attributes: (),
-        })),
-    };
-    read.unwrap_or_else(Dissection::Ignored)
-}
-
-/// Octets on the wire after the link layer's headers, given the captured ones of them.
-#[inline]
-fn on_wire(packet: &Packet<'_>, captured: &[u8]) -> u32 {
-    let before = packet.data.len().saturating_sub(captured.len());
-    packet
-        .octets_on_wire()
-        .saturating_sub(u32::try_from(before).unwrap_or(u32::MAX))
+    link::read(packet)
 }

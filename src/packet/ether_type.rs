@@ -6,13 +6,14 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::link::{Carried, Network, Tags};
+use super::dissect::Dissection;
+use super::link::Link;
 use super::wire::split_header;
-use super::{mpls, ppp};
+use super::{ipv4, ipv6, logical_link, mpls, ppp};
 use crate::metering::ignored::IgnoredReason;
 
-/// The least EtherType; lesser numbers are lengths (IEEE 802.3 §3.2.6).
-pub(super) const MINIMUM: u16 = 0x0600;
+/// The least EtherType (IEEE 802.3 §3.2.6).
+const MINIMUM: u16 = 0x0600;
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
@@ -24,6 +25,15 @@ const MPLS: u16 = 0x8847;
 /// MPLS with an upstream-assigned label (RFC 5332 §3).
 const MPLS_UPSTREAM: u16 = 0x8848;
 const PPPOE_SESSION: u16 = 0x8864;
+
+/// What a number less than the least EtherType is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lesser {
+    /// The length of an LLC frame.
+    Length,
+    /// None of our business.
+    Unknown,
+}
 
 /// What follows the EtherType that announces a tag.
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -48,51 +58,48 @@ impl PppoeHeader {
     const CODE_SESSION: u8 = 0;
 }
 
-/// Skips the VLAN tags that `octets` begin with, and gives the EtherType behind them.
+/// Reads what `ether_type` announces, VLAN tags first.
 #[inline]
-pub(super) fn skip_tags<'a>(
+pub(super) fn read(
     mut ether_type: u16,
-    mut octets: &'a [u8],
-    tags: &mut Tags,
-) -> Result<(u16, &'a [u8]), IgnoredReason> {
-    while let VLAN | VLAN_SERVICE | VLAN_STACKED = ether_type {
-        let (tag, rest) =
-            split_header::<VlanTag>(octets).ok_or(IgnoredReason::LinkHeaderTruncated)?;
-        tags.count_vlan(tag.control)?;
-        ether_type = u16::from_be_bytes(tag.ether_type);
-        octets = rest;
+    mut octets: &[u8],
+    mut link: Link<'_>,
+    lesser: Lesser,
+) -> Dissection {
+    loop {
+        return match ether_type {
+            IPV4 => ipv4::read(octets, &link),
+            IPV6 => ipv6::read(octets, &link),
+            VLAN | VLAN_SERVICE | VLAN_STACKED => {
+                let Some((tag, rest)) = split_header::<VlanTag>(octets) else {
+                    return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+                };
+                if !link.count_vlan_tag(tag.control) {
+                    return Dissection::Ignored(IgnoredReason::TooManyTags);
+                }
+                ether_type = u16::from_be_bytes(tag.ether_type);
+                octets = rest;
+                continue;
+            }
+            MPLS | MPLS_UPSTREAM => mpls::read(octets, link, ether_type),
+            PPPOE_SESSION => pppoe_session(octets, link),
+            ..MINIMUM => match lesser {
+                Lesser::Length => logical_link::read(octets, link),
+                Lesser::Unknown => link.non_ip(0),
+            },
+            _ => link.non_ip(ether_type),
+        };
     }
-    Ok((ether_type, octets))
 }
 
-/// What `octets` are that an EtherType other than a tag's announces.
-#[inline]
-pub(super) fn carried<'a>(
-    ether_type: u16,
-    octets: &'a [u8],
-    tags: &mut Tags,
-) -> Result<Carried<'a>, IgnoredReason> {
-    let network = match ether_type {
-        IPV4 => Network::Ipv4,
-        IPV6 => Network::Ipv6,
-        MPLS | MPLS_UPSTREAM => return mpls::read(octets, tags, ether_type),
-        PPPOE_SESSION => return pppoe_session(octets, tags),
-        ..MINIMUM => Network::Other(0),
-        _ => Network::Other(ether_type),
+fn pppoe_session(octets: &[u8], link: Link<'_>) -> Dissection {
+    let Some((header, rest)) = split_header::<PppoeHeader>(octets) else {
+        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
     };
-    Ok(Carried { network, octets })
-}
-
-fn pppoe_session<'a>(octets: &'a [u8], tags: &mut Tags) -> Result<Carried<'a>, IgnoredReason> {
-    let (header, rest) =
-        split_header::<PppoeHeader>(octets).ok_or(IgnoredReason::LinkHeaderTruncated)?;
     if header.version_and_type != PppoeHeader::VERSION_1_TYPE_1
         || header.code != PppoeHeader::CODE_SESSION
     {
-        return Ok(Carried {
-            network: Network::Other(PPPOE_SESSION),
-            octets,
-        });
+        return link.non_ip(PPPOE_SESSION);
     }
-    ppp::read(rest, tags, PPPOE_SESSION)
+    ppp::read(rest, link, PPPOE_SESSION)
 }

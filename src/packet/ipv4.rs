@@ -6,12 +6,12 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::dissect::Headers;
+use super::dissect::{Dissection, Headers};
+use super::link::Link;
 use super::transport::{self, Transport};
 use super::wire::{clip, split_header};
-use crate::metering::flow_key::{Ipv4Key, Observed};
+use crate::metering::flow_key::Ipv4Key;
 use crate::metering::ignored::IgnoredReason;
-use crate::observation::ObservationPoint;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -41,47 +41,39 @@ impl Ipv4Header {
     }
 }
 
-/// Reads the packet that `octets` begin with, in VLAN `vlan`, of which `on_wire` octets
-/// followed the link layer's header.
+/// Reads the packet that `octets` begin with.
 #[inline]
-pub(super) fn read(
-    octets: &[u8],
-    on_wire: u32,
-    point: &ObservationPoint,
-    vlan: u16,
-) -> Result<Headers<Ipv4Key>, IgnoredReason> {
-    let (header, _) = split_header::<Ipv4Header>(octets).ok_or(IgnoredReason::IpHeaderTruncated)?;
+pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
+    let Some((header, _)) = split_header::<Ipv4Header>(octets) else {
+        return Dissection::Ignored(IgnoredReason::IpHeaderTruncated);
+    };
     if header.version_and_length >> 4 != 4 {
-        return Err(IgnoredReason::IpVersion);
+        return Dissection::Ignored(IgnoredReason::IpVersion);
     }
     let length = header.length();
     if length < size_of::<Ipv4Header>() {
-        return Err(IgnoredReason::Ipv4HeaderLength);
+        return Dissection::Ignored(IgnoredReason::Ipv4HeaderLength);
     }
-    let after = octets
-        .get(length..)
-        .ok_or(IgnoredReason::IpHeaderTruncated)?;
-    let (total, payload) = match u16::from_be_bytes(header.total_length) {
+    let Some(after) = octets.get(length..) else {
+        return Dissection::Ignored(IgnoredReason::IpHeaderTruncated);
+    };
+    let (total, payload) = match usize::from(u16::from_be_bytes(header.total_length)) {
         // Left for the network card to fill in when it segments the packet.
-        0 => (on_wire, after),
-        total => {
-            let payload = usize::from(total)
-                .checked_sub(length)
-                .ok_or(IgnoredReason::Ipv4TotalLength)?;
-            (u32::from(total), clip(after, payload))
-        }
+        0 => (link.on_wire_from(octets), after),
+        total if total < length => return Dissection::Ignored(IgnoredReason::Ipv4TotalLength),
+        total => (total as u32, clip(after, total - length)),
     };
     let Transport { ports, tcp_flags } = if header.is_later_fragment() {
         Transport::default()
     } else {
         transport::read(header.protocol, payload)
     };
-    Ok(Headers {
+    Dissection::Ipv4(Headers {
         key: Ipv4Key {
             source: header.source,
             destination: header.destination,
             ports,
-            observed: Observed::new(point, vlan, header.protocol.into()),
+            observed: link.observed(header.protocol.into()),
         },
         octets: total,
         type_of_service: header.type_of_service,

@@ -9,12 +9,12 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::MAX_EXTENSION_HEADERS;
-use super::dissect::Headers;
+use super::dissect::{Dissection, Headers};
+use super::link::Link;
 use super::transport::{self, Transport, protocol};
 use super::wire::{clip, split_header};
-use crate::metering::flow_key::{Ipv6Key, Observed};
+use crate::metering::flow_key::Ipv6Key;
 use crate::metering::ignored::IgnoredReason;
-use crate::observation::ObservationPoint;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -68,33 +68,28 @@ const DESTINATION: u8 = 60;
 /// The header's own octets.
 const HEADER: u32 = size_of::<Ipv6Header>() as u32;
 
-/// Reads the packet that `octets` begin with, in VLAN `vlan`, of which `on_wire` octets
-/// followed the link layer's header.
+/// Reads the packet that `octets` begin with.
 #[inline]
-pub(super) fn read(
-    octets: &[u8],
-    on_wire: u32,
-    point: &ObservationPoint,
-    vlan: u16,
-) -> Result<Headers<Ipv6Key>, IgnoredReason> {
-    let (header, after) =
-        split_header::<Ipv6Header>(octets).ok_or(IgnoredReason::IpHeaderTruncated)?;
+pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
+    let Some((header, after)) = split_header::<Ipv6Header>(octets) else {
+        return Dissection::Ignored(IgnoredReason::IpHeaderTruncated);
+    };
     let version_class_and_label = u32::from_be_bytes(header.version_class_and_label);
     if version_class_and_label >> 28 != 6 {
-        return Err(IgnoredReason::IpVersion);
+        return Dissection::Ignored(IgnoredReason::IpVersion);
     }
     let (total, payload) = match u16::from_be_bytes(header.payload_length) {
-        0 => without_payload_length(header.next_header, after, on_wire),
+        0 => without_payload_length(header.next_header, after, link.on_wire_from(octets)),
         length => (HEADER + u32::from(length), clip(after, length.into())),
     };
     let (protocol, upper) = skip_extension_headers(header.next_header, payload);
     let Transport { ports, tcp_flags } = transport::read(protocol, upper);
-    Ok(Headers {
+    Dissection::Ipv6(Headers {
         key: Ipv6Key {
             source: header.source,
             destination: header.destination,
             ports,
-            observed: Observed::new(point, vlan, protocol.into()),
+            observed: link.observed(protocol.into()),
         },
         octets: total,
         type_of_service: (version_class_and_label >> 20) as u8,

@@ -4,128 +4,143 @@
 //! Owns what all link layers have in common, and those that are too short for a file of
 //! their own: raw IP and the BSD loopback encapsulations. Knows nothing of IP but the
 //! version in its first octet. At most [`MAX_TAGS`] tags and labels are read.
+//!
+//! Each layer reads its own header and hands the rest to the next, which gives the whole
+//! dissection. Returning what was found, for a caller to go on with, took 32 ns a packet
+//! where this takes 8 (AMD EPYC, rustc 1.95): results with slices in them went through
+//! memory, written and read in sizes between which the processor can't forward.
 
 use bytemuck::{Pod, Zeroable};
 
+use super::dissect::{Dissection, Headers};
 use super::wire::split_header;
-use super::{MAX_TAGS, cooked, ethernet, ppp};
+use super::{MAX_TAGS, Packet, cooked, ethernet, ipv4, ipv6, ppp};
+use crate::metering::flow_key::{L2Key, Observed};
 use crate::metering::ignored::IgnoredReason;
 use crate::observation::LinkType;
 
-/// Which protocol the octets after the link layer's headers belong to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Network {
-    /// IPv4, as the link layer says; the header's version is not checked yet.
-    Ipv4,
-    /// IPv6, likewise.
-    Ipv6,
-    /// The protocol of this EtherType; 0 where it has none.
-    Other(u16),
-}
-
-impl Network {
-    /// The IP version that a first octet tells; `None` where it is neither 4 nor 6.
-    #[inline]
-    pub(super) fn from_version(first: u8) -> Option<Self> {
-        match first >> 4 {
-            4 => Some(Self::Ipv4),
-            6 => Some(Self::Ipv6),
-            _ => None,
-        }
-    }
-}
-
-/// What a link layer carries.
+/// A packet, and what was read of its link layer so far.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Carried<'a> {
-    /// The protocol.
-    pub(super) network: Network,
-    /// All captured octets from its header on, padding included.
-    pub(super) octets: &'a [u8],
+pub(super) struct Link<'a> {
+    packet: &'a Packet<'a>,
+    source: &'a [u8; 6],
+    destination: &'a [u8; 6],
+    /// Tags and labels.
+    tags: u32,
+    /// Wider than a VLAN so that it has no padding behind it: that made it be written with
+    /// two octets and read with four, which the processor can't forward either.
+    vlan: u32,
 }
 
-/// A packet's link layer, read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Frame<'a> {
-    /// What it carries.
-    pub(super) carried: Carried<'a>,
-    /// The outermost tag's VLAN; 0 where there is no tag.
-    pub(super) vlan: u16,
-    /// Zeros where the link layer has none.
-    pub(super) source: [u8; 6],
-    /// Zeros where the link layer has none.
-    pub(super) destination: [u8; 6],
-}
-
-impl<'a> Frame<'a> {
-    /// A frame of a link layer that has neither tags nor addresses.
-    #[inline]
-    fn bare(network: Network, octets: &'a [u8]) -> Self {
+impl<'a> Link<'a> {
+    /// A packet of which nothing was read yet.
+    #[inline(always)]
+    fn new(packet: &'a Packet<'a>) -> Self {
+        let vlan = packet.point.vlan.into();
         Self {
-            carried: Carried { network, octets },
-            vlan: 0,
-            source: [0; 6],
-            destination: [0; 6],
+            packet,
+            source: &[0; 6],
+            destination: &[0; 6],
+            tags: 0,
+            vlan,
         }
     }
-}
 
-/// The tags and labels that were read so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tags {
-    count: usize,
-    /// The outermost tag's VLAN; 0 where there is no tag.
-    pub(super) vlan: u16,
-}
-
-impl Tags {
-    /// Counts one more; an error where that is one too many.
-    #[inline]
-    pub(super) fn count_one(&mut self) -> Result<(), IgnoredReason> {
-        if self.count == MAX_TAGS {
-            return Err(IgnoredReason::TooManyTags);
-        }
-        self.count += 1;
-        Ok(())
+    /// The same with the source address that its link layer has.
+    #[inline(always)]
+    pub(super) fn with_source(self, source: &'a [u8; 6]) -> Self {
+        Self { source, ..self }
     }
 
-    /// Counts a VLAN tag of this tag control information (IEEE 802.1Q §9.6).
-    #[inline]
-    pub(super) fn count_vlan(&mut self, control: [u8; 2]) -> Result<(), IgnoredReason> {
+    /// The same with the destination address that its link layer has.
+    #[inline(always)]
+    pub(super) fn with_destination(self, destination: &'a [u8; 6]) -> Self {
+        Self {
+            destination,
+            ..self
+        }
+    }
+
+    /// Counts one more tag or label; false where that is one too many.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn count_tag(&mut self) -> bool {
+        self.tags += 1;
+        self.tags <= MAX_TAGS as u32
+    }
+
+    /// Counts a VLAN tag with this tag control information (IEEE 802.1Q §9.6); false where
+    /// that is one too many. The outermost one's VLAN is the packet's, unless the
+    /// observation point has one.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn count_vlan_tag(&mut self, control: [u8; 2]) -> bool {
         const IDENTIFIER: u16 = 0x0fff;
-        if self.count == 0 {
-            self.vlan = u16::from_be_bytes(control) & IDENTIFIER;
+        if self.tags == 0 && self.packet.point.vlan == 0 {
+            self.vlan = (u16::from_be_bytes(control) & IDENTIFIER).into();
         }
-        self.count_one()
+        self.count_tag()
+    }
+
+    /// The observation point's part of this packet's key.
+    #[inline(always)]
+    pub(super) fn observed(&self, payload: u16) -> Observed {
+        Observed::new(&self.packet.point, self.vlan as u16, payload)
+    }
+
+    /// Octets on the wire from the first of `captured` on, which are the packet's last.
+    #[inline(always)]
+    pub(super) fn on_wire_from(&self, captured: &[u8]) -> u32 {
+        let before = self.packet.data.len().saturating_sub(captured.len());
+        self.packet
+            .octets_on_wire()
+            .saturating_sub(u32::try_from(before).unwrap_or(u32::MAX))
+    }
+
+    /// A frame with the protocol of this EtherType (0: it has none), which isn't IP.
+    pub(super) fn non_ip(&self, ether_type: u16) -> Dissection {
+        Dissection::NonIp(Headers {
+            key: L2Key {
+                source: *self.source,
+                destination: *self.destination,
+                observed: self.observed(ether_type),
+            },
+            octets: self.packet.octets_on_wire(),
+            type_of_service: 0,
+            tcp_flags: 0,
+            attributes: (),
+        })
     }
 }
 
-/// Reads the link layer's headers.
+/// Reads all headers of `packet`.
 #[inline]
-pub(super) fn read(octets: &[u8], link_type: LinkType) -> Result<Frame<'_>, IgnoredReason> {
-    match link_type {
-        LinkType::Ethernet => ethernet::read(octets),
-        LinkType::RawIp => raw_ip(octets),
-        LinkType::LinuxCooked => cooked::read_version_1(octets),
-        LinkType::LinuxCooked2 => cooked::read_version_2(octets),
-        LinkType::BsdNull => bsd(octets, |family| {
+pub(super) fn read(packet: &Packet<'_>) -> Dissection {
+    let link = Link::new(packet);
+    match packet.point.link_type {
+        LinkType::Ethernet => ethernet::read(packet.data, link),
+        LinkType::RawIp => raw_ip(packet.data, link),
+        LinkType::LinuxCooked => cooked::read_version_1(packet.data, link),
+        LinkType::LinuxCooked2 => cooked::read_version_2(packet.data, link),
+        LinkType::BsdNull => bsd(packet.data, link, |family| {
             // Families are small numbers: the order that makes one small is the right one.
             u32::from_be_bytes(family).min(u32::from_le_bytes(family))
         }),
-        LinkType::BsdLoop => bsd(octets, u32::from_be_bytes),
-        LinkType::Ppp => {
-            let mut tags = Tags::default();
-            let carried = ppp::read(octets, &mut tags, ppp::NO_ETHER_TYPE)?;
-            Ok(Frame::bare(carried.network, carried.octets))
-        }
-        LinkType::Unsupported => Err(IgnoredReason::UnsupportedLinkType),
+        LinkType::BsdLoop => bsd(packet.data, link, u32::from_be_bytes),
+        LinkType::Ppp => ppp::read(packet.data, link, ppp::NO_ETHER_TYPE),
+        LinkType::Unsupported => Dissection::Ignored(IgnoredReason::UnsupportedLinkType),
     }
 }
 
-fn raw_ip(octets: &[u8]) -> Result<Frame<'_>, IgnoredReason> {
-    let first = *octets.first().ok_or(IgnoredReason::IpHeaderTruncated)?;
-    let network = Network::from_version(first).ok_or(IgnoredReason::IpVersion)?;
-    Ok(Frame::bare(network, octets))
+fn raw_ip(octets: &[u8], link: Link<'_>) -> Dissection {
+    let Some(first) = octets.first() else {
+        return Dissection::Ignored(IgnoredReason::IpHeaderTruncated);
+    };
+    match first >> 4 {
+        4 => ipv4::read(octets, &link),
+        6 => ipv6::read(octets, &link),
+        _ => Dissection::Ignored(IgnoredReason::IpVersion),
+    }
 }
 
 /// BSD null and loop: the address family, and no more.
@@ -138,14 +153,14 @@ struct BsdHeader {
 /// `AF_INET`, the same number everywhere.
 const AF_INET: u32 = 2;
 
-fn bsd(octets: &[u8], family: impl Fn([u8; 4]) -> u32) -> Result<Frame<'_>, IgnoredReason> {
-    let (header, rest) =
-        split_header::<BsdHeader>(octets).ok_or(IgnoredReason::LinkHeaderTruncated)?;
-    let network = match family(header.family) {
-        AF_INET => Network::Ipv4,
-        // AF_INET6 is 10 on Linux, 24 on NetBSD and OpenBSD, 28 on FreeBSD, 30 on Darwin.
-        10 | 24 | 28 | 30 => Network::Ipv6,
-        _ => Network::Other(0),
+fn bsd(octets: &[u8], link: Link<'_>, family: impl Fn([u8; 4]) -> u32) -> Dissection {
+    let Some((header, rest)) = split_header::<BsdHeader>(octets) else {
+        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
     };
-    Ok(Frame::bare(network, rest))
+    match family(header.family) {
+        AF_INET => ipv4::read(rest, &link),
+        // AF_INET6 is 10 on Linux, 24 on NetBSD and OpenBSD, 28 on FreeBSD, 30 on Darwin.
+        10 | 24 | 28 | 30 => ipv6::read(rest, &link),
+        _ => link.non_ip(0),
+    }
 }

@@ -5,9 +5,9 @@
 //! reason why it has none. It borrows, allocates nothing, and cannot fail on any octets.
 //! The outermost IP header makes the flow: what a tunnel carries is not looked at.
 //!
-//! One file each: `link` finds the network header behind whatever link layer there is
-//! (`ethernet`, `cooked`, `ppp`, with `ether_type` and `mpls` between), `ipv4`
-//! and `ipv6` read it, `transport` reads what follows; `wire` is how headers are read.
+//! Each header has a file, which reads it and hands the rest on: from `link` by way of
+//! `ethernet`, `cooked` or `ppp`, `ether_type`, `logical_link` and `mpls` to `ipv4` or
+//! `ipv6`, and from there to `transport`. `wire` is how headers are read.
 
 mod cooked;
 mod dissect;
@@ -16,6 +16,7 @@ mod ethernet;
 mod ipv4;
 mod ipv6;
 mod link;
+mod logical_link;
 mod mpls;
 mod ppp;
 #[cfg(test)]
@@ -29,7 +30,7 @@ use crate::observation::ObservationPoint;
 use crate::time::{Timestamp, Uptime};
 
 /// One packet at one observation point.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Packet<'a> {
     /// The captured octets, from the header that [`ObservationPoint::link_type`] names.
     pub data: &'a [u8],

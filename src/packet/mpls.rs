@@ -7,8 +7,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::link::{Carried, Network, Tags};
+use super::dissect::Dissection;
+use super::link::Link;
 use super::wire::split_header;
+use super::{ipv4, ipv6};
 use crate::metering::ignored::IgnoredReason;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -26,21 +28,25 @@ impl Label {
 }
 
 /// Reads a label stack; `ether_type` is that of everything but IP.
-pub(super) fn read<'a>(
-    mut octets: &'a [u8],
-    tags: &mut Tags,
-    ether_type: u16,
-) -> Result<Carried<'a>, IgnoredReason> {
+pub(super) fn read(mut octets: &[u8], mut link: Link<'_>, ether_type: u16) -> Dissection {
     loop {
-        let (label, rest) =
-            split_header::<Label>(octets).ok_or(IgnoredReason::LinkHeaderTruncated)?;
-        tags.count_one()?;
+        let Some((label, rest)) = split_header::<Label>(octets) else {
+            return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+        };
+        if !link.count_tag() {
+            return Dissection::Ignored(IgnoredReason::TooManyTags);
+        }
         octets = rest;
         if label.is_bottom() {
             break;
         }
     }
-    let first = *octets.first().ok_or(IgnoredReason::LinkHeaderTruncated)?;
-    let network = Network::from_version(first).unwrap_or(Network::Other(ether_type));
-    Ok(Carried { network, octets })
+    let Some(first) = octets.first() else {
+        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+    };
+    match first >> 4 {
+        4 => ipv4::read(octets, &link),
+        6 => ipv6::read(octets, &link),
+        _ => link.non_ip(ether_type),
+    }
 }

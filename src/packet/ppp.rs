@@ -4,15 +4,17 @@
 //! Owns HDLC's address and control (RFC 1662 §3.1) and the protocol field (RFC 1661 §2).
 //! Knows nothing of what is negotiated: both compressions are told by the octets.
 
-use super::link::{Carried, Network, Tags};
-use super::mpls;
+use super::dissect::Dissection;
+use super::link::Link;
+use super::{ipv4, ipv6, mpls};
 use crate::metering::ignored::IgnoredReason;
 
 /// For [`read`]: PPP's own protocol numbers are no EtherTypes.
 pub(super) const NO_ETHER_TYPE: u16 = 0;
 
-/// HDLC's address of all stations (RFC 1662 §3.1).
+/// HDLC's all-stations address and unnumbered information (RFC 1662 §3.1).
 const ADDRESS: u8 = 0xff;
+const CONTROL: u8 = 0x03;
 
 /// RFC 1332 §2.
 const IPV4: u16 = 0x0021;
@@ -23,26 +25,21 @@ const MPLS: u16 = 0x0281;
 const MPLS_MULTICAST: u16 = 0x0283;
 
 /// Reads a PPP frame; `ether_type` is that of everything but IP.
-pub(super) fn read<'a>(
-    octets: &'a [u8],
-    tags: &mut Tags,
-    ether_type: u16,
-) -> Result<Carried<'a>, IgnoredReason> {
+pub(super) fn read(octets: &[u8], link: Link<'_>, ether_type: u16) -> Dissection {
     // Address and control may be left out, as no protocol begins with 0xff (RFC 1661 §6.6).
-    let octets = octets.strip_prefix(&[ADDRESS, 0x03]).unwrap_or(octets);
+    let octets = octets.strip_prefix(&[ADDRESS, CONTROL]).unwrap_or(octets);
     // Only a protocol's last octet is odd, so that an odd first one is also the last
     // (RFC 1661 §2 and §6.5).
-    let (protocol, octets) = match *octets {
-        [ADDRESS] => return Err(IgnoredReason::LinkHeaderTruncated),
+    let (protocol, rest) = match *octets {
+        [] | [ADDRESS] => return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated),
         [only, ref rest @ ..] if only & 1 == 1 => (u16::from(only), rest),
+        [_] => return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated),
         [high, low, ref rest @ ..] => (u16::from_be_bytes([high, low]), rest),
-        _ => return Err(IgnoredReason::LinkHeaderTruncated),
     };
-    let network = match protocol {
-        IPV4 => Network::Ipv4,
-        IPV6 => Network::Ipv6,
-        MPLS | MPLS_MULTICAST => return mpls::read(octets, tags, ether_type),
-        _ => Network::Other(ether_type),
-    };
-    Ok(Carried { network, octets })
+    match protocol {
+        IPV4 => ipv4::read(rest, &link),
+        IPV6 => ipv6::read(rest, &link),
+        MPLS | MPLS_MULTICAST => mpls::read(rest, link, ether_type),
+        _ => link.non_ip(ether_type),
+    }
 }

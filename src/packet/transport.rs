@@ -4,6 +4,7 @@
 //! Its callers hand it no octet that is not the packet's own: nothing past the IP length,
 //! nothing of a later fragment. What isn't there is zero.
 
+use super::wire::split_header;
 use crate::metering::flow_key::Ports;
 
 /// IANA protocol numbers.
@@ -59,11 +60,5 @@ pub(super) fn read(protocol: u8, octets: &[u8]) -> Transport {
 
 #[inline]
 fn ports(octets: &[u8]) -> Ports {
-    match *octets {
-        [a, b, c, d, ..] => Ports {
-            source: [a, b],
-            destination: [c, d],
-        },
-        _ => Ports::default(),
-    }
+    split_header(octets).map_or_else(Ports::default, |(ports, _)| *ports)
 }

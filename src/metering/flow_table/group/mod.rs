@@ -35,7 +35,8 @@ impl Seed {
         Ok(Self(words))
     }
 
-    /// A seed for tests, which want the same table twice.
+    /// A seed for tests, which want the same table twice. Its words should be as irregular as
+    /// random ones: the hash is no better than its seed.
     pub const fn fixed(words: [u64; 6]) -> Self {
         Self(words)
     }

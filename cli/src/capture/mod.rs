@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Capture files, read as fast as memory delivers them: pcap and pcapng.
+//!
+//! Owns the way from a path (or standard input) to packets with a time, a length, an
+//! interface and a link type. Knows nothing of flows, and of a packet's octets only where
+//! they lie. Whatever the octets are, reading them never panics, holds a bounded amount of
+//! memory, and yields every packet that lies before the first damage.
+
+mod block;
+mod error;
+mod input;
+mod interface;
+mod order;
+mod pcap;
+mod pcapng;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use self::error::Cause;
+use self::input::Input;
+use self::pcap::Pcap;
+use self::pcapng::Pcapng;
+use self::record::{Batch, Stop};
+
+pub(crate) use self::block::Block;
+pub(crate) use self::error::CaptureError;
+pub(crate) use self::interface::Interface;
+pub(crate) use self::record::{CapturedPacket, Oversized};
+
+/// A capture that is being read, from its first packet to its last.
+#[derive(Debug)]
+pub(crate) struct Capture {
+    name: String,
+    input: Input,
+    format: Format,
+    oversized: Oversized,
+    finished: bool,
+}
+
+impl Capture {
+    /// Opens `path` and reads what tells its format; `-` is standard input.
+    ///
+    /// A regular file is memory-mapped, so nobody may shorten it while it is read: the
+    /// system would then end the process with `SIGBUS`. Anything else is streamed, as is a
+    /// file that cannot be mapped.
+    pub(crate) fn open(path: &Path) -> Result<Self, CaptureError> {
+        if path.as_os_str() == "-" {
+            let input = Input::stream(std::io::stdin(), input::BLOCK_OCTETS);
+            return Self::start("standard input".to_owned(), input);
+        }
+        let name = path.display().to_string();
+        match Input::open(path) {
+            Ok(input) => Self::start(name, input),
+            Err(error) => Err(CaptureError::new(&name, None, Cause::Io(error))),
+        }
+    }
+
+    /// Replaces `packets` by the next packets of the capture, at least one and at most
+    /// `limit` (0 counts as 1), and returns the block that all of them lie in; `None` at
+    /// the end of the capture.
+    ///
+    /// An error comes after every packet that lies before it, and ends the capture.
+    pub(crate) fn read(
+        &mut self,
+        packets: &mut Vec<CapturedPacket>,
+        limit: usize,
+    ) -> Result<Option<Block>, CaptureError> {
+        packets.clear();
+        if self.finished {
+            return Ok(None);
+        }
+        let mut batch = Batch::new(packets, limit, &mut self.oversized);
+        loop {
+            let stop = self.format.decode(&mut self.input, &mut batch);
+            if !batch.is_empty() {
+                return Ok(Some(self.input.block().clone()));
+            }
+            let cause = match stop {
+                Stop::BatchEnds => continue,
+                Stop::Short { needed, part } => match self.input.refill(needed) {
+                    Ok(true) => continue,
+                    Ok(false) if self.input.rest().is_empty() => {
+                        self.finished = true;
+                        return Ok(None);
+                    }
+                    Ok(false) => Cause::Truncated {
+                        part,
+                        missing: needed - self.input.rest().len(),
+                    },
+                    Err(error) => Cause::Io(error),
+                },
+                Stop::Damaged(cause) => cause,
+            };
+            self.finished = true;
+            let offset = Some(self.input.position());
+            return Err(CaptureError::new(&self.name, offset, cause));
+        }
+    }
+
+    /// The interfaces of the packets that [`Capture::read`] returned last, at the index
+    /// that those packets name.
+    ///
+    /// A pcap file has one, without a name. Those of a pcapng file are described between
+    /// its packets, and start afresh with each of its sections; no batch spans two.
+    pub(crate) fn interfaces(&self) -> &[Interface] {
+        match &self.format {
+            Format::Pcap(pcap) => pcap.interfaces(),
+            Format::Pcapng(pcapng) => pcapng.interfaces(),
+        }
+    }
+
+    /// A number that is another one whenever [`Capture::interfaces`] has changed.
+    pub(crate) fn interfaces_generation(&self) -> u64 {
+        match &self.format {
+            Format::Pcap(_) => 1,
+            Format::Pcapng(pcapng) => pcapng.generation(),
+        }
+    }
+
+    /// Octets of the capture that have been read.
+    pub(crate) fn position(&self) -> u64 {
+        self.input.position()
+    }
+
+    /// Octets of the whole capture, where that is known before it has been read.
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.input.size()
+    }
+
+    /// The packets so far that have more octets than the file itself says is the most. They
+    /// were yielded all the same.
+    pub(crate) fn oversized(&self) -> Option<Oversized> {
+        (self.oversized.packets > 0).then_some(self.oversized)
+    }
+
+    /// Finds out what `input` holds.
+    fn start(name: String, mut input: Input) -> Result<Self, CaptureError> {
+        let format = Format::detect(&mut input)
+            .map_err(|cause| CaptureError::new(&name, cause.offset_of_start(), cause))?;
+        Ok(Self {
+            name,
+            input,
+            format,
+            oversized: Oversized::default(),
+            finished: false,
+        })
+    }
+}
+
+/// The two families of capture files.
+#[derive(Debug)]
+enum Format {
+    Pcap(Pcap),
+    Pcapng(Pcapng),
+}
+
+impl Format {
+    fn detect(input: &mut Input) -> Result<Self, Cause> {
+        // The whole header of a pcap file, and less than the first block of a pcapng file.
+        input.refill(pcap::FILE_HEADER_OCTETS).map_err(Cause::Io)?;
+        let rest = input.rest();
+        if rest.is_empty() {
+            return Err(Cause::Empty);
+        }
+        if rest.starts_with(&pcapng::MAGIC) {
+            return Ok(Self::Pcapng(Pcapng::default()));
+        }
+        let pcap = Pcap::from_header(rest)?;
+        input.consume(pcap::FILE_HEADER_OCTETS);
+        Ok(Self::Pcap(pcap))
+    }
+
+    fn decode(&mut self, input: &mut Input, batch: &mut Batch<'_>) -> Stop {
+        match self {
+            Self::Pcap(pcap) => pcap.decode(input, batch),
+            Self::Pcapng(pcapng) => pcapng.decode(input, batch),
+        }
+    }
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `flowmeter replay`: captures in, IPFIX and a summary out.
+//!
+//! One thread reads; it meters too where there is one worker, else it deals packets out to
+//! workers by conversation. One more thread sends messages to the targets. Nothing is
+//! dropped between them: who is slow is waited for.
+
+mod lanes;
+mod report;
+mod top;
+mod uptime;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use crossbeam_channel::{Receiver, bounded};
+use flowmeter::exporting::Interface;
+use flowmeter::metering::{Backend, Configuration, Timeouts};
+use flowmeter::observation::ObservationDomainId;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use self::lanes::Lanes;
+use self::report::Summary;
+use self::top::Top;
+use self::uptime::UptimeClock;
+use self::worker::{Batch, Timed, Worker};
+use crate::arguments::{Protocol, Replay};
+use crate::capture::{Capture, CaptureError};
+use crate::target::{Outgoing, Report, Target};
+
+/// Packets that are read at a time.
+const READ: usize = 256;
+
+/// Messages that may wait for the targets.
+const WAITING_MESSAGES: usize = 1024;
+
+/// Octets of IP and UDP headers before a message (RFC 791, RFC 8200, RFC 768).
+const IPV4_UDP_HEADERS: u16 = 20 + 8;
+const IPV6_UDP_HEADERS: u16 = 40 + 8;
+
+/// Runs the command. `Ok(false)` says that something was lost and has been named; an error
+/// that nothing was done.
+pub(crate) fn run(options: &Replay, out: &mut dyn Write) -> Result<bool> {
+    let started = Instant::now();
+    if let Some(output) = &options.output {
+        refuse_to_overwrite(output, &options.files)?;
+    }
+    let domains = domains(options)?;
+    let configuration = Configuration {
+        backend: options.backend.unwrap_or_else(Backend::detect),
+        l2: options.l2,
+        timeouts: Timeouts::from_millis(
+            options.active_timeout.saturating_mul(1000),
+            options.idle_timeout.saturating_mul(1000),
+        ),
+        ..Configuration::new(options.flows as usize).context("no random seed for the flow table")?
+    };
+
+    let (messages, exporter) = start_exporter(options);
+    let workers = domains
+        .map(|domain| {
+            Worker::new(
+                &configuration,
+                domain,
+                message_octets(options),
+                messages.clone(),
+                Top::new(options.top as usize, options.flows as usize),
+            )
+        })
+        .collect::<io::Result<Vec<_>>>()
+        .with_context(|| format!("no memory for tables of {} flows", options.flows))?;
+    drop(messages);
+
+    let mut reader = Reader {
+        lanes: Lanes::new(workers),
+        clock: UptimeClock::new(&configuration.timeouts),
+        interfaces: BTreeMap::new(),
+        progress: progress(&options.files),
+        read_before: 0,
+    };
+    let mut complaints = Vec::new();
+    for file in &options.files {
+        reader.read(file, &mut complaints);
+    }
+    reader.progress.finish_and_clear();
+    let outcomes = reader.lanes.finish(reader.clock.now());
+    let targets = match exporter {
+        Some(exporter) => exporter
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        None => Vec::new(),
+    };
+
+    let summary = Summary::new(outcomes, targets, started.elapsed());
+    complaints.extend(summary.complaints());
+    for complaint in &complaints {
+        eprintln!("flowmeter: {complaint}");
+    }
+    let written = if options.json {
+        summary.write_json(out)
+    } else {
+        summary.write_text(out)
+    };
+    Ok(written.is_ok() && !complaints.iter().any(|complaint| complaint.lost))
+}
+
+/// One line for people, and whether it tells of a loss.
+#[derive(Debug)]
+struct Complaint {
+    text: String,
+    lost: bool,
+}
+
+impl std::fmt::Display for Complaint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Writing IPFIX into a capture that is still to be read would destroy it.
+fn refuse_to_overwrite(output: &Path, files: &[PathBuf]) -> Result<()> {
+    let Ok(output_path) = output.canonicalize() else {
+        return Ok(());
+    };
+    if output_path.is_file()
+        && files
+            .iter()
+            .any(|file| file.canonicalize().is_ok_and(|file| file == output_path))
+    {
+        bail!("--output {} is one of the captures to read", output.display());
+    }
+    Ok(())
+}
+
+/// A domain for each worker.
+fn domains(options: &Replay) -> Result<impl Iterator<Item = ObservationDomainId>> {
+    let first = options.observation_domain;
+    let Some(last) = first.checked_add(options.workers - 1) else {
+        bail!(
+            "--observation-domain {first} leaves no number for {} workers: at most {}",
+            options.workers,
+            u32::MAX - (options.workers - 1)
+        );
+    };
+    Ok((first..=last).map(ObservationDomainId))
+}
+
+/// Octets of a message that fits a datagram on every way to a collector. Files and streams
+/// get the same messages.
+fn message_octets(options: &Replay) -> usize {
+    let ipv6 = options
+        .collector
+        .iter()
+        .any(|collector| collector.protocol == Protocol::Udp && collector.address.is_ipv6());
+    let headers = if ipv6 { IPV6_UDP_HEADERS } else { IPV4_UDP_HEADERS };
+    usize::from(options.path_mtu - headers)
+}
+
+type Exporter = thread::JoinHandle<Vec<Report>>;
+
+/// The thread that sends messages to the targets, where there are any.
+fn start_exporter(
+    options: &Replay,
+) -> (Option<crossbeam_channel::Sender<Outgoing>>, Option<Exporter>) {
+    let collectors = options.collector.iter().map(Target::collector);
+    let output = options.output.as_deref().map(Target::file);
+    let targets: Vec<Target> = collectors.chain(output).collect();
+    if targets.is_empty() {
+        return (None, None);
+    }
+    let (sender, receiver) = bounded(WAITING_MESSAGES);
+    (
+        Some(sender),
+        Some(thread::spawn(move || export(&receiver, targets))),
+    )
+}
+
+fn export(messages: &Receiver<Outgoing>, mut targets: Vec<Target>) -> Vec<Report> {
+    for message in messages {
+        for target in &mut targets {
+            target.send(&message);
+        }
+    }
+    targets.into_iter().map(Target::finish).collect()
+}
+
+/// A bar on standard error, where that is a terminal.
+fn progress(files: &[PathBuf]) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let octets = files
+        .iter()
+        .map(|file| file.metadata().ok().filter(std::fs::Metadata::is_file))
+        .map(|metadata| metadata.map(|metadata| metadata.len()))
+        .sum::<Option<u64>>();
+    let (bar, template) = match octets {
+        Some(octets) => (
+            ProgressBar::new(octets),
+            "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} to go",
+        ),
+        None => (
+            ProgressBar::new_spinner(),
+            "{spinner} {bytes}, {bytes_per_sec}",
+        ),
+    };
+    let style = ProgressStyle::with_template(template);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// Reads captures and deals their packets out.
+struct Reader {
+    lanes: Lanes,
+    clock: UptimeClock,
+    /// By number; captures that name a number again rename it.
+    interfaces: BTreeMap<u32, Interface>,
+    progress: ProgressBar,
+    read_before: u64,
+}
+
+impl Reader {
+    /// Reads one capture as far as it can be read.
+    fn read(&mut self, file: &Path, complaints: &mut Vec<Complaint>) {
+        let mut capture = match Capture::open(file) {
+            Ok(capture) => capture,
+            Err(error) => {
+                complaints.push(Complaint::from(error));
+                return;
+            }
+        };
+        if let Err(error) = self.read_packets(&mut capture) {
+            complaints.push(Complaint::from(error));
+        }
+        if let Some(oversized) = capture.oversized() {
+            complaints.push(Complaint {
+                text: format!(
+                    "{}: offset {}: {} packets longer than the capture's snap length, \
+                     metered all the same",
+                    file.display(),
+                    oversized.first_offset,
+                    oversized.packets
+                ),
+                lost: false,
+            });
+        }
+        self.read_before += capture.position();
+    }
+
+    fn read_packets(&mut self, capture: &mut Capture) -> Result<(), CaptureError> {
+        let mut captured = Vec::with_capacity(READ);
+        let mut generation = None;
+        let mut reads = 0u32;
+        while let Some(block) = capture.read(&mut captured, READ)? {
+            let mut interfaces = None;
+            if generation != Some(capture.interfaces_generation()) {
+                generation = Some(capture.interfaces_generation());
+                interfaces = self.name_interfaces(capture);
+            }
+            let packets = captured
+                .iter()
+                .map(|packet| Timed {
+                    packet: *packet,
+                    uptime: self.clock.observe(packet.time),
+                })
+                .collect();
+            self.lanes.observe(Batch {
+                block,
+                packets,
+                interfaces,
+            });
+            reads += 1;
+            if reads.is_multiple_of(256) {
+                self.progress
+                    .set_position(self.read_before + capture.position());
+            }
+        }
+        Ok(())
+    }
+
+    /// All interfaces with a name, if the capture names any.
+    fn name_interfaces(&mut self, capture: &Capture) -> Option<Arc<[Interface]>> {
+        for (number, interface) in (0..).zip(capture.interfaces()) {
+            let Some(name) = &interface.name else { continue };
+            let description = interface.description.as_ref().unwrap_or(name);
+            let interface = Interface {
+                number,
+                name: name.clone(),
+                description: description.clone(),
+            };
+            self.interfaces.insert(number, interface);
+        }
+        (!self.interfaces.is_empty()).then(|| self.interfaces.values().cloned().collect())
+    }
+}
+
+impl From<CaptureError> for Complaint {
+    fn from(error: CaptureError) -> Self {
+        Self {
+            text: error.to_string(),
+            lost: true,
+        }
+    }
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a replay tells at its end: for people a summary and a table, for machines one object.
+
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, Table, presets};
+use flowmeter::metering::flow_key::Ports;
+use flowmeter::metering::{EndReason, IgnoredReason, Statistics};
+use serde_json::{Map, Value, json};
+
+use super::Complaint;
+use super::top::{AnyKey, Top, TopFlow};
+use super::worker::Outcome;
+use crate::target::Report;
+use crate::text::{ethernet_address, grouped, protocol, tcp_flags};
+
+/// All that is known at the end.
+pub(super) struct Summary {
+    statistics: Statistics,
+    messages: u64,
+    records: u64,
+    top: Vec<TopFlow>,
+    targets: Vec<Report>,
+    elapsed: Duration,
+}
+
+impl Summary {
+    /// Adds up what the workers left behind.
+    pub(super) fn new(outcomes: Vec<Outcome>, targets: Vec<Report>, elapsed: Duration) -> Self {
+        let mut statistics = Statistics::default();
+        let (mut messages, mut records) = (0, 0);
+        let mut top: Option<Top> = None;
+        for outcome in outcomes {
+            statistics += outcome.statistics;
+            messages += outcome.messages;
+            records += outcome.records;
+            match &mut top {
+                Some(top) => top.merge(outcome.top),
+                None => top = Some(outcome.top),
+            }
+        }
+        Self {
+            statistics,
+            messages,
+            records,
+            top: top.map(Top::into_flows).unwrap_or_default(),
+            targets,
+            elapsed,
+        }
+    }
+
+    /// A line for each target that failed.
+    pub(super) fn complaints(&self) -> impl Iterator<Item = Complaint> {
+        self.targets.iter().filter_map(|target| {
+            let failure = target.failure.as_ref()?;
+            Some(Complaint {
+                text: format!(
+                    "{}: {}: {} of {} records lost",
+                    target.name,
+                    failure.error,
+                    target.lost,
+                    target.records + target.lost
+                ),
+                lost: true,
+            })
+        })
+    }
+
+    fn packets_per_second(&self) -> f64 {
+        self.statistics.observed.packets as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+
+    /// One JSON object.
+    pub(super) fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let observed = self.statistics.observed;
+        let ignored: Map<String, Value> = IgnoredReason::ALL
+            .iter()
+            .map(|&reason| {
+                let packets = self.statistics.ignored[reason as usize].packets;
+                (reason.name().to_owned(), json!(packets))
+            })
+            .collect();
+        let targets: Vec<Value> = self
+            .targets
+            .iter()
+            .map(|target| {
+                json!({
+                    "target": target.name,
+                    "records": target.records,
+                    "lost": target.lost,
+                    "reason": target.failure.as_ref().map(|failure| failure.reason),
+                })
+            })
+            .collect();
+        let end_reasons: Map<String, Value> = EndReason::ALL
+            .iter()
+            .zip(&self.statistics.exported)
+            .map(|(reason, exported)| (reason.name().to_owned(), json!(exported.records)))
+            .collect();
+        let object = json!({
+            "packets": observed.packets,
+            "octets": observed.octets,
+            "flows": self.statistics.flows,
+            "records": self.records,
+            "messages": self.messages,
+            "ignored": ignored,
+            "end_reasons": end_reasons,
+            "targets": targets,
+            "elapsed_seconds": self.elapsed.as_secs_f64(),
+            "packets_per_second": self.packets_per_second(),
+            "top": self.top.iter().map(top_json).collect::<Vec<_>>(),
+        });
+        writeln!(out, "{object}")
+    }
+
+    /// A summary and a table.
+    pub(super) fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let observed = self.statistics.observed;
+        writeln!(
+            out,
+            "{} packets, {} octets, in {:.3} s ({} packets per second)",
+            grouped(observed.packets),
+            grouped(observed.octets),
+            self.elapsed.as_secs_f64(),
+            grouped(self.packets_per_second() as u64),
+        )?;
+        writeln!(
+            out,
+            "{} flows, {} records in {} messages",
+            grouped(self.statistics.flows),
+            grouped(self.records),
+            grouped(self.messages)
+        )?;
+        for &reason in IgnoredReason::ALL {
+            let ignored = self.statistics.ignored[reason as usize].packets;
+            if ignored > 0 {
+                writeln!(out, "{} packets ignored: {}", grouped(ignored), reason.name())?;
+            }
+        }
+        for target in &self.targets {
+            writeln!(out, "{}: {} records", target.name, grouped(target.records))?;
+        }
+        if !self.top.is_empty() {
+            writeln!(out, "\n{}", self.table())?;
+        }
+        Ok(())
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING).set_header([
+            "Interface",
+            "Protocol",
+            "Source",
+            "Destination",
+            "Packets",
+            "Octets",
+            "Seconds",
+            "Flags",
+            "End",
+        ]);
+        for flow in &self.top {
+            let named = Named::new(&flow.key);
+            let milliseconds = flow.end.as_millis() - flow.start.as_millis();
+            table.add_row([
+                named.interface.to_string(),
+                named.protocol,
+                named.source,
+                named.destination,
+                grouped(flow.packets),
+                grouped(flow.octets),
+                format!("{:.3}", milliseconds as f64 / 1000.0),
+                tcp_flags(flow.tcp_flags),
+                flow.end_reason.name().replace('_', " "),
+            ]);
+        }
+        for column in table.column_iter_mut().skip(4).take(3) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table
+    }
+}
+
+fn top_json(flow: &TopFlow) -> Value {
+    let named = Named::new(&flow.key);
+    json!({
+        "interface": named.interface,
+        "protocol": named.protocol,
+        "source": named.source,
+        "destination": named.destination,
+        "packets": flow.packets,
+        "octets": flow.octets,
+        "start_milliseconds": flow.start.as_millis(),
+        "end_milliseconds": flow.end.as_millis(),
+    })
+}
+
+/// A key in words.
+struct Named {
+    interface: u32,
+    protocol: String,
+    source: String,
+    destination: String,
+}
+
+const ICMP: u16 = 1;
+const ICMPV6: u16 = 58;
+
+impl Named {
+    fn new(key: &AnyKey) -> Self {
+        let (observed, ports, source, destination) = match key {
+            AnyKey::Ipv4(key) => (
+                key.observed,
+                key.ports,
+                Ipv4Addr::from(key.source).to_string(),
+                Ipv4Addr::from(key.destination).to_string(),
+            ),
+            AnyKey::Ipv6(key) => (
+                key.observed,
+                key.ports,
+                Ipv6Addr::from(key.source).to_string(),
+                Ipv6Addr::from(key.destination).to_string(),
+            ),
+            AnyKey::L2(key) => {
+                return Self {
+                    interface: key.observed.ingress_interface,
+                    protocol: format!("{:#06x}", key.observed.payload),
+                    source: ethernet_address(key.source),
+                    destination: ethernet_address(key.destination),
+                };
+            }
+        };
+        let protocol = protocol(observed.payload as u8);
+        let [kind, code] = ports.destination;
+        let (protocol, source, destination) = match observed.payload {
+            ICMP | ICMPV6 => (format!("{protocol} {kind}/{code}"), source, destination),
+            _ if ports == Ports::default() => (protocol, source, destination),
+            _ => (
+                protocol,
+                with_port(&source, ports.source),
+                with_port(&destination, ports.destination),
+            ),
+        };
+        Self {
+            interface: observed.ingress_interface,
+            protocol,
+            source,
+            destination,
+        }
+    }
+}
+
+fn with_port(address: &str, port: [u8; 2]) -> String {
+    let port = u16::from_be_bytes(port);
+    if address.contains(':') {
+        format!("[{address}]:{port}")
+    } else {
+        format!("{address}:{port}")
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The clock of a replay: as much time as the capture's packets show to have passed.
+
+use flowmeter::metering::Timeouts;
+use flowmeter::time::{Timestamp, Uptime};
+
+/// Adds up the time from packet to packet. Where the capture's time steps back, as it does
+/// when somebody sets a clock or joins captures, no time has passed.
+#[derive(Debug)]
+pub(super) struct UptimeClock {
+    uptime: u32,
+    last: Option<Timestamp>,
+    longest_step: u64,
+}
+
+impl UptimeClock {
+    /// A clock that starts with the first packet.
+    pub(super) fn new(timeouts: &Timeouts) -> Self {
+        Self {
+            uptime: 0,
+            last: None,
+            // A longer gap ends no more flows, and uptime is to stay far from wrapping
+            // around before the sweep has seen every flow.
+            longest_step: u64::from(timeouts.longest_millis()) + 1,
+        }
+    }
+
+    /// The uptime at a packet that was captured at `time`.
+    #[inline]
+    pub(super) fn observe(&mut self, time: Timestamp) -> Uptime {
+        let last = self.last.replace(time).unwrap_or(time);
+        let passed = time.as_millis().saturating_sub(last.as_millis());
+        self.uptime = self
+            .uptime
+            .wrapping_add(passed.min(self.longest_step) as u32);
+        self.now()
+    }
+
+    /// The uptime at the latest packet.
+    pub(super) fn now(&self) -> Uptime {
+        Uptime::from_millis(self.uptime)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_that_steps_back_passes_no_time_and_gaps_are_bounded() {
+        let mut clock = UptimeClock::new(&Timeouts::from_millis(60_000, 15_000));
+        let mut at = |millis| clock.observe(Timestamp::from_millis(millis)).as_millis();
+        assert_eq!(at(1_000_000), 0);
+        assert_eq!(at(1_000_250), 250);
+        assert_eq!(at(5), 250);
+        assert_eq!(at(15), 260);
+        assert_eq!(at(u64::MAX), 60_261);
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How numbers are shown to people.
+
+/// A number with its digits in groups of three.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A protocol's name (IANA's protocol numbers), or its number where few know the name.
+pub(crate) fn protocol(number: u8) -> String {
+    let name = match number {
+        1 => "ICMP",
+        2 => "IGMP",
+        4 => "IPv4",
+        6 => "TCP",
+        17 => "UDP",
+        33 => "DCCP",
+        41 => "IPv6",
+        47 => "GRE",
+        50 => "ESP",
+        51 => "AH",
+        58 => "ICMPv6",
+        88 => "EIGRP",
+        89 => "OSPF",
+        103 => "PIM",
+        112 => "VRRP",
+        132 => "SCTP",
+        136 => "UDP-Lite",
+        _ => return number.to_string(),
+    };
+    name.to_owned()
+}
+
+/// TCP's flags as letters, FIN first (RFC 9293 §3.1), with a dot for each that is not set.
+pub(crate) fn tcp_flags(flags: u8) -> String {
+    "FSRPAUEC"
+        .chars()
+        .enumerate()
+        .map(|(bit, letter)| if flags >> bit & 1 == 1 { letter } else { '.' })
+        .collect()
+}
+
+/// A MAC address, as IEEE 802 writes it.
+pub(crate) fn ethernet_address(octets: [u8; 6]) -> String {
+    octets.map(|octet| format!("{octet:02x}")).join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_as_people_read_them() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1000), "1,000");
+        assert_eq!(grouped(12_345_678), "12,345,678");
+        assert_eq!(protocol(6), "TCP");
+        assert_eq!(protocol(253), "253");
+        assert_eq!(tcp_flags(0x12), ".S..A...");
+        assert_eq!(ethernet_address([0, 1, 2, 0xab, 4, 5]), "00:01:02:ab:04:05");
+    }
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The metering process against a naive map: whatever packets, times, timeouts and table
+//! sizes there are, and with every instruction set, the records are the same.
+
+mod naive;
+mod traffic;
+
+use std::collections::HashMap;
+
+use flowmeter::metering::{
+    Backend, Configuration, EndReason, Export, FlowKey, FlowRecord, MeteringProcess, NoRoom, Seed,
+    Swept, Tally, Timeouts,
+};
+use proptest::prelude::*;
+
+use self::naive::{NaiveMap, NaiveTable, Record};
+use self::traffic::{Sent, timeouts, traffic};
+
+const SEED: Seed = Seed::fixed([
+    0x9216_d5d9_8979_fb1b,
+    0xd131_0ba6_98df_b5ac,
+    0x2ffd_72db_d01a_dfb7,
+    0xb8e1_afed_6a26_7e96,
+    0xba7c_9045_f12c_7f99,
+    0x24a1_9947_b391_6cf7,
+]);
+
+/// Keeps records, and refuses those whose turn `refuse` names.
+#[derive(Default)]
+struct Collected {
+    records: Vec<Record>,
+    offered: usize,
+    refuse: Option<fn(usize) -> bool>,
+}
+
+impl<K: FlowKey> Export<K> for Collected {
+    fn export(&mut self, record: &FlowRecord<K>) -> Result<(), NoRoom> {
+        self.offered += 1;
+        if self.refuse.is_some_and(|refuse| refuse(self.offered)) {
+            return Err(NoRoom);
+        }
+        self.records.push(Record::from_flow_record(record));
+        Ok(())
+    }
+}
+
+/// One run of one backend over `sent`.
+struct Run {
+    process: MeteringProcess,
+    collected: Collected,
+}
+
+impl Run {
+    fn new(backend: Backend, flows: usize, timeouts: Timeouts) -> Self {
+        let configuration = Configuration {
+            flows,
+            l2: true,
+            timeouts,
+            seed: SEED,
+            backend,
+        };
+        Self {
+            process: MeteringProcess::new(&configuration).unwrap(),
+            collected: Collected::default(),
+        }
+    }
+
+    fn observe(&mut self, frame: &[Sent]) {
+        let packets: Vec<_> = frame.iter().map(Sent::packet).collect();
+        self.process.observe(&packets, &mut self.collected);
+        self.check_balance();
+    }
+
+    /// Visits every flow once.
+    fn sweep(&mut self, frame: &[Sent]) {
+        let now = frame.last().unwrap().uptime();
+        self.process
+            .flush(now, usize::MAX, |_| false, &mut self.collected);
+        self.check_balance();
+    }
+
+    fn finish(mut self, sent: &[Sent]) -> Vec<Record> {
+        let now = sent.last().map(Sent::uptime).unwrap_or_default();
+        while self
+            .process
+            .flush(now, 1, |_| true, &mut self.collected)
+            == Swept::More
+        {}
+        self.check_balance();
+        assert_eq!(self.process.live_flows(), 0);
+        self.collected.records.sort();
+        self.collected.records
+    }
+
+    fn check_balance(&self) {
+        let statistics = self.process.statistics();
+        let live = self.process.live_tally();
+        assert!(statistics.balanced(live), "{statistics:?} with {live:?} live");
+        assert_eq!(
+            statistics.exported().records,
+            self.collected.records.len() as u64
+        );
+    }
+}
+
+/// How traffic is cut into frames, and what happens between them.
+fn frames() -> impl Strategy<Value = Vec<(usize, bool)>> {
+    prop::collection::vec((1..300usize, any::<bool>()), 1..8)
+}
+
+fn cut<'a>(sent: &'a [Sent], frames: &'a [(usize, bool)]) -> impl Iterator<Item = (&'a [Sent], bool)> {
+    let mut rest = sent;
+    frames.iter().cycle().map_while(move |&(length, sweep)| {
+        let (frame, others) = rest.split_at(length.min(rest.len()));
+        rest = others;
+        (!frame.is_empty()).then_some((frame, sweep))
+    })
+}
+
+/// Fails with the first record that differs.
+fn same(found: &[Record], expected: &[Record], backend: Backend) -> Result<(), TestCaseError> {
+    let longest = found.len().max(expected.len());
+    let differs = (0..longest).find(|&index| found.get(index) != expected.get(index));
+    match differs {
+        None => Ok(()),
+        Some(index) => Err(TestCaseError::fail(format!(
+            "{backend:?}: record {index} is {:?}, expected {:?}",
+            found.get(index),
+            expected.get(index)
+        ))),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    /// With room for all flows, records are a function of each flow's own packets: neither
+    /// frames nor sweeps nor the instruction set change them.
+    #[test]
+    fn records_equal_the_naive_map(
+        sent in traffic(60, 1200), frames in frames(), timeouts in timeouts(),
+    ) {
+        let mut naive = NaiveMap::new(timeouts);
+        for packet in &sent {
+            naive.observe(packet);
+        }
+        let expected = naive.finish(sent.last());
+        for backend in Backend::available() {
+            let mut run = Run::new(backend, 10_000, timeouts.into());
+            for (frame, sweep) in cut(&sent, &frames) {
+                run.observe(frame);
+                if sweep {
+                    run.sweep(frame);
+                }
+            }
+            same(&run.finish(&sent), &expected, backend)?;
+        }
+    }
+
+    /// The paced sweep changes no record either, whatever its budget.
+    #[test]
+    fn expiring_little_by_little_changes_no_record(
+        sent in traffic(60, 1200), budget in 1..40usize, timeouts in timeouts(),
+    ) {
+        let mut naive = NaiveMap::new(timeouts);
+        for packet in &sent {
+            naive.observe(packet);
+        }
+        let mut run = Run::new(Backend::detect(), 500, timeouts.into());
+        for frame in sent.chunks(7) {
+            run.observe(frame);
+            run.process
+                .expire(frame.last().unwrap().uptime(), budget, &mut run.collected);
+            run.check_balance();
+        }
+        same(&run.finish(&sent), &naive.finish(sent.last()), Backend::detect())?;
+    }
+
+    /// In a table of one group even who gives way is known: whoever has been idle longest.
+    /// Packet by packet, because within a frame packets whose flow is found at once come
+    /// before the others.
+    #[test]
+    fn one_group_evicts_as_the_naive_table_does(
+        sent in traffic(60, 600), sweep_every in 1..100usize, timeouts in timeouts(),
+    ) {
+        let sweeps = |number: usize| number % sweep_every == sweep_every - 1;
+        let mut naive = NaiveTable::new(timeouts);
+        for (number, packet) in sent.iter().enumerate() {
+            naive.observe(packet);
+            if sweeps(number) {
+                naive.sweep(packet);
+            }
+        }
+        let expected = naive.finish(sent.last());
+        for backend in Backend::available() {
+            let mut run = Run::new(backend, 1, timeouts.into());
+            for (number, frame) in sent.chunks(1).enumerate() {
+                run.observe(frame);
+                if sweeps(number) {
+                    run.sweep(frame);
+                }
+            }
+            same(&run.finish(&sent), &expected, backend)?;
+        }
+    }
+
+    /// In a table that is too small, and with an exporter that refuses now and then, nothing
+    /// is lost without being counted, and no flow gets another's packets.
+    #[test]
+    fn pressure_loses_nothing_uncounted(
+        sent in traffic(400, 1500), flows in 1..200usize, timeouts in timeouts(),
+        refuse in prop::sample::select(vec![
+            None,
+            Some((|turn| turn % 3 == 0) as fn(usize) -> bool),
+            Some(|turn| turn % 50 > 10),
+            Some(|_| true),
+        ]),
+    ) {
+        for backend in Backend::available() {
+            let mut run = Run::new(backend, flows, timeouts.into());
+            run.collected.refuse = refuse;
+            for (number, frame) in sent.chunks(100).enumerate() {
+                run.observe(frame);
+                let now = frame.last().unwrap().uptime();
+                run.process.expire(now, number % 5, &mut run.collected);
+                run.check_balance();
+            }
+            let lost = run.process.statistics().lost.tally;
+            run.collected.refuse = None;
+            let records = run.finish(&sent);
+            let mut observed: HashMap<_, Tally> = HashMap::new();
+            for packet in &sent {
+                let tally = Tally { packets: 1, octets: u64::from(packet.octets()) };
+                *observed.entry(packet.key()).or_default() += tally;
+            }
+            let mut reported = lost;
+            for record in &records {
+                reported += record.tally();
+                let tally = observed.get_mut(&record.key).expect("a key that was sent");
+                tally.packets = tally.packets.checked_sub(record.packets).expect("no more");
+                tally.octets = tally.octets.checked_sub(record.octets).expect("no more");
+            }
+            let missing: Tally = observed.values().copied().sum();
+            prop_assert_eq!(missing, lost, "{:?}", backend);
+            if refuse.is_none() {
+                prop_assert_eq!(lost, Tally::default());
+            }
+            prop_assert!(records.iter().all(|record| record.packets > 0 && record.start <= record.end));
+        }
+    }
+}
+
+/// A record that no timeout ended says so.
+#[test]
+fn eviction_is_lack_of_resources() {
+    let sent: Vec<Sent> = (0..40).map(|id| Sent::at(id, 0)).collect();
+    let mut run = Run::new(Backend::detect(), 1, Timeouts::default());
+    run.observe(&sent);
+    let evicted = run.collected.records.len();
+    assert_eq!(evicted, 40 - 16);
+    let reasons = run.collected.records.iter().map(|record| record.end_reason);
+    assert!(reasons.into_iter().all(|reason| reason == EndReason::LackOfResources));
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Metering as one would write it first: a list of packets for each flow, and deadlines.
+
+use std::collections::HashMap;
+
+use flowmeter::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key};
+use flowmeter::metering::{EndReason, FlowKey, FlowRecord, Tally};
+
+use super::traffic::{Key, Kind, Millis, Sent};
+
+/// A record, comparable.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Record {
+    pub(crate) key: Key,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) packets: u64,
+    pub(crate) octets: u64,
+    vrf: u32,
+    type_of_service: u8,
+    tcp_flags: u8,
+    pub(crate) end_reason: EndReason,
+}
+
+impl Record {
+    pub(crate) fn from_flow_record<K: FlowKey>(record: &FlowRecord<K>) -> Self {
+        let octets = bytemuck::bytes_of(&record.key);
+        let (kind, id) = match size_of::<K>() {
+            size if size == size_of::<Ipv6Key>() => (Kind::Ipv6, [octets[14], octets[15]]),
+            _ => {
+                let l2: &L2Key = bytemuck::from_bytes(octets);
+                let ipv4: &Ipv4Key = bytemuck::from_bytes(octets);
+                match l2.observed.payload {
+                    0x88b5 => (Kind::L2, [l2.destination[4], l2.destination[5]]),
+                    _ => (Kind::Ipv4, ipv4.ports.source),
+                }
+            }
+        };
+        Self {
+            key: (kind, u16::from_be_bytes(id)),
+            start: record.start.as_millis(),
+            end: record.end.as_millis(),
+            packets: record.packets,
+            octets: record.octets,
+            vrf: record.vrf,
+            type_of_service: record.type_of_service,
+            tcp_flags: record.tcp_flags,
+            end_reason: record.end_reason,
+        }
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        Tally {
+            packets: self.packets,
+            octets: self.octets,
+        }
+    }
+}
+
+/// A flow with all its packets since the last record.
+struct Flow {
+    first: Sent,
+    packets: Vec<Sent>,
+    seen: u64,
+    ended: bool,
+}
+
+/// Milliseconds after FIN or RST.
+const LINGER: u64 = 1000;
+
+impl Flow {
+    fn new(first: &Sent) -> Self {
+        Self {
+            first: first.clone(),
+            packets: Vec::new(),
+            seen: first.uptime,
+            ended: false,
+        }
+    }
+
+    fn add(&mut self, packet: &Sent) {
+        self.seen = packet.uptime;
+        self.ended |= packet.tcp_flags & 0x05 != 0;
+        self.packets.push(packet.clone());
+    }
+
+    /// From the first packet of the record to the latest time, never negative.
+    fn duration(&self) -> u64 {
+        let start = self.packets[0].time;
+        let latest = self.packets.iter().map(|packet| packet.time).max();
+        latest.unwrap().saturating_sub(start)
+    }
+
+    fn record(&mut self, end_reason: EndReason) -> Record {
+        let record = Record {
+            key: self.first.key(),
+            start: self.packets[0].time,
+            end: self.packets[0].time + self.duration(),
+            packets: self.packets.len() as u64,
+            octets: self.packets.iter().map(|packet| u64::from(packet.octets())).sum(),
+            vrf: u32::from(self.first.id) + 7,
+            type_of_service: self.first.type_of_service,
+            tcp_flags: self.packets.iter().fold(0, |flags, packet| flags | packet.tcp_flags),
+            end_reason,
+        };
+        self.packets.clear();
+        record
+    }
+
+    /// The record that is due at `now`, and whether the flow is over.
+    fn expire(&mut self, now: u64, timeouts: Millis) -> (Option<Record>, bool) {
+        let idle = if self.ended { timeouts.idle.min(LINGER) } else { timeouts.idle };
+        let over_at = self.seen + idle;
+        let over = over_at <= now;
+        if self.packets.is_empty() {
+            return (None, over);
+        }
+        let active_at = (self.seen + timeouts.active).saturating_sub(self.duration());
+        // The active timeout may have passed before the latest packet only by that packet.
+        let active_first = self.seen + timeouts.active < over_at + self.duration();
+        let reason = if active_at <= now && (!over || active_first) {
+            EndReason::ActiveTimeout
+        } else if over && self.ended {
+            EndReason::EndOfFlow
+        } else if over {
+            EndReason::IdleTimeout
+        } else {
+            return (None, false);
+        };
+        (Some(self.record(reason)), over)
+    }
+}
+
+/// Room for every flow.
+pub(crate) struct NaiveMap {
+    timeouts: Millis,
+    flows: HashMap<Key, Flow>,
+    records: Vec<Record>,
+}
+
+impl NaiveMap {
+    pub(crate) fn new(timeouts: Millis) -> Self {
+        Self {
+            timeouts,
+            flows: HashMap::new(),
+            records: Vec::new(),
+        }
+    }
+
+    pub(crate) fn observe(&mut self, packet: &Sent) {
+        let flow = self
+            .flows
+            .entry(packet.key())
+            .or_insert_with(|| Flow::new(packet));
+        let (record, over) = flow.expire(packet.uptime, self.timeouts);
+        self.records.extend(record);
+        if over {
+            *flow = Flow::new(packet);
+        }
+        flow.add(packet);
+    }
+
+    pub(crate) fn finish(mut self, last: Option<&Sent>) -> Vec<Record> {
+        let now = last.map_or(0, |packet| packet.uptime);
+        for flow in self.flows.values_mut() {
+            end(flow, now, self.timeouts, &mut self.records);
+        }
+        self.records.sort();
+        self.records
+    }
+}
+
+fn end(flow: &mut Flow, now: u64, timeouts: Millis, records: &mut Vec<Record>) {
+    let (record, _) = flow.expire(now, timeouts);
+    records.extend(record);
+    if !flow.packets.is_empty() {
+        records.push(flow.record(EndReason::ForcedEnd));
+    }
+}
+
+/// Sixteen slots for each kind of flow.
+pub(crate) struct NaiveTable {
+    timeouts: Millis,
+    slots: HashMap<Kind, [Option<Flow>; 16]>,
+    records: Vec<Record>,
+}
+
+impl NaiveTable {
+    pub(crate) fn new(timeouts: Millis) -> Self {
+        Self {
+            timeouts,
+            slots: HashMap::new(),
+            records: Vec::new(),
+        }
+    }
+
+    pub(crate) fn observe(&mut self, packet: &Sent) {
+        let (now, timeouts) = (packet.uptime, self.timeouts);
+        let slots = self.slots.entry(packet.kind).or_default();
+        let holds = |slot: &Option<Flow>| {
+            slot.as_ref()
+                .is_some_and(|flow| flow.first.key() == packet.key())
+        };
+        let found = slots.iter().position(holds);
+        if let Some(index) = found.or_else(|| slots.iter().position(Option::is_none)) {
+            let flow = slots[index].get_or_insert_with(|| Flow::new(packet));
+            let (record, over) = flow.expire(now, timeouts);
+            self.records.extend(record);
+            if over {
+                *flow = Flow::new(packet);
+            }
+            flow.add(packet);
+            return;
+        }
+        // `max_by_key` takes the last of equals, so look from the end for the first.
+        let idle = |slot: &&mut Option<Flow>| now - slot.as_ref().unwrap().seen;
+        let slot = slots.iter_mut().rev().max_by_key(idle).unwrap();
+        let flow = slot.as_mut().unwrap();
+        if !flow.packets.is_empty() {
+            let (record, _) = flow.expire(now, timeouts);
+            let record = record.unwrap_or_else(|| flow.record(EndReason::LackOfResources));
+            self.records.push(record);
+        }
+        *flow = Flow::new(packet);
+        flow.add(packet);
+    }
+
+    pub(crate) fn sweep(&mut self, last: &Sent) {
+        for slot in self.slots.values_mut().flatten() {
+            let Some(flow) = slot else { continue };
+            let (record, over) = flow.expire(last.uptime, self.timeouts);
+            self.records.extend(record);
+            if over {
+                *slot = None;
+            }
+        }
+    }
+
+    pub(crate) fn finish(mut self, last: Option<&Sent>) -> Vec<Record> {
+        let now = last.map_or(0, |packet| packet.uptime);
+        for flow in self.slots.values_mut().flatten().flatten() {
+            end(flow, now, self.timeouts, &mut self.records);
+        }
+        self.records.sort();
+        self.records
+    }
+}
