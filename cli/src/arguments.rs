@@ -163,7 +163,9 @@ impl FromStr for Collector {
         match authority.rsplit_once(':') {
             Some((host, port)) if !host.is_empty() && !host.ends_with(':') => {
                 if !matches!(port.parse::<u16>(), Ok(1..)) {
-                    return Err(format!("'{port}' is not a port from 1 to 65535: {expected}"));
+                    return Err(format!(
+                        "'{port}' is not a port from 1 to 65535: {expected}"
+                    ));
                 }
             }
             _ => return Err(format!("no port in '{authority}': {expected}")),

@@ -161,7 +161,8 @@ impl<T: Transport> ExportingProcess<T> {
             return Ok(());
         }
         // Some collectors read only the first options template of a set.
-        self.append(kind, OPTIONS_TEMPLATE_SET, &record)?.close_set();
+        self.append(kind, OPTIONS_TEMPLATE_SET, &record)?
+            .close_set();
         Ok(())
     }
 

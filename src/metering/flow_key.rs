@@ -23,6 +23,12 @@ pub trait FlowKey: Pod + Eq + Hash + Debug {
     /// This key's words.
     fn words(&self) -> Self::Words;
 
+    /// Whether it is the same key, compared in as few instructions as its size allows.
+    #[inline(always)]
+    fn is(&self, other: &Self) -> bool {
+        bytemuck::bytes_of(self) == bytemuck::bytes_of(other)
+    }
+
     /// The observation point's part.
     fn observed(&self) -> &Observed;
 }

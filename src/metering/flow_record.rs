@@ -7,8 +7,8 @@
 use bytemuck::Zeroable;
 
 use super::flow_key::FlowKey;
+use super::frame::Pending;
 use super::statistics::Tally;
-use crate::packet::Packet;
 use crate::time::{Timestamp, Uptime};
 
 /// Why a record was made (IANA element 136, `flowEndReason`).
@@ -93,7 +93,7 @@ pub(super) struct Flow {
 }
 
 /// TCP FIN and RST (RFC 9293 §3.1).
-const FIN_OR_RST: u8 = 0x05;
+const FIN_OR_RST: u16 = 0x05;
 
 impl Flow {
     /// Longer than any active timeout, so that the packet path's one test for timeouts
@@ -102,32 +102,38 @@ impl Flow {
 
     /// A flow that has yet to count its first packet.
     #[inline(always)]
-    pub(super) fn new(first: &Packet<'_>, type_of_service: u8) -> Self {
+    pub(super) fn new<K: FlowKey>(first: &Pending<K>) -> Self {
         Self {
             packets: 0,
             octets: 0,
             start: first.time.as_millis(),
             duration: 0,
             seen: first.uptime.as_millis(),
-            vrf: first.point.vrf,
+            vrf: first.vrf,
             tcp_flags: 0,
-            type_of_service,
+            type_of_service: first.headers.type_of_service,
             _reserved: 0,
         }
     }
 
     /// Counts one packet.
     #[inline(always)]
-    pub(super) fn add(&mut self, time: Timestamp, uptime: Uptime, octets: u32, tcp_flags: u8) {
+    pub(super) fn add<K: FlowKey>(&mut self, packet: &Pending<K>) {
+        let Pending {
+            headers,
+            time,
+            uptime,
+            ..
+        } = packet;
         self.packets += 1;
-        self.octets += u64::from(octets);
+        self.octets += u64::from(headers.octets);
         // A packet from before the first one leaves the duration as it is.
-        let since_start = time.as_millis().saturating_sub(self.start);
-        let since_start = since_start.min(u64::from(Self::NO_PACKETS - 1)) as u32;
-        self.duration = self.duration.max(since_start);
+        let since_start = time.as_millis().wrapping_sub(self.start).cast_signed();
+        let duration = since_start.max(i64::from(self.duration));
+        self.duration = duration.min(i64::from(Self::NO_PACKETS - 1)) as u32;
         self.seen = uptime.as_millis();
-        let ended = u16::from(tcp_flags & FIN_OR_RST) << 8;
-        self.tcp_flags |= u16::from(tcp_flags) | ended;
+        let tcp_flags = u16::from(headers.tcp_flags);
+        self.tcp_flags |= tcp_flags | (tcp_flags & FIN_OR_RST) << 8;
     }
 
     /// Forgets what has been recorded; the flow goes on.

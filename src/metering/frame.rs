@@ -12,14 +12,14 @@ use super::flow_record::{EndReason, Flow};
 use super::flow_table::group::{Instructions, prefetch};
 use super::flow_table::{Candidates, FlowTable, Place, Slot, SlotIndex};
 use super::ignored::IgnoredReason;
+use super::plain::plain_ipv4;
 use super::process::Shared;
 use super::statistics::{Statistics, Tally};
-use super::plain::plain_ipv4;
 use crate::packet::{Dissection, Headers, Packet, dissect};
-use crate::time::Uptime;
+use crate::time::{Timestamp, Uptime};
 
 /// Packets in a frame at most, as in VPP.
-pub(super) const FRAME: usize = 256;
+pub(super) const FRAME: usize = 64;
 
 /// How many packets ahead their headers are asked for: enough to cover the time that one
 /// header takes from memory (`benches/metering.rs`).
@@ -37,26 +37,29 @@ pub(super) struct Frame {
 pub(super) struct Queue<K: FlowKey> {
     pending: Box<[Pending<K>; FRAME]>,
     length: usize,
-    /// Packets whose flow was not where the probe's first match pointed.
-    misses: [u8; FRAME],
+    /// Packets that need more than counting, by their number in the queue.
+    waiting: [u8; FRAME],
 }
 
-/// One packet between the phases.
+/// One packet between the phases: of IPv4 a cache line.
 #[derive(Clone, Copy)]
-struct Pending<K: FlowKey> {
-    headers: Headers<K>,
+#[repr(C, align(64))]
+pub(super) struct Pending<K: FlowKey> {
+    pub(super) headers: Headers<K>,
+    pub(super) time: Timestamp,
+    pub(super) uptime: Uptime,
+    pub(super) vrf: u32,
     candidates: Candidates,
-    /// The slots that the probe asked for.
-    probed: [SlotIndex; 2],
-    /// Which packet of the frame it is.
-    packet: u16,
+    /// The slot that the probe found.
+    probed: SlotIndex,
 }
 
 impl Frame {
     /// Phase one: headers are read.
     #[inline(always)]
     pub(super) fn parse(&mut self, packets: &[Packet<'_>], l2: bool, statistics: &mut Statistics) {
-        self.ipv4.length = 0;
+        // The length of the queue that most packets go to stays in a register.
+        let mut ipv4 = 0;
         self.ipv6.length = 0;
         self.l2.length = 0;
         let mut octets = 0;
@@ -65,10 +68,16 @@ impl Frame {
                 prefetch(next.data.as_ptr());
             }
             octets += u64::from(match plain_ipv4(packet) {
-                Some(headers) => self.ipv4.push(number, headers),
-                None => self.parse_any(number, packet, l2, statistics),
+                Some(headers) => self.ipv4.put(&mut ipv4, packet, headers),
+                None => {
+                    self.ipv4.length = ipv4;
+                    let octets = self.parse_any(packet, l2, statistics);
+                    ipv4 = self.ipv4.length;
+                    octets
+                }
             });
         }
+        self.ipv4.length = ipv4;
         statistics.observed += Tally {
             packets: packets.len() as u64,
             octets,
@@ -77,19 +86,13 @@ impl Frame {
 
     /// Queues or ignores any packet; tells its octets.
     #[inline(never)]
-    fn parse_any(
-        &mut self,
-        number: usize,
-        packet: &Packet<'_>,
-        l2: bool,
-        statistics: &mut Statistics,
-    ) -> u32 {
+    fn parse_any(&mut self, packet: &Packet<'_>, l2: bool, statistics: &mut Statistics) -> u32 {
         let (reason, octets) = match dissect(packet) {
-            Dissection::Ipv4(headers) => return self.ipv4.push(number, headers),
-            Dissection::Ipv6(headers) => return self.ipv6.push(number, headers),
-            Dissection::NonIp(headers) if l2 => return self.l2.push(number, headers),
+            Dissection::Ipv4(headers) => return self.ipv4.push(packet, headers),
+            Dissection::Ipv6(headers) => return self.ipv6.push(packet, headers),
+            Dissection::NonIp(headers) if l2 => return self.l2.push(packet, headers),
             Dissection::NonIp(headers) => (IgnoredReason::NonIp, headers.octets),
-            Dissection::Ignored(reason) => (reason, packet.length),
+            Dissection::Ignored(reason) => (reason, packet.octets_on_wire()),
         };
         statistics.ignored[reason as usize] += Tally::packet(octets);
         octets
@@ -101,19 +104,28 @@ impl<K: FlowKey> Default for Queue<K> {
         Self {
             pending: Box::new([Pending::empty(); FRAME]),
             length: 0,
-            misses: [0; FRAME],
+            waiting: [0; FRAME],
         }
     }
 }
 
 impl<K: FlowKey> Queue<K> {
-    /// Queues packet `number`; tells its octets.
+    /// Queues a packet; tells its octets.
+    fn push(&mut self, packet: &Packet<'_>, headers: Headers<K>) -> u32 {
+        let mut length = self.length;
+        let octets = self.put(&mut length, packet, headers);
+        self.length = length;
+        octets
+    }
+
     #[inline(always)]
-    fn push(&mut self, number: usize, headers: Headers<K>) -> u32 {
-        if let Some(pending) = self.pending.get_mut(self.length) {
+    fn put(&mut self, length: &mut usize, packet: &Packet<'_>, headers: Headers<K>) -> u32 {
+        if let Some(pending) = self.pending.get_mut(*length) {
             pending.headers = headers;
-            pending.packet = number as u16;
-            self.length += 1;
+            pending.time = packet.time;
+            pending.uptime = packet.uptime;
+            pending.vrf = packet.point.vrf;
+            *length += 1;
         }
         headers.octets
     }
@@ -124,51 +136,75 @@ impl<K: FlowKey> Queue<K> {
     #[inline(always)]
     pub(super) fn meter<I: Instructions, E: Export<K>>(
         &mut self,
-        packets: &[Packet<'_>],
         table: &mut FlowTable<K>,
         shared: &mut Shared,
         export: &mut E,
     ) {
-        let pending = &mut self.pending[..self.length];
-        for pending in pending.iter_mut() {
-            pending.candidates = table.candidates::<I>(&shared.seed, &pending.headers.key);
-            table.prefetch_tags(&pending.candidates);
-        }
-        for pending in pending.iter_mut() {
-            pending.probed = table.probe::<I>(&pending.candidates);
-        }
-        let Some(now) = packets.last().map(|packet| packet.uptime) else {
+        let Some(queue) = self.pending.get_mut(..self.length) else {
             return;
         };
+        // Copies, so that they stay in registers.
+        let (seed, timeouts) = (shared.seed, shared.timeouts);
+        let lookup = table.lookup();
+        for pending in queue.iter_mut() {
+            let hash = I::hash(&seed, pending.headers.key.words().as_ref());
+            pending.candidates = lookup.candidates(hash);
+            lookup.prefetch_tags(&pending.candidates);
+        }
+        for pending in queue.iter_mut() {
+            pending.probed = lookup.probe::<I>(&pending.candidates);
+        }
+
+        // Packets that need more than counting wait, so that this loop calls nothing. All
+        // later packets of their flow wait behind them: nothing here changes that flow, and
+        // what is due stays due.
         let mut octets = 0;
-        let mut misses = 0;
-        for (number, pending) in pending.iter().enumerate() {
+        let mut waiting = 0;
+        let slots = table.slots_mut();
+        for (number, pending) in queue.iter().enumerate() {
             octets += u64::from(pending.headers.octets);
-            match table.slot_of_key(pending.probed[0], &pending.headers.key) {
-                Some(slot) => count(slot, pending, packets, shared, export),
-                None => {
-                    self.misses[misses % FRAME] = number as u8;
-                    misses += 1;
+            match slots.get_mut(pending.probed.number()) {
+                Some(slot)
+                    if slot.holds(&pending.headers.key)
+                        && !timeouts.may_be_due(&slot.flow, pending.uptime) =>
+                {
+                    slot.flow.add(pending);
+                }
+                _ => {
+                    self.waiting[waiting % FRAME] = number as u8;
+                    waiting += 1;
                 }
             }
         }
-        for number in &self.misses[..misses.min(FRAME)] {
-            let pending = &pending[usize::from(*number)];
-            let key = &pending.headers.key;
-            let index = if table.holds(pending.probed[1], key) {
-                pending.probed[1]
-            } else if let Some(index) = table.find::<I>(&pending.candidates, key) {
-                // Begun earlier in this frame, or behind other keys with its tag.
-                index
-            } else {
-                begin::<I, K, E>(pending, packets, now, table, shared, export)
-            };
-            count(&mut table[index], pending, packets, shared, export);
-        }
         shared.statistics.metered += Tally {
-            packets: pending.len() as u64,
+            packets: queue.len() as u64,
             octets,
         };
+        let Some(last) = queue.last() else { return };
+        // Flows may have been seen after the packet that waited.
+        let now = last.uptime;
+        let waiting = self.waiting.iter().take(waiting);
+        let waiting = waiting.map(|number| &queue[usize::from(*number)]);
+        let unknown = waiting
+            .clone()
+            .filter(|pending| pending.probed == SlotIndex::NONE);
+        for pending in unknown.clone() {
+            table.prefetch_stamps(&pending.candidates);
+        }
+        for pending in unknown {
+            table.prefetch_place::<I>(&pending.candidates, now);
+        }
+        for pending in waiting {
+            let index = match table.find::<I>(&pending.candidates, &pending.headers.key) {
+                Some(index) => index,
+                None => begin::<I, K, E>(pending, now, table, shared, export),
+            };
+            let slot = &mut table[index];
+            if shared.timeouts.may_be_due(&slot.flow, pending.uptime) {
+                settle(slot, pending, shared, export);
+            }
+            slot.flow.add(pending);
+        }
     }
 }
 
@@ -182,39 +218,19 @@ impl<K: FlowKey> Pending<K> {
                 tcp_flags: 0,
                 attributes: K::Attributes::zeroed(),
             },
+            time: Timestamp::default(),
+            uptime: Uptime::default(),
+            vrf: 0,
             candidates: Candidates::default(),
-            probed: [SlotIndex::NONE; 2],
-            packet: 0,
+            probed: SlotIndex::NONE,
         }
     }
-}
-
-/// Counts one packet into its flow.
-#[inline(always)]
-fn count<K: FlowKey, E: Export<K>>(
-    slot: &mut Slot<K>,
-    pending: &Pending<K>,
-    packets: &[Packet<'_>],
-    shared: &mut Shared,
-    export: &mut E,
-) {
-    let packet = &packets[usize::from(pending.packet)];
-    if shared.timeouts.may_be_due(&slot.flow, packet.uptime) {
-        settle(slot, &pending.headers, packet, shared, export);
-    }
-    slot.flow.add(
-        packet.time,
-        packet.uptime,
-        pending.headers.octets,
-        pending.headers.tcp_flags,
-    );
 }
 
 /// Begins the flow of a packet that has none, and makes room for it if need be.
 #[inline(always)]
 fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
     pending: &Pending<K>,
-    packets: &[Packet<'_>],
     now: Uptime,
     table: &mut FlowTable<K>,
     shared: &mut Shared,
@@ -225,10 +241,9 @@ fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
         give_way(&table[index], now, shared, export);
     }
     shared.statistics.flows += 1;
-    let packet = &packets[usize::from(pending.packet)];
     let slot = Slot {
         key: pending.headers.key,
-        flow: Flow::new(packet, pending.headers.type_of_service),
+        flow: Flow::new(pending),
         attributes: pending.headers.attributes,
     };
     table.write(place, &pending.candidates, slot)
@@ -252,18 +267,17 @@ fn give_way<K: FlowKey, E: Export<K>>(
     }
 }
 
-/// Makes the record that a flow owes before it counts `packet`, and begins it anew where
+/// Makes the record that a flow owes before it counts a packet, and begins it anew where
 /// that ended it.
 #[cold]
 #[inline(never)]
 fn settle<K: FlowKey, E: Export<K>>(
     slot: &mut Slot<K>,
-    headers: &Headers<K>,
-    packet: &Packet<'_>,
+    pending: &Pending<K>,
     shared: &mut Shared,
     export: &mut E,
 ) {
-    let due = shared.timeouts.due(&slot.flow, packet.uptime);
+    let due = shared.timeouts.due(&slot.flow, pending.uptime);
     if let Some(reason) = due.record {
         if shared.offer(slot, reason, export).is_err() {
             // The flow goes on and is tried again.
@@ -272,10 +286,10 @@ fn settle<K: FlowKey, E: Export<K>>(
         slot.flow.clear();
     }
     if due.leaves {
-        slot.flow = Flow::new(packet, headers.type_of_service);
-        slot.attributes = headers.attributes;
+        slot.flow = Flow::new(pending);
+        slot.attributes = pending.headers.attributes;
         shared.statistics.flows += 1;
     } else {
-        slot.flow.resume(packet.time);
+        slot.flow.resume(pending.time);
     }
 }

@@ -27,8 +27,19 @@ mod field {
 const ETHERNET: usize = 14;
 const ETHERNET_TYPE: usize = 12;
 const IPV4: [u8; 2] = [0x08, 0x00];
+const VERSION_4_NO_OPTIONS: u8 = 0x45;
+const FRAGMENT_OFFSET: u16 = 0x1fff;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+
+/// Octets that a packet of each protocol must have for its ports and flags to lie inside it
+/// and not in Ethernet's padding; more than any has for protocols that are not read here.
+const NEEDED: [u32; 256] = {
+    let mut needed = [u32::MAX; 256];
+    needed[TCP as usize] = field::END as u32;
+    needed[UDP as usize] = 24;
+    needed
+};
 
 /// The headers of an IPv4 packet without options, not a later fragment, that carries TCP or
 /// UDP, either right behind an untagged Ethernet header or bare; `None` for any other.
@@ -38,33 +49,31 @@ pub(super) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
         LinkType::Ethernet => {
             let octets = packet.data.first_chunk::<{ ETHERNET + field::END }>()?;
             let (ethernet, ip) = octets.split_at(ETHERNET);
-            let is_ipv4 = ethernet[ETHERNET_TYPE..] == IPV4;
-            read(packet, ip.first_chunk()?, is_ipv4)
+            if ethernet[ETHERNET_TYPE..] != IPV4 {
+                return None;
+            }
+            read(packet, ip.first_chunk()?)
         }
-        LinkType::RawIp => read(packet, packet.data.first_chunk()?, true),
+        LinkType::RawIp => read(packet, packet.data.first_chunk()?),
         _ => None,
     }
 }
 
 #[inline(always)]
-fn read(packet: &Packet<'_>, ip: &[u8; field::END], is_ipv4: bool) -> Option<Headers<Ipv4Key>> {
+fn read(packet: &Packet<'_>, ip: &[u8; field::END]) -> Option<Headers<Ipv4Key>> {
     let pair = |offset: usize| [ip[offset], ip[offset + 1]];
     let quad = |offset: usize| [ip[offset], ip[offset + 1], ip[offset + 2], ip[offset + 3]];
 
     let octets = u32::from(u16::from_be_bytes(pair(field::TOTAL_LENGTH)));
-    let fragment_offset = u16::from_be_bytes(pair(field::FRAGMENT)) & 0x1fff;
+    let later_fragment = u16::from_ne_bytes(pair(field::FRAGMENT)) & FRAGMENT_OFFSET.to_be();
     let protocol = ip[field::PROTOCOL];
-    let is_tcp = protocol == TCP;
-    // Ports and flags must lie inside the packet, not in Ethernet's padding.
-    let needed = if is_tcp { field::END as u32 } else { 24 };
-    if !is_ipv4
-        | (ip[field::VERSION_AND_LENGTH] != 0x45)
-        | (fragment_offset != 0)
-        | !(is_tcp | (protocol == UDP))
-        | (octets < needed)
+    if (ip[field::VERSION_AND_LENGTH] != VERSION_4_NO_OPTIONS)
+        | (later_fragment != 0)
+        | (octets < NEEDED[usize::from(protocol)])
     {
         return None;
     }
+    let is_tcp = protocol == TCP;
     Some(Headers {
         key: Ipv4Key {
             source: quad(field::SOURCE),

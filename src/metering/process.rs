@@ -86,7 +86,10 @@ impl MeteringProcess {
             tables: Tables {
                 ipv4: FlowTable::new(flows)?,
                 ipv6: FlowTable::new(flows)?,
-                l2: configuration.l2.then(|| FlowTable::new(flows)).transpose()?,
+                l2: configuration
+                    .l2
+                    .then(|| FlowTable::new(flows))
+                    .transpose()?,
             },
             frame: Box::default(),
             shared: Shared {
@@ -158,10 +161,10 @@ impl MeteringProcess {
         live_tally(ipv4) + live_tally(ipv6) + l2.as_ref().map_or(Tally::default(), live_tally)
     }
 
-    /// Octets of memory that the tables take once every slot has been used.
-    pub fn octets(&self) -> usize {
-        let Tables { ipv4, ipv6, l2 } = &self.tables;
-        ipv4.octets() + ipv6.octets() + l2.as_ref().map_or(0, FlowTable::octets)
+    /// Octets of memory that the IPv4 table takes once every slot has been used; an IPv6 flow
+    /// takes about twice as much, and any other as much.
+    pub fn ipv4_octets(&self) -> usize {
+        self.tables.ipv4.octets()
     }
 }
 
@@ -210,10 +213,10 @@ impl<E: ExportAll> Task for Observe<'_, '_, E> {
             ..
         } = process;
         frame.parse(packets, tables.l2.is_some(), &mut shared.statistics);
-        frame.ipv4.meter::<I, _>(packets, &mut tables.ipv4, shared, export);
-        frame.ipv6.meter::<I, _>(packets, &mut tables.ipv6, shared, export);
+        frame.ipv4.meter::<I, _>(&mut tables.ipv4, shared, export);
+        frame.ipv6.meter::<I, _>(&mut tables.ipv6, shared, export);
         if let Some(table) = &mut tables.l2 {
-            frame.l2.meter::<I, _>(packets, table, shared, export);
+            frame.l2.meter::<I, _>(table, shared, export);
         }
     }
 }

@@ -81,11 +81,7 @@ impl Run {
 
     fn finish(mut self, sent: &[Sent]) -> Vec<Record> {
         let now = sent.last().map(Sent::uptime).unwrap_or_default();
-        while self
-            .process
-            .flush(now, 1, |_| true, &mut self.collected)
-            == Swept::More
-        {}
+        while self.process.flush(now, 1, |_| true, &mut self.collected) == Swept::More {}
         self.check_balance();
         assert_eq!(self.process.live_flows(), 0);
         self.collected.records.sort();
@@ -95,7 +91,10 @@ impl Run {
     fn check_balance(&self) {
         let statistics = self.process.statistics();
         let live = self.process.live_tally();
-        assert!(statistics.balanced(live), "{statistics:?} with {live:?} live");
+        assert!(
+            statistics.balanced(live),
+            "{statistics:?} with {live:?} live"
+        );
         assert_eq!(
             statistics.exported().records,
             self.collected.records.len() as u64
@@ -108,7 +107,10 @@ fn frames() -> impl Strategy<Value = Vec<(usize, bool)>> {
     prop::collection::vec((1..300usize, any::<bool>()), 1..8)
 }
 
-fn cut<'a>(sent: &'a [Sent], frames: &'a [(usize, bool)]) -> impl Iterator<Item = (&'a [Sent], bool)> {
+fn cut<'a>(
+    sent: &'a [Sent],
+    frames: &'a [(usize, bool)],
+) -> impl Iterator<Item = (&'a [Sent], bool)> {
     let mut rest = sent;
     frames.iter().cycle().map_while(move |&(length, sweep)| {
         let (frame, others) = rest.split_at(length.min(rest.len()));
@@ -259,5 +261,9 @@ fn eviction_is_lack_of_resources() {
     let evicted = run.collected.records.len();
     assert_eq!(evicted, 40 - 16);
     let reasons = run.collected.records.iter().map(|record| record.end_reason);
-    assert!(reasons.into_iter().all(|reason| reason == EndReason::LackOfResources));
+    assert!(
+        reasons
+            .into_iter()
+            .all(|reason| reason == EndReason::LackOfResources)
+    );
 }

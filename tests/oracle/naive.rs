@@ -97,10 +97,17 @@ impl Flow {
             start: self.packets[0].time,
             end: self.packets[0].time + self.duration(),
             packets: self.packets.len() as u64,
-            octets: self.packets.iter().map(|packet| u64::from(packet.octets())).sum(),
+            octets: self
+                .packets
+                .iter()
+                .map(|packet| u64::from(packet.octets()))
+                .sum(),
             vrf: u32::from(self.first.id) + 7,
             type_of_service: self.first.type_of_service,
-            tcp_flags: self.packets.iter().fold(0, |flags, packet| flags | packet.tcp_flags),
+            tcp_flags: self
+                .packets
+                .iter()
+                .fold(0, |flags, packet| flags | packet.tcp_flags),
             end_reason,
         };
         self.packets.clear();
@@ -109,7 +116,11 @@ impl Flow {
 
     /// The record that is due at `now`, and whether the flow is over.
     fn expire(&mut self, now: u64, timeouts: Millis) -> (Option<Record>, bool) {
-        let idle = if self.ended { timeouts.idle.min(LINGER) } else { timeouts.idle };
+        let idle = if self.ended {
+            timeouts.idle.min(LINGER)
+        } else {
+            timeouts.idle
+        };
         let over_at = self.seen + idle;
         let over = over_at <= now;
         if self.packets.is_empty() {

@@ -67,11 +67,13 @@ pub(crate) fn traffic(flows: u16, packets: usize) -> impl Strategy<Value = Vec<S
         let (mut uptime, mut time) = (0, 1_700_000_000_000u64);
         packets
             .into_iter()
-            .map(|(kind, id, type_of_service, tcp_flags, gap, step, payload)| {
-                uptime += gap;
-                time = time.saturating_add_signed(gap as i64 + step);
-                Sent::new(kind, id, type_of_service, tcp_flags, time, uptime, payload)
-            })
+            .map(
+                |(kind, id, type_of_service, tcp_flags, gap, step, payload)| {
+                    uptime += gap;
+                    time = time.saturating_add_signed(gap as i64 + step);
+                    Sent::new(kind, id, type_of_service, tcp_flags, time, uptime, payload)
+                },
+            )
             .collect()
     })
 }
@@ -89,7 +91,9 @@ impl Sent {
         let [high, low] = id.to_be_bytes();
         let mut octets = vec![2, 0, 0, 0, high, low, 2, 0, 0, 0, 0, 0xfe];
         let mut tcp = vec![high, low, 0, 80];
-        tcp.extend([0, 0, 0, 1, 0, 0, 0, 2, 0x50, tcp_flags, 0xff, 0xff, 0, 0, 0, 0]);
+        tcp.extend([
+            0, 0, 0, 1, 0, 0, 0, 2, 0x50, tcp_flags, 0xff, 0xff, 0, 0, 0, 0,
+        ]);
         tcp.resize(tcp.len() + payload, 0xaa);
         match kind {
             Kind::Ipv4 => {
@@ -100,7 +104,12 @@ impl Sent {
             }
             Kind::Ipv6 => {
                 let [length_high, length_low] = (tcp.len() as u16).to_be_bytes();
-                octets.extend([0x86, 0xdd, 0x60 | type_of_service >> 4, type_of_service << 4]);
+                octets.extend([
+                    0x86,
+                    0xdd,
+                    0x60 | type_of_service >> 4,
+                    type_of_service << 4,
+                ]);
                 octets.extend([0, 0, length_high, length_low, 6, 64]);
                 octets.extend([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, high, low]);
                 octets.extend([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 1]);
@@ -160,7 +169,15 @@ impl Sent {
 impl std::fmt::Debug for Sent {
     /// Short, because failures print many.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { kind, id, type_of_service, tcp_flags, time, uptime, .. } = self;
+        let Self {
+            kind,
+            id,
+            type_of_service,
+            tcp_flags,
+            time,
+            uptime,
+            ..
+        } = self;
         write!(
             f,
             "{kind:?}#{id} at {time}, uptime {uptime}, tos {type_of_service}, flags {tcp_flags:#x}"

@@ -8,8 +8,6 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use netgauze_flow_pkt::wire::deserializer::ipfix::SetParsingError;
-
 /// Why a dump is not complete.
 #[derive(Debug)]
 pub(crate) enum DumpError {
@@ -71,11 +69,13 @@ pub(crate) enum Problem {
     CutShort { offset: u64, missing: usize },
     /// Data whose template has not been seen.
     MissingTemplate { offset: u64, set: u16 },
+    /// Octets after a message's last set, too few for a set's header.
+    NoSet { offset: u64, octets: usize },
     /// A set that cannot be decoded.
     Set {
         offset: u64,
         set: u16,
-        source: SetParsingError,
+        source: Malformed,
     },
     /// A template with a field of no octets: without bound would be what a message holds.
     EmptyField { offset: u64, template: u16 },
@@ -114,6 +114,9 @@ impl fmt::Display for Problem {
             ),
             Self::MissingTemplate { offset, set } => {
                 write!(f, "offset {offset}: set {set} comes before its template")
+            }
+            Self::NoSet { offset, octets } => {
+                write!(f, "offset {offset}: {octets} octets that are no set")
             }
             Self::Set {
                 offset,
@@ -160,3 +163,41 @@ impl Error for Problem {
         }
     }
 }
+
+/// Why a set cannot be decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Malformed {
+    /// The message ends inside it, or it is shorter than its header (RFC 7011 §3.3.2).
+    Length(u16),
+    /// Its id says nothing (RFC 7011 §3.3.2).
+    Reserved,
+    /// It ends inside a template.
+    TemplateCut,
+    /// A template with an id that sets of data cannot have (RFC 7011 §3.4.1).
+    TemplateId(u16),
+    /// An Options Template without a scope, or with more of it than it has fields
+    /// (RFC 7011 §3.4.2.2).
+    Scope(u16),
+    /// It ends inside a record.
+    RecordCut,
+    /// What follows the last record is no padding (RFC 7011 §3.3.1).
+    Padding(usize),
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length(length) => write!(f, "a length of {length}, which cannot be"),
+            Self::Reserved => write!(f, "the id is reserved"),
+            Self::TemplateCut => write!(f, "it ends inside a template"),
+            Self::TemplateId(id) => write!(f, "a template {id}, where the least is 256"),
+            Self::Scope(id) => write!(f, "options template {id} has no valid scope"),
+            Self::RecordCut => write!(f, "it ends inside a record"),
+            Self::Padding(octets) => {
+                write!(f, "{octets} octets after the last record are no padding")
+            }
+        }
+    }
+}
+
+impl Error for Malformed {}

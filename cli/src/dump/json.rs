@@ -1,130 +1,90 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A record as a JSON object: element names as keys, values as numbers and strings.
 //!
-//! It knows nothing of files. Whatever netgauze decodes has a value here; nothing panics.
+//! It knows nothing of files. Whatever netflow_parser decodes has a value here; nothing
+//! panics.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-use chrono::{DateTime, Utc};
-use netgauze_flow_pkt::ie::{
-    Field, HasIE, IE, InformationElementDataType as DataType, InformationElementTemplate,
-    MacAddress,
-};
-use netgauze_flow_pkt::ipfix::DataRecord;
+use netflow_parser::variable_versions::field_value::DurationValue;
+use netflow_parser::{DataNumber, FieldValue};
 use serde_json::{Map, Value, map};
+
+use super::element::{DataType, Element};
+use super::template::Record;
+use crate::text::ethernet_address;
 
 /// The record, its scope fields first. An element that it has more than once becomes an
 /// array.
-pub(super) fn object(record: &DataRecord) -> Map<String, Value> {
+pub(super) fn object(record: &Record) -> Map<String, Value> {
     let mut object = Map::new();
-    for field in record.scope_fields().iter().chain(record.fields()) {
-        match object.entry(name(field.ie())) {
+    for (element, value) in record.fields() {
+        let value = self::value(element, value);
+        match object.entry(&*element.name) {
             map::Entry::Vacant(entry) => {
-                entry.insert(value(field));
+                entry.insert(value);
             }
             map::Entry::Occupied(mut entry) => match entry.get_mut() {
-                Value::Array(values) => values.push(value(field)),
-                first => *first = Value::Array(vec![first.take(), value(field)]),
+                Value::Array(values) => values.push(value),
+                first => *first = Value::Array(vec![first.take(), value]),
             },
         }
     }
     object
 }
 
-/// IANA's name; of an enterprise that netgauze does not know, both numbers.
-fn name(element: IE) -> String {
-    match element {
-        IE::Unknown { pen, id } => format!("{pen}/{id}"),
-        known => known.to_string(),
-    }
-}
-
-fn value(field: &Field) -> Value {
-    if let Some(number) = number_of_name(field) {
-        return number.into();
-    }
-    let value = match field.ie().data_type() {
-        DataType::unsigned8 => converted::<u8>(field),
-        DataType::unsigned16 => converted::<u16>(field),
-        DataType::unsigned32 => converted::<u32>(field),
-        DataType::unsigned64 => converted::<u64>(field),
-        DataType::signed8 => converted::<i8>(field),
-        DataType::signed16 => converted::<i16>(field),
-        DataType::signed32 => converted::<i32>(field),
-        DataType::signed64 => converted::<i64>(field),
-        DataType::boolean => converted::<bool>(field),
-        DataType::string => converted::<String>(field),
-        // Floats are in ordered_float's type, which serde writes as a number.
-        DataType::float32 | DataType::float64 => float(field),
-        DataType::ipv4Address => with(field, |address: Ipv4Addr| address.to_string().into()),
-        DataType::ipv6Address => with(field, |address: Ipv6Addr| address.to_string().into()),
-        DataType::macAddress => with(field, |address| mac_address(&address).into()),
-        DataType::dateTimeSeconds => with(field, |time: DateTime<Utc>| time.timestamp().into()),
-        DataType::dateTimeMilliseconds => {
-            with(field, |time: DateTime<Utc>| time.timestamp_millis().into())
+fn value(element: &Element, value: &FieldValue) -> Value {
+    match value {
+        FieldValue::DataNumber(DataNumber::U8(truth @ 1..=2))
+            if element.data_type == DataType::Boolean =>
+        {
+            (*truth == 1).into()
         }
-        DataType::dateTimeMicroseconds => with(field, |time| ntp_time(time, 1_000_000).into()),
-        DataType::dateTimeNanoseconds => with(field, |time| ntp_time(time, 1_000_000_000).into()),
-        DataType::unsigned256 => with(field, |octets: Box<[u8; 32]>| hexadecimal(&*octets)),
-        DataType::octetArray
-        | DataType::basicList
-        | DataType::subTemplateList
-        | DataType::subTemplateMultiList => octets(field),
-    };
-    // What enterprises name has no number that could be asked for.
-    value
-        .or_else(|| converted::<String>(field))
-        .unwrap_or(Value::Null)
-}
-
-/// The number behind a value that netgauze has a name for.
-fn number_of_name(field: &Field) -> Option<u32> {
-    macro_rules! numbers {
-        ($($number:ty: $($element:ident)+;)+) => {
-            match field {
-                $($(Field::$element(value) => Some(u32::from(<$number>::from(*value))),)+)+
-                _ => None,
+        FieldValue::DataNumber(number) => self::number(number),
+        FieldValue::String(string) => text(&string.raw),
+        // JSON has no infinity and no NaN, so they are null.
+        FieldValue::Float64(number) => (*number).into(),
+        FieldValue::Duration(DurationValue::MicrosNtp { seconds, fraction }) => {
+            ntp_time(*seconds, *fraction, 1_000_000).into()
+        }
+        FieldValue::Duration(DurationValue::NanosNtp { seconds, fraction }) => {
+            ntp_time(*seconds, *fraction, 1_000_000_000).into()
+        }
+        FieldValue::Ip4Addr(address) => address.to_string().into(),
+        FieldValue::Ip6Addr(address) => address.to_string().into(),
+        FieldValue::MacAddr(address) => ethernet_address(*address).into(),
+        FieldValue::Vec(octets) => hexadecimal(octets),
+        // Of types that elements are not given here.
+        other => {
+            let mut octets = Vec::new();
+            match other.write_be_bytes(&mut octets) {
+                Ok(()) => hexadecimal(&octets),
+                Err(_) => Value::Null,
             }
-        };
-    }
-    numbers! {
-        u8: protocolIdentifier mplsTopLabelType flowDirection classificationEngineId
-            flowEndReason natOriginatingAddressRealm natEvent firewallEvent biflowDirection
-            observationPointType natType valueDistributionMethod mibCaptureTimeSemantics
-            srhIPv6ActiveSegmentType tcpControlBits;
-        u16: anonymizationTechnique selectorAlgorithm flowSelectorAlgorithm dataLinkFrameType
-            srhSegmentIPv6EndpointBehavior;
-        u32: forwardingStatus natQuotaExceededEvent natThresholdEvent;
+        }
     }
 }
 
-fn with<T>(field: &Field, value: impl FnOnce(T) -> Value) -> Option<Value>
-where
-    Field: TryInto<T>,
-{
-    field.clone().try_into().ok().map(value)
-}
-
-fn converted<T: Into<Value>>(field: &Field) -> Option<Value>
-where
-    Field: TryInto<T>,
-{
-    with(field, T::into)
-}
-
-/// A float; JSON has no infinity and no NaN, so they are null.
-fn float(field: &Field) -> Option<Value> {
-    let Value::Object(named) = serde_json::to_value(field).ok()? else {
-        return None;
-    };
-    named.into_iter().next().map(|(_, value)| value)
-}
-
-fn octets(field: &Field) -> Option<Value> {
-    if let Field::Unknown { value, .. } = field {
-        return Some(hexadecimal(value));
+fn number(number: &DataNumber) -> Value {
+    match *number {
+        DataNumber::U8(number) => number.into(),
+        DataNumber::U16(number) => number.into(),
+        DataNumber::U24(number) | DataNumber::U32(number) => number.into(),
+        DataNumber::U64(number) => number.into(),
+        DataNumber::I8(number) => number.into(),
+        DataNumber::I16(number) => number.into(),
+        DataNumber::I24(number) | DataNumber::I32(number) => number.into(),
+        DataNumber::I64(number) => number.into(),
+        // Longer than the types of known elements are.
+        DataNumber::U128(number) => hexadecimal(&number.to_be_bytes()),
+        DataNumber::I128(number) => hexadecimal(&number.to_be_bytes()),
+        DataNumber::Vec(ref octets) => hexadecimal(octets),
     }
-    with(field, |octets: Box<[u8]>| hexadecimal(&octets))
+}
+
+/// Fixed-length strings are filled up with zeros.
+fn text(octets: &[u8]) -> Value {
+    let end = octets.iter().rposition(|octet| *octet != 0);
+    let octets = &octets[..end.map_or(0, |last| last + 1)];
+    String::from_utf8_lossy(octets).into_owned().into()
 }
 
 fn hexadecimal(octets: &[u8]) -> Value {
@@ -132,19 +92,12 @@ fn hexadecimal(octets: &[u8]) -> Value {
     digits.collect::<String>().into()
 }
 
-/// In the notation of IEEE 802, with colons.
-pub(super) fn mac_address([a, b, c, d, e, f]: &MacAddress) -> String {
-    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
-}
-
 /// Units since the Unix epoch. Micro- and nanoseconds are sent as NTP timestamps, which
-/// count from 1900 (RFC 7011 §6.1.9); netgauze takes their seconds for Unix time.
-fn ntp_time(time: DateTime<Utc>, units_in_second: i64) -> i64 {
+/// count from 1900 and in fractions of 2³² (RFC 7011 §6.1.9).
+fn ntp_time(seconds: u32, fraction: u32, units_in_second: i64) -> i64 {
     const SECONDS_FROM_1900_TO_1970: i64 = 2_208_988_800;
-    let seconds = time.timestamp().saturating_sub(SECONDS_FROM_1900_TO_1970);
-    let nanoseconds = i64::from(time.timestamp_subsec_nanos());
-    let fraction = nanoseconds / (1_000_000_000 / units_in_second);
-    seconds
-        .saturating_mul(units_in_second)
-        .saturating_add(fraction)
+    let seconds = i64::from(seconds) - SECONDS_FROM_1900_TO_1970;
+    // To the nearest: no unit is a whole number of fractions.
+    let units = (i64::from(fraction) * units_in_second + (1 << 31)) >> 32;
+    seconds * units_in_second + units
 }

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `flowmeter dump`: an IPFIX file (RFC 5655) read back and shown.
 //!
-//! `records` reads messages and leaves their sets to netgauze, a decoder that is not ours:
-//! what is shown here is what another implementation understood. `json` and `table` are the
-//! two ways to show it, `error` says what can go wrong. Memory does not grow with the file,
+//! `records` reads messages and sets, `template` cuts records into values, and `element` says
+//! what those are. Elements and values are netflow_parser's, a decoder that is not ours; the
+//! cutting is ours, because its own skips what it cannot read. `json` and `table` are the two
+//! ways to show a record, `error` says what can go wrong. Memory does not grow with the file,
 //! and no octets make it panic.
 
+mod element;
 mod error;
 mod json;
 mod records;
 mod table;
+mod template;
 #[cfg(test)]
 mod tests;
 

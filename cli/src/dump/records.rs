@@ -1,26 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The records of a file, one after the other.
 //!
-//! It reads message headers, keeps each observation domain's templates and follows its
-//! sequence numbers; what is in a set it leaves to netgauze. It holds one message at a time,
-//! and of templates no more than the limits below.
+//! It reads messages and sets, keeps each observation domain's templates and follows its
+//! sequence numbers; of elements it knows only the two that it adds up. It holds one message
+//! and one record at a time, and of templates no more than the limits below.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io::Read;
+use std::rc::Rc;
 use std::vec;
 
-use netgauze_flow_pkt::FieldSpecifier;
-use netgauze_flow_pkt::ie::Field;
-use netgauze_flow_pkt::ipfix::{DataRecord, IPFIX_VERSION, Set, TemplatesMap};
-use netgauze_flow_pkt::wire::deserializer::ipfix::{IPFIX_HEADER_LENGTH, SetParsingError};
-use netgauze_parse_utils::reader::SliceReader;
-use netgauze_parse_utils::traits::ParseFromWithOneInput;
+use netflow_parser::variable_versions::ipfix::lookup::{IANAIPFixField, IPFixField};
 
-use super::error::Problem;
+use super::error::{Malformed, Problem};
+use super::template::{Record, Template, TemplateRecord, take_number};
 
 /// Octets of a message header.
-const HEADER: usize = IPFIX_HEADER_LENGTH as usize;
+const HEADER: usize = 16;
+
+/// Octets of a set header (RFC 7011 §3.3.2).
+const SET_HEADER: usize = 4;
+
+/// Octets of the shortest template record, a withdrawal; fewer are padding.
+const SHORTEST_TEMPLATE: usize = 4;
+
+/// IPFIX's version number.
+const VERSION: u16 = 10;
+
+/// Sets that are not of data (RFC 7011 §3.3.2).
+const TEMPLATE_SET: u16 = 2;
+const OPTIONS_TEMPLATE_SET: u16 = 3;
 
 /// Where a message header's fields are (RFC 7011 §3.1).
 mod field {
@@ -51,19 +61,31 @@ pub(super) struct Records<R> {
     domains: BTreeMap<u32, Domain>,
     /// What counts towards [`TEMPLATE_FIELDS`].
     template_fields: usize,
-    /// The records of a set.
-    records: vec::IntoIter<DataRecord>,
+    /// The set whose records are read.
+    data: Option<DataSet>,
     /// What the sequences say, once nothing more is read.
     gaps: Option<vec::IntoIter<Problem>>,
     counts: Counts,
 }
 
+/// A data set, and how far it has been read.
+struct DataSet {
+    id: u16,
+    template: Rc<Template>,
+    /// Octets that a record has at least.
+    shortest: usize,
+    /// Where the next record begins in the message.
+    position: usize,
+    /// Where the set ends.
+    end: usize,
+    /// Records read.
+    records: u32,
+}
+
 /// What is known of an observation domain.
 #[derive(Default)]
 struct Domain {
-    templates: TemplatesMap,
-    /// What each template counts towards [`TEMPLATE_FIELDS`].
-    template_fields: HashMap<u16, usize>,
+    templates: HashMap<u16, Rc<Template>>,
     /// The next message's sequence number; the first one's may be any.
     sequence: Option<u32>,
     missing: u64,
@@ -96,7 +118,7 @@ impl<R: Read> Records<R> {
             domain: 0,
             domains: BTreeMap::new(),
             template_fields: 0,
-            records: Vec::new().into_iter(),
+            data: None,
             gaps: None,
             counts: Counts::default(),
         }
@@ -105,16 +127,6 @@ impl<R: Read> Records<R> {
     /// What has been read so far.
     pub(super) fn counts(&self) -> &Counts {
         &self.counts
-    }
-
-    /// Reads the next set, or the next message where this one is used up; `false` at the end
-    /// of the file.
-    fn advance(&mut self) -> Result<bool, Problem> {
-        if self.position < self.message.len() {
-            self.read_set().map(|()| true)
-        } else {
-            self.read_message()
-        }
     }
 
     fn read_message(&mut self) -> Result<bool, Problem> {
@@ -133,7 +145,7 @@ impl<R: Read> Records<R> {
         }
         // First of all, so that a short file of another kind is told what it is.
         let version = array_at(&self.message, field::VERSION).map(u16::from_be_bytes);
-        if let Some(version) = version.filter(|version| *version != IPFIX_VERSION) {
+        if let Some(version) = version.filter(|version| *version != VERSION) {
             return Err(Problem::Version { offset, version });
         }
         let length = array_at(&self.message, field::LENGTH).map(u16::from_be_bytes);
@@ -174,97 +186,156 @@ impl<R: Read> Records<R> {
         })
     }
 
+    /// Reads a set's header, and all of it but where it is of data.
     fn read_set(&mut self) -> Result<(), Problem> {
-        let octets = &self.message[self.position..];
+        let rest = &self.message[self.position..];
         let offset = self.offset + self.position as u64;
-        let domain = self.domains.entry(self.domain).or_default();
-        let mut reader = SliceReader::new(octets);
-        // Set by set, since a template's limits have to be checked before its data is read.
-        let set = Set::parse(&mut reader, &mut domain.templates).map_err(|source| {
-            if let SetParsingError::NoTemplateDefinedFor { id: set, .. } = source {
-                return Problem::MissingTemplate { offset, set };
-            }
-            let set = array_at(octets, 0).map_or(0, u16::from_be_bytes);
-            Problem::Set {
-                offset,
-                set,
-                source,
-            }
-        })?;
-        self.position += reader.offset();
+        let mut octets = rest;
+        let (Some(set), Some(length)) = (take_number(&mut octets), take_number(&mut octets)) else {
+            let octets = rest.len();
+            return Err(Problem::NoSet { offset, octets });
+        };
+        let malformed = |source| Problem::Set {
+            offset,
+            set,
+            source,
+        };
+        let Some(mut octets) = usize::from(length)
+            .checked_sub(SET_HEADER)
+            .and_then(|length| octets.get(..length))
+        else {
+            return Err(malformed(Malformed::Length(length)));
+        };
+        let end = self.position + usize::from(length);
         match set {
-            Set::Template(templates) => {
-                for template in &templates {
-                    self.learn(offset, template.id(), &[], template.field_specifiers())?;
+            TEMPLATE_SET | OPTIONS_TEMPLATE_SET => {
+                let mut templates = Vec::new();
+                while octets.len() >= SHORTEST_TEMPLATE {
+                    let template = TemplateRecord::take(&mut octets, set == OPTIONS_TEMPLATE_SET);
+                    templates.push(template.map_err(malformed)?);
+                }
+                check_padding(octets).map_err(malformed)?;
+                for template in templates {
+                    self.learn(offset, set, template)?;
                 }
             }
-            Set::OptionsTemplate(templates) => {
-                for template in &templates {
-                    let scope = template.scope_field_specifiers();
-                    self.learn(offset, template.id(), scope, template.field_specifiers())?;
-                }
-            }
-            Set::Data { records, .. } => {
-                let next = domain.sequence.unwrap_or_default();
-                domain.sequence = Some(next.wrapping_add(records.len() as u32));
-                self.records = records.into_vec().into_iter();
+            0..256 => return Err(malformed(Malformed::Reserved)),
+            256.. => {
+                let domain = self.domains.entry(self.domain).or_default();
+                let template = domain.templates.get(&set);
+                let template = template.ok_or(Problem::MissingTemplate { offset, set })?;
+                self.data = Some(DataSet {
+                    id: set,
+                    template: Rc::clone(template),
+                    shortest: template.shortest(),
+                    position: self.position + SET_HEADER,
+                    end,
+                    records: 0,
+                });
             }
         }
+        self.position = end;
         Ok(())
     }
 
-    /// Accounts for a template that the decoder has taken, and checks that it may be used.
-    fn learn(
-        &mut self,
-        offset: u64,
-        template: u16,
-        scope: &[FieldSpecifier],
-        fields: &[FieldSpecifier],
-    ) -> Result<(), Problem> {
+    /// Keeps a template, or no longer.
+    fn learn(&mut self, offset: u64, set: u16, record: TemplateRecord) -> Result<(), Problem> {
         let domain = self.domains.entry(self.domain).or_default();
-        if scope.is_empty() && fields.is_empty() {
-            // A withdrawal (RFC 7011 §8.1).
-            domain.templates.remove(&template);
-            let freed = domain.template_fields.remove(&template);
-            self.template_fields -= freed.unwrap_or(0);
-            return Ok(());
-        }
-        if scope.iter().chain(fields).any(|field| field.length() == 0) {
+        let (id, template) = match record {
+            TemplateRecord::Definition(id, template) => (id, template),
+            TemplateRecord::Withdrawal(id) if id == set => {
+                let options = set == OPTIONS_TEMPLATE_SET;
+                let withdrawn = domain
+                    .templates
+                    .extract_if(|_, template| template.is_options() == options);
+                let freed = withdrawn.map(|(_, template)| weight(&template));
+                self.template_fields -= freed.sum::<usize>();
+                return Ok(());
+            }
+            TemplateRecord::Withdrawal(id) => {
+                let withdrawn = domain.templates.remove(&id);
+                self.template_fields -= withdrawn.map_or(0, |template| weight(&template));
+                return Ok(());
+            }
+        };
+        if template.fields.iter().any(|field| field.length == 0) {
+            let template = id;
             return Err(Problem::EmptyField { offset, template });
         }
-        let added = 1 + scope.len() + fields.len();
-        let freed = domain.template_fields.insert(template, added);
-        self.counts.templates += u64::from(freed.is_none());
-        self.template_fields = self.template_fields + added - freed.unwrap_or(0);
+        self.template_fields += weight(&template);
+        match domain.templates.insert(id, Rc::new(template)) {
+            Some(replaced) => self.template_fields -= weight(&replaced),
+            None => self.counts.templates += 1,
+        }
         if self.template_fields > TEMPLATE_FIELDS {
             let limit = TEMPLATE_FIELDS;
             return Err(Problem::TooManyTemplates { offset, limit });
         }
         Ok(())
     }
+
+    /// Reads on to the next record; `None` at the end of the file.
+    fn read_record(&mut self) -> Result<Option<Record>, Problem> {
+        loop {
+            if let Some(data) = &mut self.data {
+                let offset = self.offset + data.position as u64;
+                match data.take_record(&self.message) {
+                    Ok(Some(record)) => return Ok(Some(record)),
+                    Ok(None) => {
+                        let domain = self.domains.entry(self.domain).or_default();
+                        let next = domain.sequence.unwrap_or_default();
+                        domain.sequence = Some(next.wrapping_add(data.records));
+                        self.data = None;
+                    }
+                    Err(source) => {
+                        let set = data.id;
+                        return Err(Problem::Set {
+                            offset,
+                            set,
+                            source,
+                        });
+                    }
+                }
+            } else if self.position < self.message.len() {
+                self.read_set()?;
+            } else if !self.read_message()? {
+                return Ok(None);
+            }
+        }
+    }
 }
 
 impl<R: Read> Iterator for Records<R> {
-    type Item = Result<DataRecord, Problem>;
+    type Item = Result<Record, Problem>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(record) = self.records.next() {
-                self.counts.add(&record);
-                return Some(Ok(record));
-            }
-            if let Some(gaps) = &mut self.gaps {
-                return gaps.next().map(Err);
-            }
-            let advanced = self.advance();
-            if !matches!(advanced, Ok(true)) {
-                let gaps: Vec<_> = self.domains.iter().flat_map(Domain::gaps).collect();
-                self.gaps = Some(gaps.into_iter());
-            }
-            if let Err(problem) = advanced {
-                return Some(Err(problem));
-            }
+        if let Some(gaps) = &mut self.gaps {
+            return gaps.next().map(Err);
         }
+        let read = self.read_record();
+        if let Ok(Some(record)) = read {
+            self.counts.add(&record);
+            return Some(Ok(record));
+        }
+        let gaps: Vec<_> = self.domains.iter().flat_map(Domain::gaps).collect();
+        let mut gaps = gaps.into_iter();
+        let problem = read.err().or_else(|| gaps.next());
+        self.gaps = Some(gaps);
+        problem.map(Err)
+    }
+}
+
+impl DataSet {
+    /// The next record, or `None` where only padding is left.
+    fn take_record(&mut self, message: &[u8]) -> Result<Option<Record>, Malformed> {
+        let mut octets = &message[self.position..self.end];
+        if octets.len() < self.shortest {
+            return check_padding(octets).map(|()| None);
+        }
+        let record = Record::take(&mut octets, &self.template)?;
+        self.position = self.end - octets.len();
+        self.records += 1;
+        Ok(Some(record))
     }
 }
 
@@ -303,22 +374,19 @@ impl Domain {
 }
 
 impl Counts {
-    fn add(&mut self, record: &DataRecord) {
-        if is_options(record) {
+    fn add(&mut self, record: &Record) {
+        if record.is_options() {
             self.options_records += 1;
             return;
         }
         self.flow_records += 1;
-        for field in record.fields() {
-            match field {
-                Field::packetDeltaCount(packets) => {
-                    self.packets = self.packets.saturating_add(*packets);
-                }
-                Field::octetDeltaCount(octets) => {
-                    self.octets = self.octets.saturating_add(*octets);
-                }
-                _ => {}
-            }
+        for (element, value) in record.fields() {
+            let sum = match element.id {
+                IPFixField::IANA(IANAIPFixField::PacketDeltaCount) => &mut self.packets,
+                IPFixField::IANA(IANAIPFixField::OctetDeltaCount) => &mut self.octets,
+                _ => continue,
+            };
+            *sum = sum.saturating_add(value.as_u64().unwrap_or(0));
         }
     }
 }
@@ -339,9 +407,17 @@ impl fmt::Display for Counts {
     }
 }
 
-/// Whether it is a record of an Options Template: those have a scope (RFC 7011 §3.4.2.1).
-pub(super) fn is_options(record: &DataRecord) -> bool {
-    !record.scope_fields().is_empty()
+/// What a template counts towards [`TEMPLATE_FIELDS`].
+fn weight(template: &Template) -> usize {
+    1 + template.fields.len()
+}
+
+/// RFC 7011 §3.3.1: padding is zero.
+fn check_padding(octets: &[u8]) -> Result<(), Malformed> {
+    if octets.iter().any(|octet| *octet != 0) {
+        return Err(Malformed::Padding(octets.len()));
+    }
+    Ok(())
 }
 
 /// The `N` octets from `start`, where there are as many.

@@ -10,13 +10,13 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use flowmeter::metering::EndReason;
-use netgauze_flow_pkt::ie::{Field, protocolIdentifier};
-use netgauze_flow_pkt::ipfix::DataRecord;
+use netflow_parser::FieldValue;
+use netflow_parser::variable_versions::ipfix::lookup::IANAIPFixField as Iana;
+use netflow_parser::variable_versions::ipfix::lookup::IPFixField;
 
-use super::json::mac_address;
-use super::records::is_options;
+use super::template::Record;
+use crate::text;
 
 const COLUMNS: usize = 9;
 
@@ -49,8 +49,8 @@ pub(super) struct Table {
 
 impl Table {
     /// Adds `record`, if it is one of a flow.
-    pub(super) fn add(&mut self, record: &DataRecord, out: &mut dyn Write) -> io::Result<()> {
-        if is_options(record) {
+    pub(super) fn add(&mut self, record: &Record, out: &mut dyn Write) -> io::Result<()> {
+        if record.is_options() {
             return Ok(());
         }
         if self.widths == [0; COLUMNS] {
@@ -88,9 +88,11 @@ impl Table {
 /// What a row shows of a flow record.
 #[derive(Default)]
 struct Flow {
-    start: Option<DateTime<Utc>>,
-    end: Option<DateTime<Utc>>,
-    protocol: Option<protocolIdentifier>,
+    /// Milliseconds since the Unix epoch.
+    start: Option<u64>,
+    /// Milliseconds since the Unix epoch.
+    end: Option<u64>,
+    protocol: Option<u8>,
     ether_type: Option<u16>,
     source: Option<Address>,
     destination: Option<Address>,
@@ -109,77 +111,80 @@ enum Address {
     Mac([u8; 6]),
 }
 
+/// IANA's numbers of those that the table treats differently.
+mod protocol {
+    pub(super) const ICMP: u8 = 1;
+    pub(super) const TCP: u8 = 6;
+    pub(super) const ICMPV6: u8 = 58;
+}
+
 impl Flow {
-    fn new(record: &DataRecord) -> Self {
+    fn new(record: &Record) -> Self {
         let mut flow = Self::default();
-        for field in record.fields() {
-            flow.add(field);
+        for (element, value) in record.fields() {
+            if let IPFixField::IANA(element) = element.id {
+                flow.add(element, value);
+            }
         }
         flow
     }
 
-    fn add(&mut self, field: &Field) {
-        match field {
-            Field::flowStartMilliseconds(time) | Field::flowStartSeconds(time) => {
-                self.start = Some(*time);
+    fn add(&mut self, element: Iana, value: &FieldValue) {
+        match element {
+            Iana::FlowStartMilliseconds => self.start = value.as_u64(),
+            Iana::FlowEndMilliseconds => self.end = value.as_u64(),
+            Iana::FlowStartSeconds => self.start = value.as_u64().map(milliseconds),
+            Iana::FlowEndSeconds => self.end = value.as_u64().map(milliseconds),
+            Iana::ProtocolIdentifier => self.protocol = value.as_u8(),
+            Iana::EthernetType => self.ether_type = value.as_u16(),
+            Iana::SourceIpv4address | Iana::SourceIpv6address => {
+                self.source = ip_address(value).or(self.source);
             }
-            Field::flowEndMilliseconds(time) | Field::flowEndSeconds(time) => {
-                self.end = Some(*time);
-            }
-            Field::protocolIdentifier(protocol) => self.protocol = Some(*protocol),
-            Field::ethernetType(ether_type) => self.ether_type = Some(*ether_type),
-            Field::sourceIPv4Address(address) => self.source = Some(Address::Ip((*address).into())),
-            Field::sourceIPv6Address(address) => self.source = Some(Address::Ip((*address).into())),
-            Field::destinationIPv4Address(address) => {
-                self.destination = Some(Address::Ip((*address).into()));
-            }
-            Field::destinationIPv6Address(address) => {
-                self.destination = Some(Address::Ip((*address).into()));
+            Iana::DestinationIpv4address | Iana::DestinationIpv6address => {
+                self.destination = ip_address(value).or(self.destination);
             }
             // An IP flow may have them too, and is told by its IP addresses.
-            Field::sourceMacAddress(address) => {
-                self.source.get_or_insert(Address::Mac(*address));
+            Iana::SourceMacaddress => self.source = self.source.or(mac_address(value)),
+            Iana::DestinationMacaddress => {
+                self.destination = self.destination.or(mac_address(value));
             }
-            Field::destinationMacAddress(address) => {
-                self.destination.get_or_insert(Address::Mac(*address));
+            Iana::SourceTransportPort => self.source_port = value.as_u16().unwrap_or(0),
+            Iana::DestinationTransportPort => {
+                self.destination_port = value.as_u16().unwrap_or(0);
             }
-            Field::sourceTransportPort(port) => self.source_port = *port,
-            Field::destinationTransportPort(port) => self.destination_port = *port,
-            Field::icmpTypeCodeIPv4(type_code) | Field::icmpTypeCodeIPv6(type_code) => {
-                self.icmp_type_code = *type_code;
+            Iana::IcmpTypeCodeIpv4 | Iana::IcmpTypeCodeIpv6 => {
+                self.icmp_type_code = value.as_u16().unwrap_or(0);
             }
-            Field::packetDeltaCount(packets) => self.packets = Some(*packets),
-            Field::octetDeltaCount(octets) => self.octets = Some(*octets),
-            Field::tcpControlBits(flags) => self.tcp_flags = Some(u8::from(*flags)),
-            Field::flowEndReason(reason) => self.end_reason = Some(u8::from(*reason)),
+            Iana::PacketDeltaCount => self.packets = value.as_u64(),
+            Iana::OctetDeltaCount => self.octets = value.as_u64(),
+            // The lower octet has the flags that have letters.
+            Iana::TcpControlBits => self.tcp_flags = value.as_u16().map(|bits| bits as u8),
+            Iana::FlowEndReason => self.end_reason = value.as_u8(),
             _ => {}
         }
     }
 
     fn row(&self) -> Row {
         let (source_port, destination_port) = self.ports();
+        let tcp = self.protocol == Some(protocol::TCP);
         [
-            or_dash(
-                self.start
-                    .map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true)),
-            ),
+            or_dash(self.start.map(date_and_time)),
             or_dash(self.start.zip(self.end).map(seconds)),
             self.protocol(),
             endpoint(self.source, source_port),
             endpoint(self.destination, destination_port),
             or_dash(self.packets),
             or_dash(self.octets),
-            or_dash(self.tcp_flags()),
+            or_dash(self.tcp_flags.filter(|_| tcp).map(text::tcp_flags)),
             or_dash(self.end_reason.map(end_reason)),
         ]
     }
 
     /// The name of the protocol, or its number; of a flow that is not IP, its EtherType.
     fn protocol(&self) -> String {
-        match (self.protocol, self.ether_type) {
-            (Some(protocolIdentifier::Unassigned(number)), _) => number.to_string(),
-            (Some(protocol), _) => protocol.to_string(),
-            (None, ether_type) => or_dash(ether_type.map(|number| format!("0x{number:04x}"))),
+        match self.protocol {
+            Some(protocol) => text::protocol(protocol),
+            None => or_dash(self.ether_type.map(|number| format!("0x{number:04x}"))),
         }
     }
 
@@ -187,7 +192,7 @@ impl Flow {
     fn ports(&self) -> (Option<String>, Option<String>) {
         let ports = [self.source_port, self.destination_port];
         match self.protocol {
-            Some(protocolIdentifier::ICMP | protocolIdentifier::IPv6ICMP) => {
+            Some(protocol::ICMP | protocol::ICMPV6) => {
                 let [kind, code] = self.icmp_type_code.to_be_bytes();
                 (None, Some(format!("{kind}/{code}")))
             }
@@ -199,34 +204,55 @@ impl Flow {
             }
         }
     }
-
-    /// Letters in the order of the header's bits (RFC 9293 §3.1), a dot for each not seen.
-    fn tcp_flags(&self) -> Option<String> {
-        const LETTERS: &str = "CEUAPRSF";
-        let flags = self.tcp_flags?;
-        if self.protocol != Some(protocolIdentifier::TCP) {
-            return None;
-        }
-        let seen = |bit: usize| flags & (0x80 >> bit) != 0;
-        let letters = LETTERS.chars().enumerate();
-        Some(
-            letters
-                .map(|(bit, letter)| if seen(bit) { letter } else { '.' })
-                .collect(),
-        )
-    }
 }
 
 fn or_dash(value: Option<impl Display>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-fn seconds((start, end): (DateTime<Utc>, DateTime<Utc>)) -> String {
-    let milliseconds = end
-        .timestamp_millis()
-        .saturating_sub(start.timestamp_millis());
-    let sign = if milliseconds < 0 { "-" } else { "" };
-    let milliseconds = milliseconds.unsigned_abs();
+fn ip_address(value: &FieldValue) -> Option<Address> {
+    IpAddr::try_from(value).ok().map(Address::Ip)
+}
+
+fn mac_address(value: &FieldValue) -> Option<Address> {
+    match value {
+        FieldValue::MacAddr(octets) => Some(Address::Mac(*octets)),
+        _ => None,
+    }
+}
+
+fn milliseconds(seconds: u64) -> u64 {
+    seconds.saturating_mul(1000)
+}
+
+/// As RFC 3339 writes it, of milliseconds since the Unix epoch.
+fn date_and_time(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
+    let (year, month, day) = date(seconds / 86400);
+    let (seconds, fraction) = (seconds % 60, milliseconds % 1000);
+    format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{fraction:03}Z")
+}
+
+/// Year, month and day, `days` after 1970-01-01 in the Gregorian calendar. Years are counted
+/// from a March, so that a leap day is the last: Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms", `civil_from_days`.
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = (from_march + 2) % 12 + 1;
+    let year = 400 * era + year_of_era + u64::from(month <= 2);
+    (year, month, day)
+}
+
+fn seconds((start, end): (u64, u64)) -> String {
+    let sign = if end < start { "-" } else { "" };
+    let milliseconds = end.abs_diff(start);
     format!("{sign}{}.{:03}", milliseconds / 1000, milliseconds % 1000)
 }
 
@@ -235,7 +261,7 @@ fn endpoint(address: Option<Address>, port: Option<String>) -> String {
         (Some(Address::Ip(IpAddr::V6(address))), Some(port)) => format!("[{address}]:{port}"),
         (Some(Address::Ip(address)), Some(port)) => format!("{address}:{port}"),
         (Some(Address::Ip(address)), None) => address.to_string(),
-        (Some(Address::Mac(address)), _) => mac_address(&address),
+        (Some(Address::Mac(address)), _) => text::ethernet_address(address),
         (None, port) => or_dash(port),
     }
 }
@@ -244,5 +270,29 @@ fn end_reason(number: u8) -> String {
     let known = EndReason::ALL
         .into_iter()
         .find(|reason| *reason as u8 == number);
-    known.map_or_else(|| number.to_string(), |reason| reason.name().to_owned())
+    known.map_or_else(
+        || number.to_string(),
+        |reason| reason.name().replace('_', " "),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_of_the_gregorian_calendar() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00"),
+            (951_782_399, "2000-02-28T23:59:59"),
+            (951_782_400, "2000-02-29T00:00:00"),
+            (951_868_800, "2000-03-01T00:00:00"),
+            (1_714_564_800, "2024-05-01T12:00:00"),
+            (4_107_542_399, "2100-02-28T23:59:59"),
+            (4_107_542_400, "2100-03-01T00:00:00"),
+        ] {
+            assert_eq!(date_and_time(seconds * 1000 + 7), format!("{text}.007Z"));
+        }
+        assert!(date_and_time(u64::MAX).starts_with("584556019-04-03T"));
+    }
 }

@@ -9,6 +9,8 @@ use flowmeter::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
 use flowmeter::metering::{EndReason, Export, FlowKey, FlowRecord};
 use flowmeter::observation::{Direction, ObservationDomainId, ObservationPoint};
 use flowmeter::time::{Timestamp, Uptime};
+use netflow_parser::variable_versions::ipfix::FlowSetBody;
+use netflow_parser::{FieldValue, NetflowPacket, NetflowParser};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -271,10 +273,10 @@ fn json_is_one_object_a_line_in_the_order_of_the_template() {
 #[test]
 fn table_shows_flow_records_and_counts() {
     let expected = "\
-start (UTC)               seconds  protocol   source             destination          packets         octets  flags     end reason
-2024-05-01T12:00:00.123Z    1.500  TCP        192.0.2.1:49152    198.51.100.2:443           3  1000000000000  ...AP.SF  end_of_flow
-2024-05-01T12:00:00.123Z    1.500  IPv6-ICMP  2001:db8::         [2001:db8::1]:135/0        3  1000000000000  -         end_of_flow
-2024-05-01T12:00:00.123Z    1.500  0x0806     02:00:00:00:00:0a  ff:ff:ff:ff:ff:ff          3  1000000000000  -         end_of_flow
+start (UTC)               seconds  protocol  source             destination          packets         octets  flags     end reason
+2024-05-01T12:00:00.123Z    1.500  TCP       192.0.2.1:49152    198.51.100.2:443           3  1000000000000  FS.PA...  end of flow
+2024-05-01T12:00:00.123Z    1.500  ICMPv6    2001:db8::         [2001:db8::1]:135/0        3  1000000000000  -         end of flow
+2024-05-01T12:00:00.123Z    1.500  0x0806    02:00:00:00:00:0a  ff:ff:ff:ff:ff:ff          3  1000000000000  -         end of flow
 messages: 3, templates: 5, flow records: 3, options records: 2, packets: 9, octets: 3000000000000
 ";
     assert_eq!(dumped(&file().octets, false), expected);
@@ -367,13 +369,104 @@ fn what_precedes_a_bad_set_in_its_message_is_read() {
 
 #[test]
 fn malformed_sets_are_refused() {
-    let octets = message(1, 0, &[(1, &[])]);
-    let problems = problems(&octets);
-    assert!(
-        problems[0].starts_with("offset 16: in set 1: "),
-        "{problems:?}"
-    );
-    assert_eq!(problems.len(), 1);
+    let string = template(300, None, &[[82, 65535]]);
+    let number = template(300, None, &[[2, 4]]);
+    type Sets<'a> = &'a [(u16, &'a [u8])];
+    let sets: [(Sets<'_>, &str); 11] = [
+        (&[(1, &[])], "offset 16: in set 1: the id is reserved"),
+        (
+            &[(2, &number[..6])],
+            "offset 16: in set 2: it ends inside a template",
+        ),
+        (
+            &[(2, &template(255, None, &[[2, 4]]))],
+            "offset 16: in set 2: a template 255, where the least is 256",
+        ),
+        (
+            &[(3, &template(300, Some(0), &[[2, 4]]))],
+            "offset 16: in set 3: options template 300 has no valid scope",
+        ),
+        (
+            &[(3, &template(300, Some(2), &[[2, 4]]))],
+            "offset 16: in set 3: options template 300 has no valid scope",
+        ),
+        (
+            &[(2, &[&number[..], &[1]].concat())],
+            "offset 16: in set 2: 1 octets after the last record are no padding",
+        ),
+        (
+            &[(2, &number), (300, &[0, 0, 0, 1, 2, 0])],
+            "offset 36: in set 300: 2 octets after the last record are no padding",
+        ),
+        (
+            &[(2, &string), (300, &[1, b'a', 2, b'b'])],
+            "offset 34: in set 300: it ends inside a record",
+        ),
+        (
+            &[(2, &string), (300, &[255, 1])],
+            "offset 32: in set 300: it ends inside a record",
+        ),
+        // Padding (RFC 7011 §3.3.1).
+        (&[(2, &number), (300, &[0, 0, 0, 1, 0, 0, 0])], ""),
+        (&[(2, &[&number[..], &[0, 0, 0]].concat())], ""),
+    ];
+    for (sets, problem) in sets {
+        let found = problems(&message(1, 0, sets)).join("\n");
+        assert_eq!(found, problem);
+    }
+
+    let mut octets = message(1, 0, &[(2, &number)]);
+    for (length, problem) in [
+        (3, "offset 16: in set 2: a length of 3, which cannot be"),
+        (13, "offset 16: in set 2: a length of 13, which cannot be"),
+    ] {
+        octets[19] = length;
+        assert_eq!(problems(&octets), [problem]);
+    }
+    let mut octets = message(1, 0, &[]);
+    octets[3] = 18;
+    octets.extend([0, 0]);
+    assert_eq!(problems(&octets), ["offset 16: 2 octets that are no set"]);
+}
+
+/// What we cut into records, netflow_parser cuts in the same way, and finds the same in them.
+#[test]
+fn another_implementation_reads_the_same() {
+    let octets = file().octets;
+    let theirs = NetflowParser::default().parse_bytes(&octets);
+    assert!(theirs.is_ok());
+    let theirs = theirs.packets.into_iter().flat_map(|packet| match packet {
+        NetflowPacket::IPFix(message) => message.flowsets,
+        _ => panic!("not IPFIX"),
+    });
+    let theirs = theirs.flat_map(|set| match set.body {
+        FlowSetBody::Data(data) => data.fields,
+        FlowSetBody::OptionsData(data) => data.fields,
+        FlowSetBody::NoTemplate(_) | FlowSetBody::Empty => panic!("skipped"),
+        _ => Vec::new(),
+    });
+    let octets_of = |value: &FieldValue| {
+        let mut octets = Vec::new();
+        value.write_be_bytes(&mut octets).unwrap();
+        octets
+    };
+    let theirs: Vec<Vec<_>> = theirs
+        .map(|record| {
+            let fields = record.iter();
+            fields.map(|(id, value)| (*id, octets_of(value))).collect()
+        })
+        .collect();
+    let ours: Vec<Vec<_>> = Records::new(&octets[..])
+        .map(|record| {
+            let record = record.unwrap();
+            let fields = record.fields();
+            fields
+                .map(|(element, value)| (element.id, octets_of(value)))
+                .collect()
+        })
+        .collect();
+    assert_eq!(ours.len(), 5);
+    assert_eq!(ours, theirs);
 }
 
 /// RFC 7011 §3.1: sequence numbers count Data Records, options among them.
@@ -445,6 +538,28 @@ fn templates_are_withdrawn() {
     );
 }
 
+/// RFC 7011 §8.1: the set's own id stands for all templates of its kind.
+#[test]
+fn all_templates_of_a_kind_are_withdrawn() {
+    let data = template(300, None, &[[4, 1]]);
+    let options = template(301, Some(1), &[[4, 1]]);
+    let known = message(1, 0, &[(2, &data), (3, &options)]);
+    for (set, kept, withdrawn) in [(2u16, 301, 300), (3, 300, 301)] {
+        let all = template(set, None, &[]);
+        let left = message(1, 0, &[(set, &all), (kept, &[6])]);
+        let gone = message(1, 1, &[(withdrawn, &[6])]);
+        let offset = known.len() + left.len() + 16;
+        let (records, problems) = read(&[&known[..], &left, &gone].concat());
+        assert_eq!(records, [json!({ "protocolIdentifier": 6 })]);
+        assert_eq!(
+            problems,
+            [format!(
+                "offset {offset}: set {withdrawn} comes before its template"
+            )]
+        );
+    }
+}
+
 #[test]
 fn templates_and_domains_are_bounded() {
     let fields = vec![[4, 1]; 1023];
@@ -470,24 +585,48 @@ fn templates_and_domains_are_bounded() {
     assert!(problems(&domains(DOMAINS + 1))[0].ends_with("more than 4096 observation domains"));
 }
 
-/// Elements of every data type that netgauze decodes, beyond those that we export.
+/// Elements of every data type, beyond those that we export.
 #[test]
 fn every_data_type_has_a_value() {
-    let elements: [([u16; 2], &[u8], Value); 14] = [
+    let elements: [([u16; 2], &[u8], Value); 27] = [
         ([1, 3], &[1, 0, 0], json!({ "octetDeltaCount": 65536 })),
+        (
+            [1, 5],
+            &[1, 0, 0, 0, 0],
+            json!({ "octetDeltaCount": 1u64 << 32 }),
+        ),
+        ([1, 8], &[0xff; 8], json!({ "octetDeltaCount": u64::MAX })),
+        ([4, 1], &[253], json!({ "protocolIdentifier": 253 })),
         ([6, 2], &[0, 2], json!({ "tcpControlBits": 2 })),
+        // netflow_parser's own types keep nine bits of this, and three of the next.
+        ([6, 2], &[0xff, 2], json!({ "tcpControlBits": 0xff02 })),
+        ([203, 1], &[0xff], json!({ "mplsTopLabelExp": 0xff })),
+        ([89, 4], &[0, 0, 0, 64], json!({ "forwardingStatus": 64 })),
+        ([136, 1], &[200], json!({ "flowEndReason": 200 })),
         (
             [70, 3],
             &[0, 1, 0],
-            json!({ "mplsTopLabelStackSection": "256" }),
+            json!({ "mplsTopLabelStackSection": "000100" }),
         ),
         (
             [82, 65535],
             &[2, b'e', b'0'],
             json!({ "interfaceName": "e0" }),
         ),
+        // RFC 7011 §7: nothing forbids an empty value.
+        ([82, 65535], &[0], json!({ "interfaceName": "" })),
+        (
+            [82, 65535],
+            &[255, 0, 2, b'e', b'\n'],
+            json!({ "interfaceName": "e\n" }),
+        ),
         ([96, 4], b"ab\0\0", json!({ "applicationName": "ab" })),
         ([95, 2], &[0xab, 1], json!({ "applicationId": "ab01" })),
+        (
+            [435, 2],
+            b"ab",
+            json!({ "mibObjectValueOctetString": "6162" }),
+        ),
         ([150, 4], &[0, 0, 0, 9], json!({ "flowStartSeconds": 9 })),
         (
             // 2208988800 seconds and a half after 1900 (RFC 7011 §6.1.9).
@@ -501,9 +640,15 @@ fn every_data_type_has_a_value() {
             json!({ "flowStartNanoseconds": 1_000_000_000 }),
         ),
         ([276, 1], &[1], json!({ "dataRecordsReliability": true })),
+        ([276, 1], &[2], json!({ "dataRecordsReliability": false })),
         (
             [311, 8],
             &[0x3f, 0xe0, 0, 0, 0, 0, 0, 0],
+            json!({ "samplingProbability": 0.5 }),
+        ),
+        (
+            [311, 4],
+            &[0x3f, 0, 0, 0],
             json!({ "samplingProbability": 0.5 }),
         ),
         (
@@ -512,6 +657,11 @@ fn every_data_type_has_a_value() {
             json!({ "samplingProbability": null }),
         ),
         ([434, 4], &[0xff; 4], json!({ "mibObjectValueInteger": -1 })),
+        (
+            [434, 5],
+            &[0xff, 0xff, 0xff, 0xff, 0xfe],
+            json!({ "mibObjectValueInteger": -2 }),
+        ),
         ([291, 2], &[3, 1], json!({ "basicList": "0301" })),
     ];
     for (field, octets, object) in elements {
@@ -529,6 +679,14 @@ fn elements_of_enterprises_keep_their_numbers_and_repeated_ones_all_values() {
     let (records, problems) = read(&message(1, 0, &[(2, &fields), (300, &[1, 2, 6, 17, 1])]));
     let object = json!({ "9999/5": "0102", "protocolIdentifier": [6, 17, 1] });
     assert_eq!((records, problems), (vec![object], vec![]));
+
+    // octetDeltaCount in the reverse direction (RFC 5103 §6.1), which the table does not add.
+    let fields = template(300, None, &[[0x8001, 4], [0, 29305]]);
+    let fields = [&300u16.to_be_bytes()[..], &[0, 1], &fields[4..]].concat();
+    let octets = message(1, 0, &[(2, &fields), (300, &[0, 0, 0, 9])]);
+    let object = json!({ "reverseOctetDeltaCount": 9 });
+    assert_eq!(read(&octets), (vec![object], vec![]));
+    assert!(dumped(&octets, false).ends_with("octets: 0\n"));
 }
 
 #[test]

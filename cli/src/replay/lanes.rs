@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How packets reach workers: straight, where there is one, else by conversation.
+//! How packets reach workers, each of which has a thread of its own.
 //!
 //! Both directions of a conversation go to the same worker, and packets of a flow stay in
 //! order. Nothing is dropped: a worker that is behind is waited for.
@@ -17,15 +17,10 @@ use super::worker::{Batch, Outcome, Worker};
 const WAITING_BATCHES: usize = 64;
 
 /// The workers.
-pub(super) enum Lanes {
-    /// One, on the thread that reads.
-    One(Box<Worker>),
-    /// Several, each on a thread of its own.
-    Many(Vec<Lane>),
-}
+pub(super) struct Lanes(Vec<Lane>);
 
 /// A worker on a thread of its own.
-pub(super) struct Lane {
+struct Lane {
     batches: Sender<Step>,
     thread: thread::JoinHandle<Outcome>,
 }
@@ -38,21 +33,16 @@ enum Step {
 
 impl Lanes {
     /// Puts the workers to work.
-    pub(super) fn new(mut workers: Vec<Worker>) -> Self {
-        if workers.len() == 1
-            && let Some(worker) = workers.pop()
-        {
-            return Self::One(Box::new(worker));
-        }
-        Self::Many(workers.into_iter().map(Lane::start).collect())
+    pub(super) fn new(workers: Vec<Worker>) -> Self {
+        Self(workers.into_iter().map(Lane::start).collect())
     }
 
     /// Meters the packets of `batch`.
-    pub(super) fn observe(&mut self, batch: Batch) {
-        let lanes = match self {
-            Self::One(worker) => return worker.observe(&batch),
-            Self::Many(lanes) => lanes,
-        };
+    pub(super) fn observe(&self, batch: Batch) {
+        let Self(lanes) = self;
+        if let [lane] = &lanes[..] {
+            return lane.send(Step::Observe(batch));
+        }
         let mut shares: Vec<Batch> = lanes
             .iter()
             .map(|_| Batch {
@@ -75,15 +65,10 @@ impl Lanes {
 
     /// Ends all flows at `uptime`.
     pub(super) fn finish(self, uptime: Uptime) -> Vec<Outcome> {
-        match self {
-            Self::One(worker) => vec![worker.finish(uptime)],
-            Self::Many(lanes) => {
-                for lane in &lanes {
-                    lane.send(Step::Finish(uptime));
-                }
-                lanes.into_iter().map(Lane::join).collect()
-            }
+        for lane in &self.0 {
+            lane.send(Step::Finish(uptime));
         }
+        self.0.into_iter().map(Lane::join).collect()
     }
 }
 
@@ -129,7 +114,10 @@ fn conversation_hash(packet: &Packet<'_>) -> u32 {
         }
         Dissection::Ipv6(headers) => {
             let key = headers.key;
-            mix([key.source, key.destination].map(u128::from_ne_bytes), key.ports)
+            mix(
+                [key.source, key.destination].map(u128::from_ne_bytes),
+                key.ports,
+            )
         }
         Dissection::NonIp(headers) => {
             let ends = [headers.key.source, headers.key.destination].map(|end| {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `flowmeter replay`: captures in, IPFIX and a summary out.
 //!
-//! One thread reads; it meters too where there is one worker, else it deals packets out to
-//! workers by conversation. One more thread sends messages to the targets. Nothing is
-//! dropped between them: who is slow is waited for.
+//! One thread reads, each worker has one that meters, and one more sends messages to the
+//! targets. Nothing is dropped between them: who is slow is waited for.
 
 mod lanes;
 mod report;
@@ -133,7 +132,10 @@ fn refuse_to_overwrite(output: &Path, files: &[PathBuf]) -> Result<()> {
             .iter()
             .any(|file| file.canonicalize().is_ok_and(|file| file == output_path))
     {
-        bail!("--output {} is one of the captures to read", output.display());
+        bail!(
+            "--output {} is one of the captures to read",
+            output.display()
+        );
     }
     Ok(())
 }
@@ -158,7 +160,11 @@ fn message_octets(options: &Replay) -> usize {
         .collector
         .iter()
         .any(|collector| collector.protocol == Protocol::Udp && collector.address.is_ipv6());
-    let headers = if ipv6 { IPV6_UDP_HEADERS } else { IPV4_UDP_HEADERS };
+    let headers = if ipv6 {
+        IPV6_UDP_HEADERS
+    } else {
+        IPV4_UDP_HEADERS
+    };
     usize::from(options.path_mtu - headers)
 }
 
@@ -167,7 +173,10 @@ type Exporter = thread::JoinHandle<Vec<Report>>;
 /// The thread that sends messages to the targets, where there are any.
 fn start_exporter(
     options: &Replay,
-) -> (Option<crossbeam_channel::Sender<Outgoing>>, Option<Exporter>) {
+) -> (
+    Option<crossbeam_channel::Sender<Outgoing>>,
+    Option<Exporter>,
+) {
     let collectors = options.collector.iter().map(Target::collector);
     let output = options.output.as_deref().map(Target::file);
     let targets: Vec<Target> = collectors.chain(output).collect();
@@ -288,7 +297,9 @@ impl Reader {
     /// All interfaces with a name, if the capture names any.
     fn name_interfaces(&mut self, capture: &Capture) -> Option<Arc<[Interface]>> {
         for (number, interface) in (0..).zip(capture.interfaces()) {
-            let Some(name) = &interface.name else { continue };
+            let Some(name) = &interface.name else {
+                continue;
+            };
             let description = interface.description.as_ref().unwrap_or(name);
             let interface = Interface {
                 number,

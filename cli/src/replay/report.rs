@@ -136,7 +136,12 @@ impl Summary {
         for &reason in IgnoredReason::ALL {
             let ignored = self.statistics.ignored[reason as usize].packets;
             if ignored > 0 {
-                writeln!(out, "{} packets ignored: {}", grouped(ignored), reason.name())?;
+                writeln!(
+                    out,
+                    "{} packets ignored: {}",
+                    grouped(ignored),
+                    reason.name()
+                )?;
             }
         }
         for target in &self.targets {

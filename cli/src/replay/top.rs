@@ -119,7 +119,10 @@ impl Top {
 
     fn is_large(&self, octets: u64) -> bool {
         self.flows.len() < self.size
-            || self.flows.first_key_value().is_some_and(|(smallest, _)| octets >= smallest.0)
+            || self
+                .flows
+                .first_key_value()
+                .is_some_and(|(smallest, _)| octets >= smallest.0)
     }
 
     fn rank(&mut self, flow: TopFlow) {

@@ -91,14 +91,20 @@ impl Worker {
             }
             let Some(last) = frame.last() else { continue };
             self.export.process.tick(self.now, last.uptime);
-            self.metering.observe(&packets[..frame.len()], &mut self.export);
-            self.metering.expire(last.uptime, SWEEP_BUDGET, &mut self.export);
+            self.metering
+                .observe(&packets[..frame.len()], &mut self.export);
+            self.metering
+                .expire(last.uptime, SWEEP_BUDGET, &mut self.export);
         }
     }
 
     /// Ends all flows.
     pub(super) fn finish(mut self, uptime: Uptime) -> Outcome {
-        while self.metering.flush(uptime, usize::MAX, |_| true, &mut self.export) != Swept::Done {}
+        while self
+            .metering
+            .flush(uptime, usize::MAX, |_| true, &mut self.export)
+            != Swept::Done
+        {}
         self.export.process.flush();
         let exported = *self.export.process.statistics();
         Outcome {
@@ -117,9 +123,8 @@ impl Timed {
     /// The packet as the engine wants it.
     pub(super) fn packet<'a>(&self, block: &'a Block) -> Packet<'a> {
         let captured = &self.packet;
-        let data = block.get(captured.offset..captured.offset + captured.captured as usize);
         Packet {
-            data: data.unwrap_or_default(),
+            data: captured.data(block),
             point: ObservationPoint {
                 ingress_interface: captured.interface,
                 link_type: captured.link_type,

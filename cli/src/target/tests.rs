@@ -60,7 +60,11 @@ fn what_a_full_disk_did_not_take_is_lost_to_the_record() {
             target.send(&message(MessageKind::Data, 10));
         }
         let report = target.finish();
-        assert_eq!((report.records, report.lost), (sent * 10, 200 - sent * 10), "{hold}");
+        assert_eq!(
+            (report.records, report.lost),
+            (sent * 10, 200 - sent * 10),
+            "{hold}"
+        );
         assert_eq!(report.failure.unwrap().reason, "disk_full");
     }
 }

@@ -13,7 +13,7 @@ use std::io;
 
 use bytemuck::Zeroable;
 
-use self::group::{GROUP, Instructions, Seed, Tags, prefetch};
+use self::group::{GROUP, Instructions, Stamps, Tags, prefetch};
 use self::region::Region;
 use super::flow_key::FlowKey;
 use super::flow_record::Flow;
@@ -22,7 +22,10 @@ use crate::time::Uptime;
 /// One flow. With an IPv4 key it is one cache line, with an IPv6 key two.
 #[derive(Clone, Copy, Debug, Zeroable)]
 #[repr(C, align(64))]
-pub(super) struct Slot<K: FlowKey> {
+pub(super) struct Slot<K>
+where
+    K: FlowKey,
+{
     pub(super) key: K,
     pub(super) flow: Flow,
     pub(super) attributes: K::Attributes,
@@ -31,9 +34,84 @@ pub(super) struct Slot<K: FlowKey> {
 /// The two groups in which a key may stand, and its tag there.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Candidates {
-    first: u32,
-    second: u32,
+    groups: [u32; 2],
     tag: u8,
+}
+
+impl Candidates {
+    /// The slot numbered `bit`, from 0 to 31, of the two groups. Which group it is cannot be
+    /// predicted, so there must be no branch.
+    #[inline(always)]
+    fn slot(&self, bit: u32) -> SlotIndex {
+        let group = self.groups[bit as usize / GROUP % 2];
+        SlotIndex(group * GROUP as u32 + bit % GROUP as u32)
+    }
+}
+
+impl<K: FlowKey> Slot<K> {
+    /// Whether its flow's key is `key`.
+    #[inline(always)]
+    pub(super) fn holds(&self, key: &K) -> bool {
+        self.key.is(key)
+    }
+}
+
+/// A table that is only looked at; copied, so that its parts stay in registers.
+#[derive(Clone, Copy)]
+pub(super) struct Lookup<'a, K: FlowKey> {
+    tags: &'a [Tags],
+    slots: &'a [Slot<K>],
+}
+
+impl<K: FlowKey> Lookup<'_, K> {
+    /// Where a key with this hash may stand.
+    #[inline(always)]
+    pub(super) fn candidates(self, hash: u64) -> Candidates {
+        let groups = self.tags.len() as u64;
+        // The high bits of each half choose a group, the low octet of one is the tag: these
+        // stay apart for up to 2²⁴ groups.
+        Candidates {
+            groups: [hash & 0xffff_ffff, hash >> 32].map(|half| ((half * groups) >> 32) as u32),
+            tag: (hash as u8).max(1),
+        }
+    }
+
+    /// Asks for the control octets of `candidates`.
+    #[inline(always)]
+    pub(super) fn prefetch_tags(self, candidates: &Candidates) {
+        for group in candidates.groups {
+            prefetch(self.tags.as_ptr().wrapping_add(group as usize));
+        }
+    }
+
+    /// The slots whose tags are `tag`, as a set of numbers for [`Candidates::slot`].
+    #[inline(always)]
+    fn matches<I: Instructions>(self, candidates: &Candidates, tag: u8) -> u32 {
+        let [first, second] = candidates.groups.map(|group| &self.tags[group as usize]);
+        I::matches(first, second, tag)
+    }
+
+    /// The first slot whose tag is the key's, and [`SlotIndex::NONE`] where there is none;
+    /// it and the next such slot are asked for.
+    #[inline(always)]
+    pub(super) fn probe<I: Instructions>(self, candidates: &Candidates) -> SlotIndex {
+        let mask = self.matches::<I>(candidates, candidates.tag);
+        if mask == 0 {
+            return SlotIndex::NONE;
+        }
+        let others = mask & (mask - 1);
+        if others != 0 {
+            self.prefetch_slot(candidates.slot(others.trailing_zeros()));
+        }
+        let first = candidates.slot(mask.trailing_zeros());
+        self.prefetch_slot(first);
+        first
+    }
+
+    #[inline(always)]
+    fn prefetch_slot(self, index: SlotIndex) {
+        prefetch(self.slots.as_ptr().wrapping_add(index.number()));
+    }
 }
 
 /// Slots, by number.
@@ -43,6 +121,12 @@ pub(super) struct SlotIndex(u32);
 impl SlotIndex {
     /// No slot: tables are smaller.
     pub(super) const NONE: Self = Self(u32::MAX);
+
+    /// Its number.
+    #[inline(always)]
+    pub(super) fn number(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// Where a key that is not in the table goes.
@@ -60,7 +144,7 @@ pub(super) struct FlowTable<K: FlowKey> {
     slots: Region<Slot<K>>,
     /// For each slot an uptime not later than its latest packet's: when its flow came, or
     /// when somebody last looked. Kept apart so that the packet path never writes it.
-    stamps: Region<[u32; GROUP]>,
+    stamps: Region<Stamps>,
     live: usize,
 }
 
@@ -100,77 +184,27 @@ impl<K: FlowKey> FlowTable<K> {
         size_of_val(&*self.tags) + size_of_val(&*self.slots) + size_of_val(&*self.stamps)
     }
 
-    /// Where `key` may stand.
+    /// The table as a frame's first phases need it.
     #[inline(always)]
-    pub(super) fn candidates<I: Instructions>(&self, seed: &Seed, key: &K) -> Candidates {
-        let hash = I::hash(seed, key.words().as_ref());
-        let groups = self.tags.len() as u64;
-        // The high bits of each half choose a group, the low octet of one is the tag: these
-        // stay apart for up to 2²⁴ groups.
-        Candidates {
-            first: (((hash & 0xffff_ffff) * groups) >> 32) as u32,
-            second: (((hash >> 32) * groups) >> 32) as u32,
-            tag: (hash as u8).max(1),
+    pub(super) fn lookup(&self) -> Lookup<'_, K> {
+        Lookup {
+            tags: &self.tags,
+            slots: &self.slots,
         }
     }
 
-    /// Asks for the control octets of `candidates`.
+    /// All slots.
     #[inline(always)]
-    pub(super) fn prefetch_tags(&self, candidates: &Candidates) {
-        prefetch(self.tags.as_ptr().wrapping_add(candidates.first as usize));
-        prefetch(self.tags.as_ptr().wrapping_add(candidates.second as usize));
-    }
-
-    /// The slots whose tags match, as a set of [`Self::slot`] numbers.
-    #[inline(always)]
-    pub(super) fn matches<I: Instructions>(&self, candidates: &Candidates, tag: u8) -> u32 {
-        I::matches(
-            &self.tags[candidates.first as usize],
-            &self.tags[candidates.second as usize],
-            tag,
-        )
-    }
-
-    /// The slot numbered `bit`, from 0 to 31, of the two groups.
-    #[inline(always)]
-    fn slot_of(candidates: &Candidates, bit: u32) -> SlotIndex {
-        let group = if bit < GROUP as u32 {
-            candidates.first
-        } else {
-            candidates.second
-        };
-        SlotIndex(group * GROUP as u32 + bit % GROUP as u32)
-    }
-
-    /// The first and the last slot whose tag is the key's, both asked for: the same slot
-    /// where only one matches, which is nearly always, and [`SlotIndex::NONE`] where none does.
-    #[inline(always)]
-    pub(super) fn probe<I: Instructions>(&self, candidates: &Candidates) -> [SlotIndex; 2] {
-        let mask = self.matches::<I>(candidates, candidates.tag);
-        if mask == 0 {
-            return [SlotIndex::NONE; 2];
-        }
-        let first = Self::slot_of(candidates, mask.trailing_zeros());
-        let last = Self::slot_of(candidates, 31 - mask.leading_zeros());
-        prefetch(self.slots.as_ptr().wrapping_add(first.0 as usize));
-        prefetch(self.slots.as_ptr().wrapping_add(last.0 as usize));
-        [first, last]
-    }
-
-    /// Slot `index`, if it exists and its flow's key is `key`.
-    #[inline(always)]
-    pub(super) fn slot_of_key(&mut self, index: SlotIndex, key: &K) -> Option<&mut Slot<K>> {
-        self.slots
-            .get_mut(index.0 as usize)
-            .filter(|slot| slot.key.words() == key.words())
+    pub(super) fn slots_mut(&mut self) -> &mut [Slot<K>] {
+        &mut self.slots
     }
 
     /// Whether slot `index` exists and its flow's key is `key`.
     #[inline(always)]
     pub(super) fn holds(&self, index: SlotIndex, key: &K) -> bool {
         self.slots
-            .get(index.0 as usize)
-            .is_some_and(|slot| slot.key.words() == key.words())
+            .get(index.number())
+            .is_some_and(|slot| slot.holds(key))
     }
 
     /// The slot in which `key` stands.
@@ -180,9 +214,9 @@ impl<K: FlowKey> FlowTable<K> {
         candidates: &Candidates,
         key: &K,
     ) -> Option<SlotIndex> {
-        let mut mask = self.matches::<I>(candidates, candidates.tag);
+        let mut mask = self.lookup().matches::<I>(candidates, candidates.tag);
         while mask != 0 {
-            let slot = Self::slot_of(candidates, mask.trailing_zeros());
+            let slot = candidates.slot(mask.trailing_zeros());
             if self.holds(slot, key) {
                 return Some(slot);
             }
@@ -191,50 +225,72 @@ impl<K: FlowKey> FlowTable<K> {
         None
     }
 
-    /// Where a key with these candidates goes, if it is not in the table: the emptier group.
+    /// Where a key with these candidates goes, if it is not in the table.
     #[inline(always)]
-    pub(super) fn place<I: Instructions>(
-        &mut self,
-        candidates: &Candidates,
-        now: Uptime,
-    ) -> Place {
-        let free = self.matches::<I>(candidates, 0);
-        let (first, second) = (free & 0xffff, free & 0xffff_0000);
-        let bit = if second.count_ones() > first.count_ones() {
-            second.trailing_zeros()
-        } else {
-            first.trailing_zeros()
-        };
-        if free != 0 {
-            Place::Free(Self::slot_of(candidates, bit))
-        } else {
-            Place::Taken(self.longest_idle(candidates, now))
+    pub(super) fn place<I: Instructions>(&mut self, candidates: &Candidates, now: Uptime) -> Place {
+        match self.free_slot::<I>(candidates) {
+            Some(slot) => Place::Free(slot),
+            None => Place::Taken(self.longest_idle::<I>(candidates, now)),
         }
+    }
+
+    /// A free slot in the emptier group.
+    #[inline(always)]
+    fn free_slot<I: Instructions>(&self, candidates: &Candidates) -> Option<SlotIndex> {
+        let free = self.lookup().matches::<I>(candidates, 0);
+        let (first, second) = (free & 0xffff, free & 0xffff_0000);
+        let emptier = if second.count_ones() > first.count_ones() {
+            second
+        } else {
+            first
+        };
+        (emptier != 0).then(|| candidates.slot(emptier.trailing_zeros()))
     }
 
     /// The slot idle longest in two full groups, to the millisecond; of equals the first.
     ///
     /// A stamp is never later than the truth, so the oldest stamp that proves true is the
     /// oldest of all; one that proves stale is corrected and the search goes on.
-    fn longest_idle(&mut self, candidates: &Candidates, now: Uptime) -> SlotIndex {
+    #[inline(always)]
+    fn longest_idle<I: Instructions>(&mut self, candidates: &Candidates, now: Uptime) -> SlotIndex {
         loop {
-            let mut oldest = (0, 0);
-            let groups = [candidates.first, candidates.second];
-            for (half, group) in groups.into_iter().enumerate() {
-                for (index, stamp) in self.stamps[group as usize].iter().enumerate() {
-                    let idle = now.since(Uptime::from_millis(*stamp));
-                    if idle > oldest.1 {
-                        oldest = (half * GROUP + index, idle);
-                    }
-                }
-            }
-            let slot = Self::slot_of(candidates, oldest.0 as u32);
+            let (slot, idle) = self.oldest_stamp::<I>(candidates, now);
             let seen = self[slot].flow.seen();
-            if now.since(seen) >= oldest.1 {
+            if now.since(seen) >= idle {
                 return slot;
             }
             self.stamp(slot, seen);
         }
+    }
+
+    /// The slot of the two groups with the oldest stamp, and how old that is.
+    #[inline(always)]
+    fn oldest_stamp<I: Instructions>(
+        &self,
+        candidates: &Candidates,
+        now: Uptime,
+    ) -> (SlotIndex, u32) {
+        let [first, second] = candidates.groups.map(|group| &self.stamps[group as usize]);
+        let (bit, idle) = I::oldest(first, second, now.as_millis());
+        (candidates.slot(bit), idle)
+    }
+
+    /// Asks for what is needed to place a key: first the stamps of its groups.
+    #[inline(always)]
+    pub(super) fn prefetch_stamps(&self, candidates: &Candidates) {
+        for group in candidates.groups {
+            prefetch(self.stamps.as_ptr().wrapping_add(group as usize));
+        }
+    }
+
+    /// Then the slot where [`Self::place`] will probably say.
+    #[inline(always)]
+    pub(super) fn prefetch_place<I: Instructions>(&self, candidates: &Candidates, now: Uptime) {
+        let slot = match self.free_slot::<I>(candidates) {
+            Some(slot) => slot,
+            None => self.oldest_stamp::<I>(candidates, now).0,
+        };
+        prefetch(self.slots.as_ptr().wrapping_add(slot.number()));
     }
 
     /// Notes that the flow in `slot` had its latest packet no earlier than `seen`.
@@ -245,7 +301,12 @@ impl<K: FlowKey> FlowTable<K> {
 
     /// Writes a flow into `slot`, whatever stood there.
     #[inline(always)]
-    pub(super) fn write(&mut self, place: Place, candidates: &Candidates, flow: Slot<K>) -> SlotIndex {
+    pub(super) fn write(
+        &mut self,
+        place: Place,
+        candidates: &Candidates,
+        flow: Slot<K>,
+    ) -> SlotIndex {
         let slot = match place {
             Place::Free(slot) => {
                 self.live += 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Portable code: what every machine can do, and what the others are tested against.
 
-use super::{Instructions, Seed, Tags};
+use super::{Instructions, Seed, Stamps, Tags};
 
 /// Any machine.
 pub(crate) struct Generic;
@@ -38,4 +38,17 @@ impl Instructions for Generic {
 fn fold(left: u64, right: u64) -> u64 {
     let product = u128::from(left) * u128::from(right);
     product as u64 ^ (product >> 64) as u64
+}
+
+/// As [`Instructions::oldest`].
+#[inline(always)]
+pub(super) fn oldest(first: &Stamps, second: &Stamps, now: u32) -> (u32, u32) {
+    let mut oldest = (0, now.wrapping_sub(first[0]));
+    for (bit, &stamp) in (0..).zip(first.iter().chain(second)) {
+        let age = now.wrapping_sub(stamp);
+        if age > oldest.1 {
+            oldest = (bit, age);
+        }
+    }
+    oldest
 }

@@ -20,6 +20,9 @@ pub(crate) const GROUP: usize = 16;
 /// A group's control octets: a tag for each slot, 0 where the slot is free.
 pub(crate) type Tags = [u8; GROUP];
 
+/// For each slot of a group, an uptime in milliseconds.
+pub(crate) type Stamps = [u32; GROUP];
+
 /// What the hash is keyed with.
 #[derive(Clone, Copy)]
 pub struct Seed([u64; 6]);
@@ -58,6 +61,13 @@ pub(crate) trait Instructions {
 
     /// Which of `first`'s octets (bits 0 to 15) and `second`'s (bits 16 to 31) equal `tag`.
     fn matches(first: &Tags, second: &Tags, tag: u8) -> u32;
+
+    /// Which of `first`'s stamps (0 to 15) and `second`'s (16 to 31) lies furthest before
+    /// `now`, the first of equals, and by how much.
+    #[inline(always)]
+    fn oldest(first: &Stamps, second: &Stamps, now: u32) -> (u32, u32) {
+        generic::oldest(first, second, now)
+    }
 }
 
 /// Work that is compiled for each instruction set.

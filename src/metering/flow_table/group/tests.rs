@@ -65,6 +65,49 @@ fn every_backend_matches_as_the_oracle_does() {
     }
 }
 
+struct Oldest<'a>(&'a Stamps, &'a Stamps, u32);
+
+impl Task for Oldest<'_> {
+    type Output = (u32, u32);
+
+    #[inline(always)]
+    fn run<I: Instructions>(self) -> (u32, u32) {
+        I::oldest(self.0, self.1, self.2)
+    }
+}
+
+#[test]
+fn every_backend_finds_the_oldest_stamp_as_the_oracle_does() {
+    let mut state = 1u64;
+    let mut below = |limit: u64| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1);
+        ((state >> 33) % limit) as u32
+    };
+    for round in 0..2000 {
+        // Few different ages, so that many are equal; and ages that only unsigned order
+        // gets right, around the wrap of uptime.
+        let now = [0, 5, 1 << 31, u32::MAX][round % 4];
+        let spread = [1, 2, 5, 1 << 32][round / 4 % 4];
+        let first: Stamps = core::array::from_fn(|_| now.wrapping_sub(below(spread)));
+        let second: Stamps = core::array::from_fn(|_| now.wrapping_sub(below(spread)));
+        let ages = first
+            .iter()
+            .chain(&second)
+            .map(|&stamp| now.wrapping_sub(stamp));
+        let ages: Vec<u32> = ages.collect();
+        let most = *ages.iter().max().unwrap();
+        let bit = ages.iter().position(|&age| age == most).unwrap() as u32;
+        for backend in Backend::available() {
+            let found = backend.run(Oldest(&first, &second, now));
+            assert_eq!(
+                found,
+                (bit, most),
+                "{backend:?}: {first:?} {second:?} {now}"
+            );
+        }
+    }
+}
+
 /// Flipping any one bit of key or seed must flip each output bit about half of the time.
 #[test]
 fn every_backend_spreads_every_bit_of_key_and_seed() {

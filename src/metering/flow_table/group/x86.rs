@@ -6,7 +6,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Instructions, Seed, Tags, Task};
+use super::{Instructions, Seed, Stamps, Tags, Task};
 
 /// SSE2 with AES-NI.
 pub(super) struct Sse2;
@@ -56,6 +56,45 @@ fn load(tags: &Tags) -> __m128i {
     unsafe { _mm_loadu_si128(tags.as_ptr().cast()) }
 }
 
+#[inline]
+#[target_feature(enable = "avx2")]
+fn oldest_avx2(first: &Stamps, second: &Stamps, now: u32) -> (u32, u32) {
+    let now = _mm256_set1_epi32(now.cast_signed());
+    let ages = |stamps: &Stamps, from: usize| {
+        // SAFETY: `stamps` has 8 readable stamps from 0 and from 8; no alignment is needed.
+        let stamps = unsafe { _mm256_loadu_si256(stamps[from..from + 8].as_ptr().cast()) };
+        _mm256_sub_epi32(now, stamps)
+    };
+    let ages = [
+        ages(first, 0),
+        ages(first, 8),
+        ages(second, 0),
+        ages(second, 8),
+    ];
+    let most = _mm256_max_epu32(
+        _mm256_max_epu32(ages[0], ages[1]),
+        _mm256_max_epu32(ages[2], ages[3]),
+    );
+    let most = _mm_max_epu32(
+        _mm256_castsi256_si128(most),
+        _mm256_extracti128_si256::<1>(most),
+    );
+    let most = _mm_max_epu32(most, _mm_shuffle_epi32::<0b01_00_11_10>(most));
+    let most = _mm_max_epu32(most, _mm_shuffle_epi32::<0b10_11_00_01>(most));
+    let most = _mm256_broadcastd_epi32(most);
+    let equal = ages.map(|ages| _mm256_cmpeq_epi32(ages, most));
+    // Four registers of 8 wide answers, narrowed to one of 32 octets; packing works on halves
+    // of registers, so the order is put right at the end.
+    let octets = _mm256_packs_epi16(
+        _mm256_packs_epi32(equal[0], equal[1]),
+        _mm256_packs_epi32(equal[2], equal[3]),
+    );
+    let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    let mask = _mm256_movemask_epi8(_mm256_permutevar8x32_epi32(octets, order));
+    let age = _mm256_cvtsi256_si32(most);
+    (mask.cast_unsigned().trailing_zeros(), age.cast_unsigned())
+}
+
 impl Instructions for Sse2 {
     #[inline(always)]
     fn hash(seed: &Seed, words: &[u64]) -> u64 {
@@ -72,7 +111,9 @@ impl Instructions for Sse2 {
             _mm_movemask_epi8(equal).cast_unsigned()
         }
         // SAFETY: SSE2 is part of x86-64.
-        let (first, second) = unsafe { (matches(first, tag), matches(second, tag)) };
+        let first = unsafe { matches(first, tag) };
+        // SAFETY: as above.
+        let second = unsafe { matches(second, tag) };
         first | (second << 16)
     }
 }
@@ -96,6 +137,12 @@ impl Instructions for Avx2 {
         // SAFETY: inlined into `run_avx2`, which has AVX2.
         unsafe { matches(first, second, tag) }
     }
+
+    #[inline(always)]
+    fn oldest(first: &Stamps, second: &Stamps, now: u32) -> (u32, u32) {
+        // SAFETY: inlined into `run_avx2`, which has AVX2.
+        unsafe { oldest_avx2(first, second, now) }
+    }
 }
 
 impl Instructions for Avx512 {
@@ -115,5 +162,11 @@ impl Instructions for Avx512 {
         }
         // SAFETY: inlined into `run_avx512`, which has AVX-512 VL and BW.
         unsafe { matches(first, second, tag) }
+    }
+
+    #[inline(always)]
+    fn oldest(first: &Stamps, second: &Stamps, now: u32) -> (u32, u32) {
+        // SAFETY: inlined into `run_avx512`, which has AVX2.
+        unsafe { oldest_avx2(first, second, now) }
     }
 }

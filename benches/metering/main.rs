@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Clocks per packet of the metering process and per record of the encoder.
+//!
+//! Beside the engine stand, in the same run, a hash map from the same key to the same
+//! counters, which is what one would write without it, and what the memory allows: a
+//! prefetched read-modify-write of one random cache line in a table of the same size.
+//! `cargo bench --bench metering`; results are kept under `benches/record/`.
+
+mod clocks;
+mod traffic;
+
+use std::hint::black_box;
+
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use flowmeter::exporting::{ExportingProcess, Message, Transport};
+use flowmeter::metering::flow_key::Ipv4Key;
+use flowmeter::metering::{
+    Backend, Configuration, EndReason, Export, FlowKey, FlowRecord, MeteringProcess, Timeouts,
+};
+use flowmeter::observation::ObservationDomainId;
+use flowmeter::packet::{Dissection, Packet, dissect};
+use flowmeter::time::Timestamp;
+use hashbrown::HashMap;
+
+use self::clocks::{Clocks, now};
+use self::traffic::{FRAME, Traffic};
+
+const FLOWS: [usize; 4] = [1_000, 100_000, 1_000_000, 10_000_000];
+
+/// A transport that forgets messages.
+struct Forget(Vec<u8>);
+
+impl Transport for Forget {
+    type Buffer = Vec<u8>;
+
+    fn buffer(&mut self) -> Option<Vec<u8>> {
+        Some(core::mem::take(&mut self.0))
+    }
+
+    fn send(&mut self, message: Message<Vec<u8>>) {
+        self.0 = message.buffer;
+    }
+}
+
+fn exporter() -> ExportingProcess<Forget> {
+    ExportingProcess::new(Forget(vec![0; 1372]), ObservationDomainId(1), false)
+}
+
+/// No flow ends by itself.
+fn metering(flows: usize, backend: Backend) -> MeteringProcess {
+    let configuration = Configuration {
+        backend,
+        timeouts: Timeouts::from_millis(Timeouts::MAX_MILLIS, Timeouts::MAX_MILLIS),
+        ..Configuration::new(flows).unwrap()
+    };
+    MeteringProcess::new(&configuration).unwrap()
+}
+
+/// Measures `meter` over frames of random flows, after each flow has been seen.
+fn bench_frames(
+    group: &mut BenchmarkGroup<'_, Clocks>,
+    name: &str,
+    flows: usize,
+    mut meter: impl FnMut(&[Packet<'_>]),
+) {
+    let mut traffic = Traffic::new();
+    let mut next = 0;
+    while next < flows as u64 {
+        meter(&traffic.frame(|_| {
+            next += 1;
+            (next - 1) % flows as u64
+        }));
+    }
+    group.bench_function(format!("{name}/{flows}"), |bencher| {
+        // An iteration is one packet, and frames are whole.
+        bencher.iter_custom(|packets| {
+            let frames = packets.div_ceil(FRAME as u64);
+            let mut clocks = 0;
+            for _ in 0..frames {
+                let frame = traffic.frame(|traffic| traffic.random(flows as u64));
+                let before = now();
+                meter(black_box(&frame));
+                clocks += now() - before;
+            }
+            clocks * packets / (frames * FRAME as u64)
+        });
+    });
+}
+
+fn observe(criterion: &mut Criterion<Clocks>) {
+    let mut group = criterion.benchmark_group("observe");
+    for flows in FLOWS {
+        for backend in Backend::available() {
+            let mut process = metering(flows, backend);
+            let mut exporter = exporter();
+            let name = format!("flowmeter-{}", backend.name());
+            bench_frames(&mut group, &name, flows, |packets| {
+                process.observe(packets, &mut exporter);
+            });
+        }
+
+        let mut map: HashMap<Ipv4Key, [u64; 5]> = HashMap::with_capacity(flows);
+        bench_frames(&mut group, "hashbrown", flows, |packets| {
+            for packet in packets {
+                let Dissection::Ipv4(headers) = dissect(packet) else {
+                    continue;
+                };
+                let time = packet.time.as_millis();
+                let counters = map.entry(headers.key).or_insert([0, 0, time, time, 0]);
+                counters[0] += 1;
+                counters[1] += u64::from(headers.octets);
+                counters[3] = time;
+                counters[4] |= u64::from(headers.tcp_flags);
+            }
+        });
+
+        let mut lines = memmap2::MmapMut::map_anon(flows * 118 / 100 * 64).unwrap();
+        #[cfg(target_os = "linux")]
+        lines.advise(memmap2::Advice::HugePage).unwrap();
+        let lines: &mut [[u64; 8]] = bytemuck::cast_slice_mut(&mut lines);
+        bench_frames(&mut group, "roofline", flows, |packets| {
+            let mut indices = [0; FRAME];
+            for (index, packet) in indices.iter_mut().zip(packets) {
+                let key = u64::from_ne_bytes(packet.data[26..34].try_into().unwrap());
+                let hash = u128::from(key.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+                *index = ((hash * lines.len() as u128) >> 64) as usize;
+                prefetch(&lines[*index]);
+            }
+            for index in indices {
+                lines[index][0] += 1;
+            }
+        });
+    }
+    group.finish();
+}
+
+fn prefetch(line: &[u64; 8]) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: prefetching reads no memory.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(line).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    black_box(line);
+}
+
+/// Every packet is of a new flow, and the table is full: each begins a flow, ends another
+/// and exports it; the sweep runs along.
+fn churn(criterion: &mut Criterion<Clocks>) {
+    let mut group = criterion.benchmark_group("churn");
+    for flows in [1_000, 100_000, 1_000_000] {
+        let mut process = metering(flows, Backend::detect());
+        let mut exporter = exporter();
+        let mut traffic = Traffic::new();
+        let mut flow = 0;
+        let mut frame = move || {
+            let packets = traffic.frame(|_| {
+                flow += 1;
+                flow
+            });
+            let last = packets[FRAME - 1];
+            let before = now();
+            exporter.tick(last.time, last.uptime);
+            process.observe(black_box(&packets), &mut exporter);
+            process.expire(last.uptime, 32, &mut exporter);
+            now() - before
+        };
+        for _ in 0..flows / 50 {
+            frame();
+        }
+        group.bench_function(flows.to_string(), |bencher| {
+            bencher.iter_custom(|packets| {
+                let frames = packets.div_ceil(FRAME as u64);
+                let clocks: u64 = (0..frames).map(|_| frame()).sum();
+                clocks * packets / (frames * FRAME as u64)
+            });
+        });
+    }
+    group.finish();
+}
+
+/// A record becomes a Data Record in a message, messages included.
+fn encode(criterion: &mut Criterion<Clocks>) {
+    let key: Ipv4Key = bytemuck::cast([1u64, 2, 3]);
+    let mut exporter = exporter();
+    criterion.bench_function("encode/ipv4", |bencher| {
+        let mut record = record(key);
+        bencher.iter(|| {
+            record.packets += 1;
+            exporter.export(black_box(&record)).unwrap();
+        });
+    });
+}
+
+fn record<K: FlowKey<Attributes = ()>>(key: K) -> FlowRecord<K> {
+    FlowRecord {
+        key,
+        attributes: (),
+        packets: 1,
+        octets: 2,
+        start: Timestamp::from_millis(3),
+        end: Timestamp::from_millis(4),
+        vrf: 5,
+        type_of_service: 6,
+        tcp_flags: 7,
+        end_reason: EndReason::IdleTimeout,
+    }
+}
+
+/// Not a time, but it belongs beside them.
+fn memory(_: &mut Criterion<Clocks>) {
+    // The process has an IPv4 table with slots of 64 octets and an IPv6 table of 128.
+    let flows = 1_000_000;
+    let octets = metering(flows, Backend::detect()).ipv4_octets();
+    println!(
+        "memory: {:.1} octets for each of {flows} live IPv4 flows",
+        octets as f64 / flows as f64
+    );
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .with_measurement(Clocks)
+        .sample_size(20)
+        .without_plots()
+        .warm_up_time(std::time::Duration::from_millis(500))
+        .measurement_time(std::time::Duration::from_secs(2));
+    targets = memory, encode, churn, observe
+}
+criterion_main!(benches);

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What people and scripts rely on: options, exit statuses, summaries.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::process::Stdio;
+
+use support::flows::{Tally, dump, number};
+use support::process::{finish, flowmeter, run, run_flowmeter, run_with_input, start};
+use support::replay::{Replay, Summary};
+use support::{corpus, example, examples, name};
+
+#[test]
+fn a_wrong_command_line_is_refused_before_anything_is_done() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = folder.path().join("flows.ipfix");
+    let capture = example("dns.pcap");
+    for (options, part) in [
+        ("--bogus", "--bogus"),
+        ("--workers 0", "--workers"),
+        ("--workers 65", "--workers"),
+        ("--flows 0", "--flows"),
+        ("--active-timeout 0", "--active-timeout"),
+        ("--idle-timeout 99999999999", "--idle-timeout"),
+        ("--path-mtu 575", "--path-mtu"),
+        ("--path-mtu 9001", "--path-mtu"),
+        ("--collector 127.0.0.1:4739", "--collector"),
+        ("--collector sctp://127.0.0.1:4739", "--collector"),
+        ("--backend none", "this machine has"),
+        ("--observation-domain 4294967295 --workers 2", "--observation-domain"),
+    ] {
+        let mut command = flowmeter(["replay"]);
+        command.arg(&capture).arg("--output").arg(&output).args(options.split(' '));
+        let finished = run(command).expect_code(2);
+        assert!(finished.error.contains(part), "{options}: {finished:?}");
+        assert_eq!(finished.out, "", "{options}");
+        assert!(!output.exists(), "{options}");
+    }
+    for arguments in [&[][..], &["replay"], &["dump"], &["bogus"]] {
+        run_flowmeter(arguments).expect_code(2);
+    }
+}
+
+#[test]
+fn every_option_is_described() {
+    for (command, expected) in [
+        (
+            "replay",
+            &[
+                "--collector",
+                "--output",
+                "--active-timeout",
+                "--idle-timeout",
+                "--flows",
+                "--workers",
+                "--observation-domain",
+                "--top",
+                "--json",
+                "--help",
+            ][..],
+        ),
+        ("dump", &["--json", "--help"]),
+    ] {
+        let help = run_flowmeter([command, "--help"]).expect_code(0).out;
+        let (_, options) = help.split_once("Options:\n").expect("options");
+        let lines: Vec<_> = options.lines().collect();
+        let mut described = BTreeSet::new();
+        for (number, line) in lines.iter().enumerate() {
+            let Some(option) = line.trim_start().split([' ', ',']).find(|_| {
+                line.starts_with(' ') && line.trim_start().starts_with('-')
+            }) else {
+                continue;
+            };
+            let description = lines.get(number + 1).map_or("", |line| line.trim());
+            assert!(description.len() > 10, "{command} {option} is not described:\n{help}");
+            let long = line.split([' ', ',']).find(|word| word.starts_with("--"));
+            described.insert(long.unwrap_or(option).to_owned());
+        }
+        for option in expected {
+            assert!(described.contains(*option), "{command} {option}:\n{help}");
+        }
+        assert!(!help.contains("--backend"), "hidden, as it is for tests");
+    }
+}
+
+#[test]
+fn json_has_the_documented_keys() {
+    let replay = Replay::of(&example("pods.pcapng"), &["--top", "3"]);
+    assert_eq!(replay.finished.code(), Some(0));
+    assert_eq!(replay.finished.error, "");
+    assert_eq!(replay.finished.out.lines().count(), 1);
+    let summary = replay.summary();
+    // As `capinfos` and tshark count them (examples/README.md).
+    assert_eq!(summary.number("packets"), 326);
+    assert_eq!(summary.ignored(), 2);
+    assert_eq!(summary.ignored_as("non_ip"), 2);
+
+    let records = replay.dumped();
+    let flows = records.iter().filter(|record| record.contains_key("packetDeltaCount")).count();
+    assert_eq!(summary.number("flows"), flows as u64);
+    assert_eq!(summary.number("records"), flows as u64);
+    assert!(summary.number("messages") > 1);
+    assert!(summary.number("octets") > 0);
+    assert!(summary.0["elapsed_seconds"].as_f64().is_some_and(|seconds| seconds > 0.0));
+    assert!(summary.0["packets_per_second"].as_f64().is_some_and(|rate| rate > 0.0));
+    let top = summary.0["top"].as_array().expect("an array");
+    let octets: Vec<_> = top.iter().map(|flow| flow["octets"].as_u64()).collect();
+    assert_eq!(octets.len(), 3);
+    assert!(octets.is_sorted_by(|one, next| one >= next), "{octets:?}");
+    let largest = records.iter().filter(|record| record.contains_key("octetDeltaCount"));
+    let largest = largest.map(|record| number(record, "octetDeltaCount")).max();
+    assert_eq!(octets[0], largest);
+}
+
+#[test]
+fn text_says_what_json_says() {
+    let capture = example("pods.pcapng");
+    let finished = run_flowmeter([
+        "replay".as_ref(),
+        capture.as_os_str(),
+        "--top".as_ref(),
+        "3".as_ref(),
+    ])
+    .expect_code(0);
+    assert_eq!(finished.error, "");
+    for part in ["326 packets, 91,740 octets", "84 flows, 84 records", "2 packets ignored: non_ip"] {
+        assert!(finished.out.contains(part), "no '{part}':\n{}", finished.out);
+    }
+    // The table: a line of headings and three of flows.
+    let (_, table) = finished.out.split_once("\n\n").expect("a table");
+    assert_eq!(table.trim_end().lines().count(), 4, "{table}");
+}
+
+#[test]
+fn standard_input_is_read_like_a_file() {
+    for capture in ["dns.pcap", "pods.pcapng"] {
+        let capture = example(capture);
+        let of_file = Replay::of(&capture, &[]);
+        let options = ["replay", "-", "--json", "--flows", "65536"];
+        let expected = {
+            let mut command = flowmeter(["replay", "--json", "--flows", "65536"]);
+            command.arg(&capture);
+            Summary(run(command).expect_code(0).json()).without_time()
+        };
+        assert_eq!(expected["packets"], of_file.summary().number("packets"));
+
+        let octets = std::fs::read(&capture).expect("the capture");
+        let piped = run_with_input(flowmeter(options), octets).expect_code(0);
+        assert_eq!(Summary(piped.json()).without_time(), expected, "through a pipe");
+
+        let mut command = flowmeter(options);
+        command.stdin(File::open(&capture).expect("the capture"));
+        let redirected = finish(start(command)).expect_code(0);
+        assert_eq!(Summary(redirected.json()).without_time(), expected, "redirected");
+    }
+}
+
+/// Flows that are not IP are made only where they are asked for.
+#[test]
+fn l2_meters_what_is_not_ip_too() {
+    let replay = Replay::of(&example("dns.pcap"), &["--l2"]);
+    let summary = replay.summary();
+    assert_eq!((summary.number("packets"), summary.ignored()), (102, 0));
+    let mut arp = Tally::default();
+    for record in dump(&replay.output()) {
+        if record.get("ethernetType").is_some_and(|kind| *kind == 0x0806) {
+            arp += support::flows::tally(&record);
+        }
+    }
+    assert_eq!(arp, Tally { packets: 2, octets: 84 });
+}
+
+#[test]
+fn each_worker_has_an_observation_domain() {
+    let replay = Replay::of(&example("pods.pcapng"), &["--workers", "3", "--observation-domain", "7"]);
+    // Options records name their domain; a worker without a flow announces nothing.
+    let domains = replay.dumped();
+    let domains: BTreeSet<_> = domains
+        .iter()
+        .filter(|record| record.contains_key("observationDomainId"))
+        .map(|record| number(record, "observationDomainId"))
+        .collect();
+    assert_eq!(domains, BTreeSet::from([7, 8, 9]));
+}
+
+/// Whoever reads the summary no longer wants it; whatever else keeps it from being written
+/// is said.
+#[test]
+fn output_that_cannot_be_written_is_said() {
+    let replay = Replay::of(&example("dns.pcap"), &[]);
+    let mut replay_again = flowmeter(["replay"]);
+    replay_again.arg(example("dns.pcap"));
+    let mut dump = flowmeter(["dump"]);
+    dump.arg(replay.output());
+    for mut command in [replay_again, dump] {
+        let full = File::options().write(true).open("/dev/full").expect("/dev/full");
+        command.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped());
+        let finished = command.output().expect("flowmeter");
+        assert_eq!(finished.status.code(), Some(1), "{command:?}");
+        let error = String::from_utf8_lossy(&finished.stderr);
+        assert_eq!(error.lines().count(), 1, "{command:?}: '{error}'");
+        assert!(error.contains("No space left on device"), "{command:?}: {error}");
+    }
+}
+
+#[test]
+fn sound_captures_replay_without_a_word() {
+    let mut captures = examples();
+    let test = "sound_captures_replay_without_a_word";
+    captures.extend(corpus(test, "traffic").unwrap_or_default());
+    for capture in captures {
+        let mut command = flowmeter(["replay", "--top", "0"]);
+        command.arg(&capture);
+        let finished = run(command).expect_code(0);
+        assert_eq!(finished.error, "", "{}", name(&capture));
+    }
+}

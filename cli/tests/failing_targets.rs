@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Targets that fail: each is named once with what it misses, and the others get
+//! everything.
+
+mod support;
+
+use std::fs::File;
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+use support::capture::{Order, pcap, udp_packet};
+use support::collectors::free_port;
+use support::datagrams::accept_one;
+use support::example;
+use support::ipfix::{DEFAULT_LIMIT, Decoder, Way};
+use support::process::{Finished, finish, flowmeter, run, start};
+use support::replay::{Replay, Summary};
+
+/// Flows whose records are more than any pipe, socket and buffer on the way holds at once.
+const MANY: u16 = 60_000;
+
+/// Writes a capture with [`MANY`] flows of a packet each.
+fn many_flows(folder: &Path) -> std::path::PathBuf {
+    let packets: Vec<_> = (0..MANY).map(|port| udp_packet(u64::from(port / 100), port, b"")).collect();
+    let file = folder.join("many.pcap");
+    std::fs::write(&file, pcap(&packets, Order::Little, false, 65_535)).expect("a file");
+    file
+}
+
+/// Checks what is said of a target that lost records.
+#[track_caller]
+fn check_loss(finished: &Finished, place: usize, name: &str, reasons: &[&str]) -> u64 {
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    let summary = Summary(finished.json());
+    let target = |key| summary.target(place, key).clone();
+    assert_eq!(target("target"), name);
+    let [sent, lost] = ["records", "lost"].map(|key| target(key).as_u64().expect("a number"));
+    assert_eq!(sent + lost, summary.number("records"), "{summary:?}");
+    assert!(lost > 0, "{summary:?}");
+    let reason = target("reason");
+    assert!(reasons.iter().any(|expected| reason == *expected), "{reason}");
+    let line = finished.error_line();
+    assert!(line.starts_with(&format!("flowmeter: {name}: ")), "{line}");
+    assert!(line.ends_with(&format!(": {lost} of {} records lost", sent + lost)), "{line}");
+    lost
+}
+
+#[test]
+fn a_collector_that_refuses_loses_all_and_the_file_nothing() {
+    let closed = free_port("127.0.0.1");
+    let collector = format!("tcp://{closed}");
+    let replay = Replay::of(&example("dns.pcap"), &["--collector", &collector]);
+    let lost = check_loss(&replay.finished, 0, &collector, &["collector_unreachable"]);
+    assert_eq!(lost, 64);
+    let summary = replay.summary();
+    assert_eq!(summary.target(1, "lost"), 0);
+    assert!(summary.target(1, "reason").is_null());
+    let flows = replay.decoded().iter().filter(|record| !record.is_options).count();
+    assert_eq!(flows, 64);
+}
+
+#[test]
+fn a_full_disk_is_said_with_what_it_lost() {
+    let mut command = flowmeter(["replay", "--json", "--output", "/dev/full"]);
+    let finished = run({
+        command.arg(example("dns.pcap"));
+        command
+    });
+    let lost = check_loss(&finished, 0, "/dev/full", &["disk_full"]);
+    assert_eq!(lost, 64);
+}
+
+#[test]
+fn a_file_that_cannot_be_made_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = folder.path().join("missing").join("flows.ipfix");
+    let mut command = flowmeter(["replay", "--json"]);
+    command.arg(example("dns.pcap")).arg("--output").arg(&output);
+    let finished = run(command);
+    let output = output.display().to_string();
+    assert_eq!(check_loss(&finished, 0, &output, &["output_failed"]), 64);
+}
+
+#[test]
+fn a_pipe_whose_reader_leaves_is_broken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let mut command = flowmeter(["replay", "--json"]);
+    command.arg(many_flows(folder.path())).arg("--output").arg(&pipe);
+    let child = start(command);
+    let reader = {
+        let pipe = pipe.clone();
+        thread::spawn(move || {
+            let mut octets = [0; 100];
+            File::open(pipe).expect("the pipe").read_exact(&mut octets).expect("octets");
+        })
+    };
+    let finished = finish(child);
+    reader.join().expect("the reader");
+    let pipe = pipe.display().to_string();
+    check_loss(&finished, 0, &pipe, &["broken_pipe"]);
+}
+
+#[test]
+fn a_collector_that_hangs_up_loses_the_rest_and_another_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let leaver = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let leaving = format!("tcp://{}", leaver.local_addr().expect("its address"));
+    let hang_up = thread::spawn(move || drop(leaver.accept().expect("a connection")));
+    let stayer = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let staying = format!("tcp://{}", stayer.local_addr().expect("its address"));
+    let stream = accept_one(stayer);
+
+    let mut command = flowmeter(["replay", "--json"]);
+    command.arg(many_flows(folder.path()));
+    command.args(["--collector", &leaving, "--collector", &staying]);
+    let finished = run(command);
+    hang_up.join().expect("the one that leaves");
+    let octets = stream.join().expect("the one that stays");
+    check_loss(&finished, 0, &leaving, &["broken_pipe", "collector_unreachable"]);
+    let records = Decoder::new(Way::Stream, DEFAULT_LIMIT).read_stream(&octets);
+    let flows = records.iter().filter(|record| !record.is_options).count();
+    assert_eq!(flows, usize::from(MANY));
+}
+
+/// Datagrams may be refused too. That some are counted as sent is in UDP's nature.
+#[test]
+fn a_port_that_refuses_datagrams_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let collector = format!("udp://{}", free_port("127.0.0.1"));
+    let mut command = flowmeter(["replay", "--json", "--collector", &collector]);
+    command.arg(many_flows(folder.path()));
+    check_loss(&run(command), 0, &collector, &["collector_unreachable"]);
+}
+
+/// Under whatever name: a capture is never written over by its own flows.
+#[test]
+fn a_capture_is_never_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("capture.pcap");
+    let octets = std::fs::read(example("dns.pcap")).expect("the example");
+    std::fs::write(&capture, &octets).expect("a copy");
+    let symbolic = folder.path().join("symbolic.pcap");
+    std::os::unix::fs::symlink(&capture, &symbolic).expect("a link");
+    let hard = folder.path().join("hard.pcap");
+    std::fs::hard_link(&capture, &hard).expect("a link");
+    let roundabout = folder.path().join(".").join("capture.pcap");
+
+    for output in [&capture, &roundabout, &symbolic, &hard] {
+        let mut command = flowmeter(["replay"]);
+        command.arg(&capture).arg("--output").arg(output);
+        let finished = run(command);
+        let kept = std::fs::read(&capture).expect("the capture") == octets;
+        assert!(kept, "{} is destroyed through {}", capture.display(), output.display());
+        let finished = finished.expect_code(2);
+        assert!(finished.error_line().contains(&output.display().to_string()), "{finished:?}");
+        assert_eq!(finished.out, "");
+    }
+
+    // As standard input it has no name at all.
+    let mut command = flowmeter(["replay", "-"]);
+    command.arg("--output").arg(&capture);
+    command.stdin(File::open(&capture).expect("the capture"));
+    let finished = finish(start(command));
+    let kept = std::fs::read(&capture).expect("the capture") == octets;
+    assert!(kept, "destroyed while it is standard input");
+    finished.expect_code(2);
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The flows of a capture against Wireshark's dissection of the same file.
+//!
+//! tshark tells what it makes of each packet's outermost IP header; added up by flow, that
+//! must be what the records of a replay add up to, for each instruction set and any number
+//! of workers.
+
+mod support;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::flows::{Flows, ICMP, ICMPV6, Key, Tally};
+use support::process::{run, run_flowmeter};
+use support::replay::Replay;
+use support::work::check_all;
+use support::{corpus, examples, name, program, say};
+
+const WORKERS: [&str; 3] = ["1", "2", "4"];
+
+#[test]
+fn examples_have_the_flows_that_tshark_finds() {
+    let test = "examples_have_the_flows_that_tshark_finds";
+    if let Some(tshark) = program(test, "tshark") {
+        compare_with_tshark(test, &tshark, &examples());
+    }
+}
+
+#[test]
+fn real_traffic_has_the_flows_that_tshark_finds() {
+    let test = "real_traffic_has_the_flows_that_tshark_finds";
+    if let Some(tshark) = program(test, "tshark")
+        && let Some(captures) = corpus(test, "traffic")
+    {
+        compare_with_tshark(test, &tshark, &captures);
+    }
+}
+
+#[test]
+fn examples_have_the_same_records_whoever_makes_them() {
+    let test = "examples_have_the_same_records_whoever_makes_them";
+    compare_records(test, &examples());
+}
+
+#[test]
+fn real_traffic_has_the_same_records_whoever_makes_them() {
+    let test = "real_traffic_has_the_same_records_whoever_makes_them";
+    if let Some(captures) = corpus(test, "traffic") {
+        compare_records(test, &captures);
+    }
+}
+
+fn compare_with_tshark(test: &str, tshark: &Path, captures: &[PathBuf]) {
+    let backends = backends(test);
+    check_all(
+        captures,
+        |capture| name(capture),
+        |capture| {
+            let theirs = Dissected::by_tshark(tshark, capture);
+            for backend in &backends {
+                for workers in WORKERS {
+                    let what = format!("{} --backend {backend} --workers {workers}", name(capture));
+                    let replay = Replay::of(capture, &["--backend", backend, "--workers", workers]);
+                    let summary = replay.summary();
+                    let ours = Flows::of_records(&replay.dumped());
+                    ours.assert_equal(&theirs.flows, &what);
+
+                    assert_eq!(summary.number("packets"), theirs.packets, "{what}: packets");
+                    let metered = ours.total().packets;
+                    assert_eq!(metered, theirs.ip_packets, "{what}: IP packets");
+                    let ignored = summary.ignored();
+                    assert_eq!(
+                        metered + ignored,
+                        theirs.packets,
+                        "{what}: metered and ignored"
+                    );
+                }
+            }
+        },
+    );
+}
+
+/// Short timeouts make many records of a flow, whose ends must not depend on who looks when.
+fn compare_records(test: &str, captures: &[PathBuf]) {
+    let backends = backends(test);
+    check_all(
+        captures,
+        |capture| name(capture),
+        |capture| {
+            for timeouts in [["60", "15"], ["1", "1"]] {
+                let [active, idle] = timeouts;
+                let mut first: Option<Vec<String>> = None;
+                for backend in &backends {
+                    for workers in WORKERS {
+                        let mut options = vec!["--l2", "--backend", backend, "--workers", workers];
+                        options.extend(["--active-timeout", active, "--idle-timeout", idle]);
+                        let replay = Replay::of(capture, &options);
+                        let records = sorted_records(&replay);
+                        let what = format!(
+                            "{} --backend {backend} --workers {workers}, timeouts {timeouts:?}",
+                            name(capture)
+                        );
+                        match &first {
+                            None => first = Some(records),
+                            Some(first) => assert_same(first, &records, &what),
+                        }
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// Fails with the records that only one side has.
+fn assert_same(first: &[String], records: &[String], what: &str) {
+    if first == records {
+        return;
+    }
+    let missing = first.iter().filter(|record| !records.contains(record));
+    let added = records.iter().filter(|record| !first.contains(record));
+    let missing: Vec<_> = missing.take(3).collect();
+    let added: Vec<_> = added.take(3).collect();
+    panic!(
+        "{what}: {} records, not {}\nmissing: {missing:#?}\nadded: {added:#?}",
+        records.len(),
+        first.len()
+    );
+}
+
+/// The instruction sets that this machine has; the others are said to be skipped.
+fn backends(test: &str) -> Vec<String> {
+    let refused = run_flowmeter(["replay", "--backend", "none", "-"]).expect_code(2);
+    let (_, names) = refused
+        .error
+        .split_once("this machine has ")
+        .expect("a list");
+    let names = names.lines().next().expect("a line").split(", ");
+    let available: Vec<String> = names.map(str::to_owned).collect();
+    assert!(
+        available.iter().any(|name| name == "generic"),
+        "{available:?}"
+    );
+    for backend in ["sse2", "avx2", "avx512"] {
+        if !available.iter().any(|name| name == backend) {
+            // No machine has all: that CI requires tools cannot mean these.
+            say(&format!(
+                "skipped: {test} with {backend}: needs a machine that has it"
+            ));
+        }
+    }
+    available
+}
+
+/// The flow records that `flowmeter dump --json` shows, as texts in order.
+fn sorted_records(replay: &Replay) -> Vec<String> {
+    let records = replay.dumped();
+    let flows = records.iter();
+    let flows = flows.filter(|record| !record.contains_key("observationDomainId"));
+    let mut texts: Vec<_> = flows
+        .map(|record| serde_json::to_string(record).expect("JSON"))
+        .collect();
+    texts.sort();
+    texts
+}
+
+/// What tshark makes of a capture.
+struct Dissected {
+    packets: u64,
+    ip_packets: u64,
+    flows: Flows,
+}
+
+/// What tshark is asked for.
+const FIELDS: [&str; 31] = [
+    "frame.protocols",
+    "frame.interface_id",
+    "vlan.id",
+    "ieee8021ad.id",
+    "ip.src",
+    "ip.dst",
+    "ip.len",
+    "ip.proto",
+    "ip.frag_offset",
+    "ipv6.src",
+    "ipv6.dst",
+    "ipv6.plen",
+    "ipv6.nxt",
+    "ipv6.hopopts.nxt",
+    "ipv6.routing.nxt",
+    "ipv6.fraghdr.nxt",
+    "ipv6.fraghdr.offset",
+    "ipv6.dstopts.nxt",
+    "tcp.srcport",
+    "tcp.dstport",
+    "udp.srcport",
+    "udp.dstport",
+    "sctp.srcport",
+    "sctp.dstport",
+    "dccp.srcport",
+    "dccp.dstport",
+    "icmp.type",
+    "icmp.code",
+    "icmpv6.type",
+    "icmpv6.code",
+    "frame.number",
+];
+
+impl Dissected {
+    fn by_tshark(tshark: &Path, capture: &Path) -> Self {
+        let mut command = Command::new(tshark);
+        command.args(["-n", "-r"]).arg(capture);
+        // Each packet for itself.
+        for preference in [
+            "ip.defragment:FALSE",
+            "ipv6.defragment:FALSE",
+            "tcp.desegment_tcp_streams:FALSE",
+        ] {
+            command.args(["-o", preference]);
+        }
+        command.args(["-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,"]);
+        for field in FIELDS {
+            command.args(["-e", field]);
+        }
+        let finished = run(command).expect_code(0);
+        let mut dissected = Self {
+            packets: 0,
+            ip_packets: 0,
+            flows: Flows::default(),
+        };
+        for line in finished.out.lines() {
+            dissected.packets += 1;
+            if let Some((key, tally)) = Frame::new(line).flow() {
+                dissected.ip_packets += 1;
+                dissected.flows.add(key, tally);
+            }
+        }
+        dissected
+    }
+}
+
+/// One packet's fields, each as often as it occurs, the outermost first.
+struct Frame<'a>(HashMap<&'static str, Vec<&'a str>>);
+
+impl<'a> Frame<'a> {
+    fn new(line: &'a str) -> Self {
+        let values: Vec<_> = line.split('\t').collect();
+        assert_eq!(values.len(), FIELDS.len(), "{line}");
+        let occurrences = values.into_iter().map(|value| {
+            let occurrences = value.split(',').filter(|value| !value.is_empty());
+            occurrences.collect()
+        });
+        Self(FIELDS.into_iter().zip(occurrences).collect())
+    }
+
+    /// The flow that the outermost IP header makes.
+    fn flow(&self) -> Option<(Key, Tally)> {
+        let protocols = self.text("frame.protocols")?;
+        let mut protocols = protocols.split(':');
+        let is_ip = |protocol: &&str| matches!(*protocol, "ip" | "ipv6");
+        let before: Vec<_> = protocols.by_ref().take_while(|name| !is_ip(name)).collect();
+        // `take_while` has taken the first that is IP, which is found again by its place.
+        let version = self.text("frame.protocols")?.split(':').nth(before.len())?;
+        let tag = before
+            .iter()
+            .find(|name| matches!(**name, "vlan" | "ieee8021ad"));
+        let vlan = tag.map_or(0, |tag| self.number(&format!("{tag}.id")));
+        let (source, destination, protocol, octets, later) = if version == "ip" {
+            let octets = self.number("ip.len");
+            assert!(octets > 0, "{:?}", self.0);
+            let later = self.number("ip.frag_offset") > 0;
+            ("ip.src", "ip.dst", self.number("ip.proto"), octets, later)
+        } else {
+            let octets = 40 + self.number("ipv6.plen");
+            assert!(octets > 40, "{:?}", self.0);
+            let (protocol, later) = self.upper_layer();
+            ("ipv6.src", "ipv6.dst", protocol, octets, later)
+        };
+        let protocol = u8::try_from(protocol).expect("8 bits");
+        let (source_port, destination_port) = if later { (0, 0) } else { self.ports(protocol) };
+        let address = |field| {
+            self.text(field)
+                .expect("an address")
+                .parse()
+                .expect("an address")
+        };
+        let key = Key {
+            source: address(source),
+            destination: address(destination),
+            protocol,
+            source_port,
+            destination_port,
+            vlan: vlan as u16,
+            interface: self.number("frame.interface_id") as u32,
+        };
+        Some((key, Tally { packets: 1, octets }))
+    }
+
+    /// The protocol behind the outermost IPv6 header's extension headers, and whether the
+    /// packet is a later fragment. Each kind's first occurrences are the outermost header's.
+    fn upper_layer(&self) -> (u64, bool) {
+        let mut next = self.number("ipv6.nxt");
+        let mut read: HashMap<u64, usize> = HashMap::new();
+        loop {
+            let field = match next {
+                0 => "ipv6.hopopts.nxt",
+                43 => "ipv6.routing.nxt",
+                44 => "ipv6.fraghdr.nxt",
+                60 => "ipv6.dstopts.nxt",
+                _ => return (next, false),
+            };
+            let occurrence = read.entry(next).or_default();
+            let followed_by = self.0[field].get(*occurrence);
+            let later = next == 44
+                && self.0["ipv6.fraghdr.offset"]
+                    .get(*occurrence)
+                    .is_some_and(|offset| *offset != "0");
+            *occurrence += 1;
+            let Some(followed_by) = followed_by else {
+                return (next, false);
+            };
+            next = integer(followed_by);
+            if later {
+                return (next, true);
+            }
+        }
+    }
+
+    /// Ports, or type and code, of the protocol right behind the outermost IP header. Its
+    /// first occurrence is that one: what is inside a tunnel or an ICMP error comes later.
+    fn ports(&self, protocol: u8) -> (u16, u16) {
+        let name = match protocol {
+            6 => "tcp",
+            17 | 136 => "udp",
+            33 => "dccp",
+            132 => "sctp",
+            ICMP => return (0, self.type_and_code("icmp")),
+            ICMPV6 => return (0, self.type_and_code("icmpv6")),
+            _ => return (0, 0),
+        };
+        let port = |end| self.number(&format!("{name}.{end}port")) as u16;
+        (port("src"), port("dst"))
+    }
+
+    fn type_and_code(&self, name: &str) -> u16 {
+        let octet = |part| self.number(&format!("{name}.{part}")) as u16;
+        octet("type") << 8 | octet("code")
+    }
+
+    fn text(&self, field: &str) -> Option<&'a str> {
+        self.0[field].first().copied()
+    }
+
+    /// 0 where the packet has no such field.
+    fn number(&self, field: &str) -> u64 {
+        self.text(field).map_or(0, integer)
+    }
+}
+
+fn integer(text: &str) -> u64 {
+    let digits = text.strip_prefix("0x");
+    let parsed = digits.map_or_else(|| text.parse(), |digits| u64::from_str_radix(digits, 16));
+    parsed.unwrap_or_else(|error| panic!("{text}: {error}"))
+}
