@@ -96,6 +96,7 @@ impl Input {
     }
 
     /// Octets of the whole capture, where that is known.
+    #[cfg(test)]
     pub(super) fn size(&self) -> Option<u64> {
         self.stream.is_none().then_some(self.block.len() as u64)
     }

@@ -126,6 +126,7 @@ impl Capture {
     }
 
     /// Octets of the whole capture, where that is known before it has been read.
+    #[cfg(test)]
     pub(crate) fn size(&self) -> Option<u64> {
         self.input.size()
     }

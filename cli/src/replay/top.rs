@@ -126,13 +126,14 @@ impl Top {
     }
 
     fn rank(&mut self, flow: TopFlow) {
-        if !self.is_large(flow.octets) {
-            return;
+        let rank = rank(&flow);
+        if self.flows.len() >= self.size {
+            match self.flows.first_key_value() {
+                Some((smallest, _)) if *smallest < rank => self.flows.pop_first(),
+                _ => return,
+            };
         }
-        self.flows.insert(rank(&flow), flow);
-        if self.flows.len() > self.size {
-            self.flows.pop_first();
-        }
+        self.flows.insert(rank, flow);
     }
 
     fn end_all(&mut self) {
