@@ -23,15 +23,26 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut out = BufWriter::new(io::stdout().lock());
-    let code = match arguments.command {
-        Command::Replay(options) => match replay::run(&options, &mut out) {
-            Ok(true) => 0,
-            Ok(false) => LOSS,
-            Err(error) => {
-                eprintln!("flowmeter: {error:#}");
-                USAGE
+    match arguments.command {
+        Command::Replay(options) => {
+            let mut text = Vec::new();
+            let code = match replay::run(&options, &mut text) {
+                Ok(true) => 0,
+                Ok(false) => LOSS,
+                Err(error) => {
+                    eprintln!("flowmeter: {error:#}");
+                    USAGE
+                }
+            };
+            match out.write_all(&text).and_then(|()| out.flush()) {
+                // Who reads our output may stop when they have seen enough.
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    eprintln!("flowmeter: standard output: {error}");
+                    LOSS
+                }
+                _ => code,
             }
-        },
+        }
         Command::Dump(options) => match dump::run(&options, &mut out) {
             Ok(()) => 0,
             Err(error) => {
@@ -39,10 +50,6 @@ fn main() -> ExitCode {
                 LOSS
             }
         },
-    };
-    match out.flush() {
-        // Who reads our output may stop when they have seen enough.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => LOSS.into(),
-        _ => code.into(),
     }
+    .into()
 }

@@ -3,11 +3,11 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::process::Stdio;
 
-use support::flows::{Tally, dump, number};
+use support::flows::{Key, Tally, dump, number};
 use support::process::{finish, flowmeter, run, run_flowmeter, run_with_input, start};
 use support::replay::{Replay, Summary};
 use support::{corpus, example, examples, name};
@@ -29,10 +29,17 @@ fn a_wrong_command_line_is_refused_before_anything_is_done() {
         ("--collector 127.0.0.1:4739", "--collector"),
         ("--collector sctp://127.0.0.1:4739", "--collector"),
         ("--backend none", "this machine has"),
-        ("--observation-domain 4294967295 --workers 2", "--observation-domain"),
+        (
+            "--observation-domain 4294967295 --workers 2",
+            "--observation-domain",
+        ),
     ] {
         let mut command = flowmeter(["replay"]);
-        command.arg(&capture).arg("--output").arg(&output).args(options.split(' '));
+        command
+            .arg(&capture)
+            .arg("--output")
+            .arg(&output)
+            .args(options.split(' '));
         let finished = run(command).expect_code(2);
         assert!(finished.error.contains(part), "{options}: {finished:?}");
         assert_eq!(finished.out, "", "{options}");
@@ -68,15 +75,20 @@ fn every_option_is_described() {
         let lines: Vec<_> = options.lines().collect();
         let mut described = BTreeSet::new();
         for (number, line) in lines.iter().enumerate() {
-            let Some(option) = line.trim_start().split([' ', ',']).find(|_| {
-                line.starts_with(' ') && line.trim_start().starts_with('-')
-            }) else {
+            let option = line.trim_start();
+            if !line.starts_with(' ') || !option.starts_with('-') {
                 continue;
-            };
-            let description = lines.get(number + 1).map_or("", |line| line.trim());
-            assert!(description.len() > 10, "{command} {option} is not described:\n{help}");
-            let long = line.split([' ', ',']).find(|word| word.starts_with("--"));
-            described.insert(long.unwrap_or(option).to_owned());
+            }
+            // Beside the option, or below it and further in.
+            let beside = option.split_once("  ").map(|(_, text)| text);
+            let below = lines
+                .get(number + 1)
+                .filter(|line| line.starts_with("          "));
+            let description = beside.or(below.copied()).unwrap_or_default();
+            let words = description.split_whitespace().count();
+            assert!(words > 1, "{command}: {option} is not described:\n{help}");
+            let long = option.split([' ', ',']).find(|word| word.starts_with("--"));
+            described.insert(long.expect("a long name").to_owned());
         }
         for option in expected {
             assert!(described.contains(*option), "{command} {option}:\n{help}");
@@ -98,19 +110,34 @@ fn json_has_the_documented_keys() {
     assert_eq!(summary.ignored_as("non_ip"), 2);
 
     let records = replay.dumped();
-    let flows = records.iter().filter(|record| record.contains_key("packetDeltaCount")).count();
+    let flows = records
+        .iter()
+        .filter(|record| record.contains_key("packetDeltaCount"))
+        .count();
     assert_eq!(summary.number("flows"), flows as u64);
     assert_eq!(summary.number("records"), flows as u64);
     assert!(summary.number("messages") > 1);
     assert!(summary.number("octets") > 0);
-    assert!(summary.0["elapsed_seconds"].as_f64().is_some_and(|seconds| seconds > 0.0));
-    assert!(summary.0["packets_per_second"].as_f64().is_some_and(|rate| rate > 0.0));
+    assert!(
+        summary.0["elapsed_seconds"]
+            .as_f64()
+            .is_some_and(|seconds| seconds > 0.0)
+    );
+    assert!(
+        summary.0["packets_per_second"]
+            .as_f64()
+            .is_some_and(|rate| rate > 0.0)
+    );
     let top = summary.0["top"].as_array().expect("an array");
     let octets: Vec<_> = top.iter().map(|flow| flow["octets"].as_u64()).collect();
     assert_eq!(octets.len(), 3);
     assert!(octets.is_sorted_by(|one, next| one >= next), "{octets:?}");
-    let largest = records.iter().filter(|record| record.contains_key("octetDeltaCount"));
-    let largest = largest.map(|record| number(record, "octetDeltaCount")).max();
+    let largest = records
+        .iter()
+        .filter(|record| record.contains_key("octetDeltaCount"));
+    let largest = largest
+        .map(|record| number(record, "octetDeltaCount"))
+        .max();
     assert_eq!(octets[0], largest);
 }
 
@@ -125,8 +152,16 @@ fn text_says_what_json_says() {
     ])
     .expect_code(0);
     assert_eq!(finished.error, "");
-    for part in ["326 packets, 91,740 octets", "84 flows, 84 records", "2 packets ignored: non_ip"] {
-        assert!(finished.out.contains(part), "no '{part}':\n{}", finished.out);
+    for part in [
+        "326 packets, 91,740 octets",
+        "84 flows, 84 records",
+        "2 packets ignored: non_ip",
+    ] {
+        assert!(
+            finished.out.contains(part),
+            "no '{part}':\n{}",
+            finished.out
+        );
     }
     // The table: a line of headings and three of flows.
     let (_, table) = finished.out.split_once("\n\n").expect("a table");
@@ -142,18 +177,26 @@ fn standard_input_is_read_like_a_file() {
         let expected = {
             let mut command = flowmeter(["replay", "--json", "--flows", "65536"]);
             command.arg(&capture);
-            Summary(run(command).expect_code(0).json()).without_time()
+            Summary(run(command).expect_code(0).json()).without_chance()
         };
         assert_eq!(expected["packets"], of_file.summary().number("packets"));
 
         let octets = std::fs::read(&capture).expect("the capture");
         let piped = run_with_input(flowmeter(options), octets).expect_code(0);
-        assert_eq!(Summary(piped.json()).without_time(), expected, "through a pipe");
+        assert_eq!(
+            Summary(piped.json()).without_chance(),
+            expected,
+            "through a pipe"
+        );
 
         let mut command = flowmeter(options);
         command.stdin(File::open(&capture).expect("the capture"));
         let redirected = finish(start(command)).expect_code(0);
-        assert_eq!(Summary(redirected.json()).without_time(), expected, "redirected");
+        assert_eq!(
+            Summary(redirected.json()).without_chance(),
+            expected,
+            "redirected"
+        );
     }
 }
 
@@ -165,16 +208,28 @@ fn l2_meters_what_is_not_ip_too() {
     assert_eq!((summary.number("packets"), summary.ignored()), (102, 0));
     let mut arp = Tally::default();
     for record in dump(&replay.output()) {
-        if record.get("ethernetType").is_some_and(|kind| *kind == 0x0806) {
+        if record
+            .get("ethernetType")
+            .is_some_and(|kind| *kind == 0x0806)
+        {
             arp += support::flows::tally(&record);
         }
     }
-    assert_eq!(arp, Tally { packets: 2, octets: 84 });
+    assert_eq!(
+        arp,
+        Tally {
+            packets: 2,
+            octets: 84
+        }
+    );
 }
 
 #[test]
 fn each_worker_has_an_observation_domain() {
-    let replay = Replay::of(&example("pods.pcapng"), &["--workers", "3", "--observation-domain", "7"]);
+    let replay = Replay::of(
+        &example("pods.pcapng"),
+        &["--workers", "3", "--observation-domain", "7"],
+    );
     // Options records name their domain; a worker without a flow announces nothing.
     let domains = replay.dumped();
     let domains: BTreeSet<_> = domains
@@ -183,6 +238,32 @@ fn each_worker_has_an_observation_domain() {
         .map(|record| number(record, "observationDomainId"))
         .collect();
     assert_eq!(domains, BTreeSet::from([7, 8, 9]));
+}
+
+#[test]
+fn both_directions_of_a_conversation_go_to_the_same_worker() {
+    let records = Replay::of(&example("pods.pcapng"), &["--workers", "4"]).decoded();
+    let domains: BTreeMap<_, _> = records
+        .iter()
+        .filter_map(|record| Some((record.key()?, record.domain)))
+        .collect();
+    let mut conversations = 0;
+    for (key, domain) in &domains {
+        let back = Key {
+            source: key.destination,
+            destination: key.source,
+            source_port: key.destination_port,
+            destination_port: key.source_port,
+            ..*key
+        };
+        if let Some(other) = domains.get(&back).filter(|_| key.source_port > 0) {
+            assert_eq!(other, domain, "{key:?}");
+            conversations += 1;
+        }
+    }
+    assert!(conversations > 20, "{conversations}");
+    let used: BTreeSet<_> = domains.values().collect();
+    assert!(used.len() > 1, "one worker has it all");
 }
 
 /// Whoever reads the summary no longer wants it; whatever else keeps it from being written
@@ -195,13 +276,22 @@ fn output_that_cannot_be_written_is_said() {
     let mut dump = flowmeter(["dump"]);
     dump.arg(replay.output());
     for mut command in [replay_again, dump] {
-        let full = File::options().write(true).open("/dev/full").expect("/dev/full");
-        command.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped());
+        let full = File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("/dev/full");
+        command
+            .stdin(Stdio::null())
+            .stdout(full)
+            .stderr(Stdio::piped());
         let finished = command.output().expect("flowmeter");
         assert_eq!(finished.status.code(), Some(1), "{command:?}");
         let error = String::from_utf8_lossy(&finished.stderr);
         assert_eq!(error.lines().count(), 1, "{command:?}: '{error}'");
-        assert!(error.contains("No space left on device"), "{command:?}: {error}");
+        assert!(
+            error.contains("No space left on device"),
+            "{command:?}: {error}"
+        );
     }
 }
 

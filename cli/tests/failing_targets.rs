@@ -24,7 +24,9 @@ const MANY: u16 = 60_000;
 
 /// Writes a capture with [`MANY`] flows of a packet each.
 fn many_flows(folder: &Path) -> std::path::PathBuf {
-    let packets: Vec<_> = (0..MANY).map(|port| udp_packet(u64::from(port / 100), port, b"")).collect();
+    let packets: Vec<_> = (0..MANY)
+        .map(|port| udp_packet(u64::from(port / 100), port, b""))
+        .collect();
     let file = folder.join("many.pcap");
     std::fs::write(&file, pcap(&packets, Order::Little, false, 65_535)).expect("a file");
     file
@@ -41,10 +43,16 @@ fn check_loss(finished: &Finished, place: usize, name: &str, reasons: &[&str]) -
     assert_eq!(sent + lost, summary.number("records"), "{summary:?}");
     assert!(lost > 0, "{summary:?}");
     let reason = target("reason");
-    assert!(reasons.iter().any(|expected| reason == *expected), "{reason}");
+    assert!(
+        reasons.iter().any(|expected| reason == *expected),
+        "{reason}"
+    );
     let line = finished.error_line();
     assert!(line.starts_with(&format!("flowmeter: {name}: ")), "{line}");
-    assert!(line.ends_with(&format!(": {lost} of {} records lost", sent + lost)), "{line}");
+    assert!(
+        line.ends_with(&format!(": {lost} of {} records lost", sent + lost)),
+        "{line}"
+    );
     lost
 }
 
@@ -58,7 +66,11 @@ fn a_collector_that_refuses_loses_all_and_the_file_nothing() {
     let summary = replay.summary();
     assert_eq!(summary.target(1, "lost"), 0);
     assert!(summary.target(1, "reason").is_null());
-    let flows = replay.decoded().iter().filter(|record| !record.is_options).count();
+    let flows = replay
+        .decoded()
+        .iter()
+        .filter(|record| !record.is_options)
+        .count();
     assert_eq!(flows, 64);
 }
 
@@ -78,7 +90,10 @@ fn a_file_that_cannot_be_made_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     let output = folder.path().join("missing").join("flows.ipfix");
     let mut command = flowmeter(["replay", "--json"]);
-    command.arg(example("dns.pcap")).arg("--output").arg(&output);
+    command
+        .arg(example("dns.pcap"))
+        .arg("--output")
+        .arg(&output);
     let finished = run(command);
     let output = output.display().to_string();
     assert_eq!(check_loss(&finished, 0, &output, &["output_failed"]), 64);
@@ -91,13 +106,19 @@ fn a_pipe_whose_reader_leaves_is_broken() {
     let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
     assert!(made.success());
     let mut command = flowmeter(["replay", "--json"]);
-    command.arg(many_flows(folder.path())).arg("--output").arg(&pipe);
+    command
+        .arg(many_flows(folder.path()))
+        .arg("--output")
+        .arg(&pipe);
     let child = start(command);
     let reader = {
         let pipe = pipe.clone();
         thread::spawn(move || {
             let mut octets = [0; 100];
-            File::open(pipe).expect("the pipe").read_exact(&mut octets).expect("octets");
+            File::open(pipe)
+                .expect("the pipe")
+                .read_exact(&mut octets)
+                .expect("octets");
         })
     };
     let finished = finish(child);
@@ -122,7 +143,12 @@ fn a_collector_that_hangs_up_loses_the_rest_and_another_nothing() {
     let finished = run(command);
     hang_up.join().expect("the one that leaves");
     let octets = stream.join().expect("the one that stays");
-    check_loss(&finished, 0, &leaving, &["broken_pipe", "collector_unreachable"]);
+    check_loss(
+        &finished,
+        0,
+        &leaving,
+        &["broken_pipe", "collector_unreachable"],
+    );
     let records = Decoder::new(Way::Stream, DEFAULT_LIMIT).read_stream(&octets);
     let flows = records.iter().filter(|record| !record.is_options).count();
     assert_eq!(flows, usize::from(MANY));
@@ -156,9 +182,19 @@ fn a_capture_is_never_written_over() {
         command.arg(&capture).arg("--output").arg(output);
         let finished = run(command);
         let kept = std::fs::read(&capture).expect("the capture") == octets;
-        assert!(kept, "{} is destroyed through {}", capture.display(), output.display());
+        assert!(
+            kept,
+            "{} is destroyed through {}",
+            capture.display(),
+            output.display()
+        );
         let finished = finished.expect_code(2);
-        assert!(finished.error_line().contains(&output.display().to_string()), "{finished:?}");
+        assert!(
+            finished
+                .error_line()
+                .contains(&output.display().to_string()),
+            "{finished:?}"
+        );
         assert_eq!(finished.out, "");
     }
 

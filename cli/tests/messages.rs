@@ -8,7 +8,7 @@ use support::datagrams::received;
 use support::ipfix::{Decoder, Way, total};
 use support::replay::Replay;
 
-/// Octets of an IPv4 flow's record (`docs`: template 256), and of a set header.
+/// Octets of an IPv4 flow's record (template 256), and of a set header.
 const RECORD: usize = 67;
 const SET_HEADER: usize = 4;
 
@@ -29,15 +29,28 @@ fn datagrams_fill_the_path_mtu_and_never_exceed_it() {
                 Replay::of(&file, &[&["--collector", collector], options].concat())
             });
             let what = format!("{host} {options:?}");
-            assert_eq!(replay.finished.code(), Some(0), "{what}: {:?}", replay.finished);
+            assert_eq!(
+                replay.finished.code(),
+                Some(0),
+                "{what}: {:?}",
+                replay.finished
+            );
             let limit = mtu - headers;
             let mut decoder = Decoder::new(Way::Datagrams, limit);
-            let records: Vec<_> =
-                datagrams.iter().flat_map(|datagram| decoder.read(datagram)).collect();
+            let records: Vec<_> = datagrams
+                .iter()
+                .flat_map(|datagram| decoder.read(datagram))
+                .collect();
             assert_eq!(total(&records).packets, 500, "{what}");
             let longest = datagrams.iter().map(Vec::len).max().expect("datagrams");
-            assert!(longest + RECORD > limit, "{what}: {longest} octets leave room for a record");
-            let full = datagrams.iter().filter(|datagram| datagram.len() == longest).count();
+            assert!(
+                longest + RECORD > limit,
+                "{what}: {longest} octets leave room for a record"
+            );
+            let full = datagrams
+                .iter()
+                .filter(|datagram| datagram.len() == longest)
+                .count();
             let each = (limit - 16 - SET_HEADER) / RECORD;
             assert_eq!(full, 500 / each, "{what}: full messages");
         }
@@ -48,14 +61,17 @@ fn datagrams_fill_the_path_mtu_and_never_exceed_it() {
 /// seconds. Where nothing is lost, they are not: the replay's file has each once.
 #[test]
 fn templates_are_repeated_in_datagrams_only() {
-    // For ten minutes each second a packet of a flow of its own.
-    let packets: Vec<_> =
-        (0..600).map(|second| udp_packet(second * 1000, 1000 + second as u16, b"")).collect();
+    // For ten minutes each second a flow of twenty packets: time passes for the exporter once
+    // for 256 packets.
+    let packets: Vec<_> = (0..12_000)
+        .map(|number| udp_packet(number * 50, 1000 + (number / 20) as u16, b""))
+        .collect();
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("long.pcap");
     std::fs::write(&file, pcap(&packets, Order::Little, false, 65_535)).expect("a file");
-    let (replay, datagrams) =
-        received("127.0.0.1", |collector| Replay::of(&file, &["--collector", collector]));
+    let (replay, datagrams) = received("127.0.0.1", |collector| {
+        Replay::of(&file, &["--collector", collector])
+    });
 
     let mut decoder = Decoder::new(Way::Datagrams, support::ipfix::DEFAULT_LIMIT);
     let mut announced = Vec::new();
@@ -68,10 +84,17 @@ fn templates_are_repeated_in_datagrams_only() {
         }
         records.extend(decoder.read(datagram));
     }
-    assert_eq!(total(&records).packets, 600);
-    assert!(announced.len() >= 9, "announced {} times in ten minutes", announced.len());
+    assert_eq!(total(&records).packets, 12_000);
+    assert!(
+        announced.len() >= 9,
+        "announced {} times in ten minutes",
+        announced.len()
+    );
     let longest = announced.windows(2).map(|pair| pair[1] - pair[0]).max();
-    assert!(longest.is_some_and(|seconds| seconds <= 60), "{announced:?}");
+    assert!(
+        longest.is_some_and(|seconds| seconds <= 60),
+        "{announced:?}"
+    );
 
     // The decoder fails where a stream repeats one, or has other sequence numbers.
     let in_file = replay.decoded();

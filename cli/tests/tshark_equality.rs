@@ -223,6 +223,7 @@ impl Dissected {
             command.args(["-e", field]);
         }
         let finished = run(command).expect_code(0);
+        assert!(!finished.out.is_empty(), "{}", name(capture));
         let mut dissected = Self {
             packets: 0,
             ip_packets: 0,

@@ -2,7 +2,8 @@
 //! A frame's way through the table: parse, hash, probe, count.
 //!
 //! Headers are read first, of the whole frame; the other phases go through it in steps, so
-//! that the memory that one needs has been asked for by the one before. It knows nothing of timeouts beyond asking [`Timeouts`](super::expiration::Timeouts).
+//! that the memory that one needs has been asked for by the one before. It knows nothing of
+//! timeouts beyond asking [`Timeouts`](super::expiration::Timeouts).
 
 use bytemuck::Zeroable;
 

@@ -11,7 +11,7 @@ mod uptime;
 mod worker;
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -45,7 +45,7 @@ const IPV6_UDP_HEADERS: u16 = 40 + 8;
 
 /// Runs the command. `Ok(false)` says that something was lost and has been named; an error
 /// that nothing was done.
-pub(crate) fn run(options: &Replay, out: &mut dyn Write) -> Result<bool> {
+pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
     let started = Instant::now();
     if let Some(output) = &options.output {
         refuse_to_overwrite(output, &options.files)?;
@@ -101,12 +101,12 @@ pub(crate) fn run(options: &Replay, out: &mut dyn Write) -> Result<bool> {
     for complaint in &complaints {
         eprintln!("flowmeter: {complaint}");
     }
-    let written = if options.json {
-        summary.write_json(out)
+    if options.json {
+        summary.write_json(out)?;
     } else {
-        summary.write_text(out)
-    };
-    Ok(written.is_ok() && !complaints.iter().any(|complaint| complaint.lost))
+        summary.write_text(out)?;
+    }
+    Ok(!complaints.iter().any(|complaint| complaint.lost))
 }
 
 /// One line for people, and whether it tells of a loss.
@@ -124,13 +124,17 @@ impl std::fmt::Display for Complaint {
 
 /// Writing IPFIX into a capture that is still to be read would destroy it.
 fn refuse_to_overwrite(output: &Path, files: &[PathBuf]) -> Result<()> {
-    let Ok(output_path) = output.canonicalize() else {
+    let open = |file: &Path| match file.to_str() {
+        Some("-") => same_file::Handle::stdin(),
+        _ => same_file::Handle::from_path(file),
+    };
+    // What is not there yet, or is no file, holds no capture.
+    let Some(written) = output.is_file().then(|| open(output).ok()).flatten() else {
         return Ok(());
     };
-    if output_path.is_file()
-        && files
-            .iter()
-            .any(|file| file.canonicalize().is_ok_and(|file| file == output_path))
+    if files
+        .iter()
+        .any(|file| open(file).is_ok_and(|read| read == written))
     {
         bail!(
             "--output {} is one of the captures to read",

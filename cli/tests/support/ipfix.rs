@@ -29,6 +29,7 @@ pub(crate) enum Way {
 /// A Data Record: its fields' octets by element number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
+    pub(crate) domain: u32,
     pub(crate) template: u16,
     pub(crate) is_options: bool,
     /// The whole record.
@@ -102,7 +103,8 @@ impl Decoder {
         assert_eq!(u16_at(message, 0), 10, "the version");
         assert_eq!(usize::from(u16_at(message, 2)), message.len(), "the length");
         self.messages += 1;
-        let domain = self.domains.entry(u32_at(message, 12)).or_default();
+        let number = u32_at(message, 12);
+        let domain = self.domains.entry(number).or_default();
         let export_time = u32_at(message, 4);
         let steps_back = export_time < domain.export_time;
         assert!(!(self.times_ascend && steps_back), "export time steps back");
@@ -117,7 +119,7 @@ impl Decoder {
             let (set, rest) = sets.split_at(length);
             match id {
                 2 | 3 => domain.learn(&set[SET_HEADER..], id == 3, self.way),
-                256.. => domain.read_data(id, &set[SET_HEADER..], &mut records),
+                256.. => domain.read_data(number, id, &set[SET_HEADER..], &mut records),
                 _ => panic!("set id {id}"),
             }
             sets = rest;
@@ -170,7 +172,7 @@ impl Domain {
     }
 
     /// Reads the records of a set to its last octet: there is no padding.
-    fn read_data(&self, id: u16, mut octets: &[u8], records: &mut Vec<Record>) {
+    fn read_data(&self, domain: u32, id: u16, mut octets: &[u8], records: &mut Vec<Record>) {
         let template = self.templates.get(&id);
         let template = template.unwrap_or_else(|| panic!("data of {id} before its template"));
         while !octets.is_empty() {
@@ -182,6 +184,7 @@ impl Domain {
                 octets = rest;
             }
             records.push(Record {
+                domain,
                 template: id,
                 is_options: template.scope_fields > 0,
                 octets: record[..record.len() - octets.len()].to_vec(),
