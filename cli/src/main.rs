@@ -8,6 +8,7 @@ mod replay;
 mod target;
 mod text;
 
+use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
@@ -20,6 +21,11 @@ const LOSS: u8 = 1;
 /// The command line asks for something that cannot be.
 const USAGE: u8 = 2;
 
+/// Says one line on standard error, if anybody listens there.
+fn complain(line: &dyn Display) {
+    let _ = writeln!(io::stderr(), "flowmeter: {line}");
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut out = BufWriter::new(io::stdout().lock());
@@ -30,14 +36,14 @@ fn main() -> ExitCode {
                 Ok(true) => 0,
                 Ok(false) => LOSS,
                 Err(error) => {
-                    eprintln!("flowmeter: {error:#}");
+                    complain(&format_args!("{error:#}"));
                     USAGE
                 }
             };
             match out.write_all(&text).and_then(|()| out.flush()) {
                 // Who reads our output may stop when they have seen enough.
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    eprintln!("flowmeter: standard output: {error}");
+                    complain(&format_args!("standard output: {error}"));
                     LOSS
                 }
                 _ => code,
@@ -46,7 +52,7 @@ fn main() -> ExitCode {
         Command::Dump(options) => match dump::run(&options, &mut out) {
             Ok(()) => 0,
             Err(error) => {
-                eprintln!("flowmeter: {error}");
+                complain(&error);
                 LOSS
             }
         },

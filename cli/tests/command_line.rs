@@ -5,7 +5,8 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::thread;
 
 use support::flows::{Key, Tally, dump, number};
 use support::process::{finish, flowmeter, run, run_flowmeter, run_with_input, start};
@@ -197,6 +198,32 @@ fn standard_input_is_read_like_a_file() {
             expected,
             "redirected"
         );
+    }
+}
+
+/// A named pipe is opened once: a second look at it would cost its writer the reader. What
+/// looks is the check of an output that exists, and it is a race, hence the repetition.
+#[test]
+fn a_named_pipe_is_read_like_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let output = folder.path().join("flows.ipfix");
+    std::fs::write(&output, "there already").expect("a file");
+    let octets = std::fs::read(example("iperf3.pcap")).expect("the capture");
+    for round in 0..20 {
+        let writer = {
+            let (pipe, octets) = (pipe.clone(), octets.clone());
+            thread::spawn(move || std::fs::write(pipe, octets))
+        };
+        let mut command = flowmeter(["replay", "--json"]);
+        command.arg(&pipe).arg("--output").arg(&output);
+        let finished = run(command);
+        let written = writer.join().expect("the writer");
+        assert!(written.is_ok(), "round {round}: {written:?}, {finished:?}");
+        let summary = Summary(finished.expect_code(0).json());
+        assert_eq!(summary.number("packets"), 959, "round {round}");
     }
 }
 

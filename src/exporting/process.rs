@@ -32,8 +32,6 @@ pub trait Transport {
 pub struct ExportStatistics {
     /// Messages.
     pub messages: u64,
-    /// Their octets.
-    pub octets: u64,
     /// Flow records in them.
     pub flow_records: u64,
 }
@@ -92,16 +90,20 @@ impl<T: Transport> ExportingProcess<T> {
         if self.open.is_some() && uptime.since(self.opened) >= LINGER_MILLIS {
             self.send_open();
         }
-        let stale = self
-            .announced
-            .is_some_and(|announced| uptime.since(announced) >= ANNOUNCE_MILLIS);
-        if stale || (self.changed && self.announced.is_some()) {
+        let after = |millis| {
+            self.announced
+                .is_some_and(|announced| uptime.since(announced) >= millis)
+        };
+        let stale = after(ANNOUNCE_MILLIS);
+        // Not at once, so that nobody makes us announce with each packet.
+        let changed = self.changed && after(LINGER_MILLIS);
+        if stale || changed {
             // Without a buffer now, the next call tries again.
             let _ = self.announce();
         }
     }
 
-    /// Names the interfaces; collectors learn of it before the next record.
+    /// Names the interfaces; collectors learn of it with the first record or within a second.
     pub fn set_interfaces(&mut self, interfaces: &[Interface]) {
         if self.interfaces != interfaces {
             self.interfaces = interfaces.to_vec();
@@ -214,7 +216,6 @@ impl<T: Transport> ExportingProcess<T> {
         });
         self.sequence = self.sequence.wrapping_add(message.data_records);
         self.statistics.messages += 1;
-        self.statistics.octets += message.length as u64;
         self.statistics.flow_records += u64::from(message.flow_records);
         self.transport.send(message);
     }
@@ -223,7 +224,7 @@ impl<T: Transport> ExportingProcess<T> {
 impl<K: FlowTemplate, T: Transport> Export<K> for ExportingProcess<T> {
     #[inline]
     fn export(&mut self, record: &FlowRecord<K>) -> Result<(), NoRoom> {
-        if self.changed {
+        if self.announced.is_none() {
             // A template precedes its data (RFC 7011 §8).
             self.announce()?;
         }

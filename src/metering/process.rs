@@ -139,11 +139,6 @@ impl MeteringProcess {
         super::sweep::flush(self, now, budget, select, export)
     }
 
-    /// Changes the timeouts, for live flows too.
-    pub fn set_timeouts(&mut self, timeouts: Timeouts) {
-        self.shared.timeouts = timeouts;
-    }
-
     /// The accounts so far.
     pub fn statistics(&self) -> &Statistics {
         &self.shared.statistics

@@ -174,8 +174,11 @@ fn visit_table<K: FlowKey, E: Export<K>>(
             shared.offer(slot, reason, export)?;
             slot.flow.clear();
         }
+        let seen = slot.flow.seen();
         if due.leaves {
             table.remove(index);
+        } else {
+            table.stamp(index, seen);
         }
     }
     Ok(())

@@ -148,7 +148,8 @@ impl Sent {
     }
 
     pub(crate) fn uptime(&self) -> Uptime {
-        Uptime::from_millis(self.uptime as u32)
+        // Soon after the start it wraps around.
+        Uptime::from_millis((self.uptime as u32).wrapping_sub(5000))
     }
 
     pub(crate) fn packet(&self) -> Packet<'_> {

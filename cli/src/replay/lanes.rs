@@ -11,13 +11,18 @@ use flowmeter::metering::flow_key::Ports;
 use flowmeter::packet::{Dissection, Packet, dissect};
 use flowmeter::time::Uptime;
 
+use super::EPOCH;
 use super::worker::{Batch, Outcome, Worker};
 
 /// Batches that may wait for a worker.
 const WAITING_BATCHES: usize = 64;
 
 /// The workers.
-pub(super) struct Lanes(Vec<Lane>);
+pub(super) struct Lanes {
+    lanes: Vec<Lane>,
+    /// When all workers were last told the time.
+    told: Uptime,
+}
 
 /// A worker on a thread of its own.
 struct Lane {
@@ -34,21 +39,25 @@ enum Step {
 impl Lanes {
     /// Puts the workers to work.
     pub(super) fn new(workers: Vec<Worker>) -> Self {
-        Self(workers.into_iter().map(Lane::start).collect())
+        Self {
+            lanes: workers.into_iter().map(Lane::start).collect(),
+            told: Uptime::default(),
+        }
     }
 
     /// Meters the packets of `batch`.
-    pub(super) fn observe(&self, batch: Batch) {
-        let Self(lanes) = self;
+    pub(super) fn observe(&mut self, batch: Batch) {
+        let Self { lanes, told } = self;
         if let [lane] = &lanes[..] {
             return lane.send(Step::Observe(batch));
         }
         let mut shares: Vec<Batch> = lanes
             .iter()
-            .map(|_| Batch {
-                block: batch.block.clone(),
-                packets: Vec::with_capacity(batch.packets.len()),
-                interfaces: batch.interfaces.clone(),
+            .map(|_| {
+                let interfaces = batch.interfaces.clone();
+                let mut share = Batch::new(batch.block.clone(), interfaces, batch.packets.len());
+                share.uptime = batch.uptime;
+                share
             })
             .collect();
         for timed in &batch.packets {
@@ -56,8 +65,13 @@ impl Lanes {
             let share = (u64::from(hash) * shares.len() as u64) >> 32;
             shares[share as usize].packets.push(*timed);
         }
+        // Workers without a packet hear of the time now and then.
+        let tells_time = batch.uptime.since(*told) >= EPOCH;
+        if tells_time {
+            *told = batch.uptime;
+        }
         for (lane, share) in lanes.iter().zip(shares) {
-            if !share.packets.is_empty() || share.interfaces.is_some() {
+            if tells_time || !share.packets.is_empty() || share.interfaces.is_some() {
                 lane.send(Step::Observe(share));
             }
         }
@@ -65,10 +79,10 @@ impl Lanes {
 
     /// Ends all flows at `uptime`.
     pub(super) fn finish(self, uptime: Uptime) -> Vec<Outcome> {
-        for lane in &self.0 {
+        for lane in &self.lanes {
             lane.send(Step::Finish(uptime));
         }
-        self.0.into_iter().map(Lane::join).collect()
+        self.lanes.into_iter().map(Lane::join).collect()
     }
 }
 
@@ -110,14 +124,12 @@ fn conversation_hash(packet: &Packet<'_>) -> u32 {
         Dissection::Ipv4(headers) => {
             let key = headers.key;
             let ends = [key.source, key.destination].map(|end| u128::from(u32::from_ne_bytes(end)));
-            mix(ends, key.ports)
+            mix(ends, conversation_ports(key.ports, key.observed.payload))
         }
         Dissection::Ipv6(headers) => {
             let key = headers.key;
-            mix(
-                [key.source, key.destination].map(u128::from_ne_bytes),
-                key.ports,
-            )
+            let ends = [key.source, key.destination].map(u128::from_ne_bytes);
+            mix(ends, conversation_ports(key.ports, key.observed.payload))
         }
         Dissection::NonIp(headers) => {
             let ends = [headers.key.source, headers.key.destination].map(|end| {
@@ -128,6 +140,15 @@ fn conversation_hash(packet: &Packet<'_>) -> u32 {
             mix(ends, Ports::default())
         }
         Dissection::Ignored(_) => 0,
+    }
+}
+
+/// What both directions have in common: of ICMP and ICMPv6, where type and code stand for
+/// ports, nothing.
+fn conversation_ports(ports: Ports, protocol: u16) -> Ports {
+    match protocol {
+        1 | 58 => Ports::default(),
+        _ => ports,
     }
 }
 

@@ -14,11 +14,12 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use flowmeter::exporting::Interface;
 use flowmeter::metering::{Backend, Configuration, Timeouts};
 use flowmeter::observation::ObservationDomainId;
@@ -31,13 +32,21 @@ use self::uptime::UptimeClock;
 use self::worker::{Batch, Timed, Worker};
 use crate::arguments::{Protocol, Replay};
 use crate::capture::{Capture, CaptureError};
+use crate::complain;
 use crate::target::{Outgoing, Report, Target};
+
+/// Milliseconds of uptime in which every worker hears of the time and looks at every flow, far
+/// less than those after which uptime wraps around.
+const EPOCH: u32 = 1 << 29;
 
 /// Packets that are read at a time.
 const READ: usize = 256;
 
 /// Messages that may wait for the targets.
 const WAITING_MESSAGES: usize = 1024;
+
+/// How long targets may hold messages back when no more come.
+const MOMENT: Duration = Duration::from_millis(200);
 
 /// Octets of IP and UDP headers before a message (RFC 791, RFC 8200, RFC 768).
 const IPV4_UDP_HEADERS: u16 = 20 + 8;
@@ -61,20 +70,24 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
         ..Configuration::new(options.flows as usize).context("no random seed for the flow table")?
     };
 
-    let (messages, exporter) = start_exporter(options);
+    let (sender, receiver) = bounded(WAITING_MESSAGES);
+    let has_targets = options.output.is_some() || !options.collector.is_empty();
     let workers = domains
         .map(|domain| {
             Worker::new(
                 &configuration,
                 domain,
                 message_octets(options),
-                messages.clone(),
+                has_targets.then(|| sender.clone()),
                 Top::new(options.top as usize, options.flows as usize),
             )
         })
         .collect::<io::Result<Vec<_>>>()
         .with_context(|| format!("no memory for tables of {} flows", options.flows))?;
-    drop(messages);
+    drop(sender);
+    // Only now is anything written: until here all could still be refused.
+    let targets = open_targets(options);
+    let exporter = thread::spawn(move || export(&receiver, targets));
 
     let mut reader = Reader {
         lanes: Lanes::new(workers),
@@ -82,24 +95,24 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
         interfaces: BTreeMap::new(),
         progress: progress(&options.files),
         read_before: 0,
+        interrupted: interruption()?,
     };
     let mut complaints = Vec::new();
     for file in &options.files {
-        reader.read(file, &mut complaints);
+        if !reader.interrupted.load(Ordering::Relaxed) {
+            reader.read(file, &mut complaints);
+        }
     }
     reader.progress.finish_and_clear();
     let outcomes = reader.lanes.finish(reader.clock.now());
-    let targets = match exporter {
-        Some(exporter) => exporter
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-        None => Vec::new(),
-    };
+    let targets = exporter
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 
     let summary = Summary::new(outcomes, targets, started.elapsed());
     complaints.extend(summary.complaints());
     for complaint in &complaints {
-        eprintln!("flowmeter: {complaint}");
+        complain(complaint);
     }
     if options.json {
         summary.write_json(out)?;
@@ -122,20 +135,19 @@ impl std::fmt::Display for Complaint {
     }
 }
 
-/// Writing IPFIX into a capture that is still to be read would destroy it.
+/// Writing IPFIX into a capture that is still to be read would destroy it, whatever name it
+/// goes by. Nothing but regular files is opened to find out: a pipe would notice.
 fn refuse_to_overwrite(output: &Path, files: &[PathBuf]) -> Result<()> {
     let open = |file: &Path| match file.to_str() {
-        Some("-") => same_file::Handle::stdin(),
-        _ => same_file::Handle::from_path(file),
+        Some("-") => same_file::Handle::stdin().ok(),
+        _ if file.is_file() => same_file::Handle::from_path(file).ok(),
+        _ => None,
     };
-    // What is not there yet, or is no file, holds no capture.
-    let Some(written) = output.is_file().then(|| open(output).ok()).flatten() else {
-        return Ok(());
-    };
-    if files
-        .iter()
-        .any(|file| open(file).is_ok_and(|read| read == written))
-    {
+    let written = output
+        .is_file()
+        .then(|| same_file::Handle::from_path(output).ok())
+        .flatten();
+    if written.is_some() && files.iter().any(|file| open(file) == written) {
         bail!(
             "--output {} is one of the captures to read",
             output.display()
@@ -172,35 +184,37 @@ fn message_octets(options: &Replay) -> usize {
     usize::from(options.path_mtu - headers)
 }
 
-type Exporter = thread::JoinHandle<Vec<Report>>;
-
-/// The thread that sends messages to the targets, where there are any.
-fn start_exporter(
-    options: &Replay,
-) -> (
-    Option<crossbeam_channel::Sender<Outgoing>>,
-    Option<Exporter>,
-) {
+fn open_targets(options: &Replay) -> Vec<Target> {
     let collectors = options.collector.iter().map(Target::collector);
     let output = options.output.as_deref().map(Target::file);
-    let targets: Vec<Target> = collectors.chain(output).collect();
-    if targets.is_empty() {
-        return (None, None);
-    }
-    let (sender, receiver) = bounded(WAITING_MESSAGES);
-    (
-        Some(sender),
-        Some(thread::spawn(move || export(&receiver, targets))),
-    )
+    collectors.chain(output).collect()
 }
 
+/// Sends messages to all targets, until there are no more. What a target holds back it sends
+/// when no message has come for a moment.
 fn export(messages: &Receiver<Outgoing>, mut targets: Vec<Target>) -> Vec<Report> {
-    for message in messages {
-        for target in &mut targets {
-            target.send(&message);
+    loop {
+        match messages.recv_timeout(MOMENT) {
+            Ok(message) => targets.iter_mut().for_each(|target| target.send(&message)),
+            Err(RecvTimeoutError::Timeout) => targets.iter_mut().for_each(Target::flush),
+            Err(RecvTimeoutError::Disconnected) => break,
         }
     }
     targets.into_iter().map(Target::finish).collect()
+}
+
+/// Set when the user asks to stop: what was read is then exported as at the end. Asking once
+/// more ends the command at once.
+fn interruption() -> Result<Arc<AtomicBool>> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    let handle = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    };
+    ctrlc::set_handler(handle).context("cannot handle interruption")?;
+    Ok(interrupted)
 }
 
 /// A bar on standard error, where that is a terminal.
@@ -237,6 +251,7 @@ struct Reader {
     interfaces: BTreeMap<u32, Interface>,
     progress: ProgressBar,
     read_before: u64,
+    interrupted: Arc<AtomicBool>,
 }
 
 impl Reader {
@@ -253,9 +268,10 @@ impl Reader {
             complaints.push(Complaint::from(error));
         }
         if let Some(oversized) = capture.oversized() {
+            let plural = if oversized.packets == 1 { "" } else { "s" };
             complaints.push(Complaint {
                 text: format!(
-                    "{}: offset {}: {} packets longer than the capture's snap length, \
+                    "{}: offset {}: {} packet{plural} longer than the capture's snap length, \
                      metered all the same",
                     file.display(),
                     oversized.first_offset,
@@ -277,18 +293,25 @@ impl Reader {
                 generation = Some(capture.interfaces_generation());
                 interfaces = self.name_interfaces(capture);
             }
-            let packets = captured
-                .iter()
-                .map(|packet| Timed {
+            let mut batch = Batch::new(block.clone(), interfaces.take(), captured.len());
+            for packet in &captured {
+                let uptime = self.clock.observe(packet.time);
+                if uptime.since(batch.uptime) >= EPOCH && !batch.packets.is_empty() {
+                    let next = Batch::new(block.clone(), None, captured.len());
+                    self.lanes.observe(std::mem::replace(&mut batch, next));
+                }
+                if batch.packets.is_empty() {
+                    batch.uptime = uptime;
+                }
+                batch.packets.push(Timed {
                     packet: *packet,
-                    uptime: self.clock.observe(packet.time),
-                })
-                .collect();
-            self.lanes.observe(Batch {
-                block,
-                packets,
-                interfaces,
-            });
+                    uptime,
+                });
+            }
+            self.lanes.observe(batch);
+            if self.interrupted.load(Ordering::Relaxed) {
+                return Ok(());
+            }
             reads += 1;
             if reads.is_multiple_of(256) {
                 self.progress
@@ -298,10 +321,12 @@ impl Reader {
         Ok(())
     }
 
-    /// All interfaces with a name, if the capture names any.
+    /// All interfaces with a name, where that is news.
     fn name_interfaces(&mut self, capture: &Capture) -> Option<Arc<[Interface]>> {
+        let before = self.interfaces.clone();
         for (number, interface) in (0..).zip(capture.interfaces()) {
             let Some(name) = &interface.name else {
+                self.interfaces.remove(&number);
                 continue;
             };
             let description = interface.description.as_ref().unwrap_or(name);
@@ -312,7 +337,7 @@ impl Reader {
             };
             self.interfaces.insert(number, interface);
         }
-        (!self.interfaces.is_empty()).then(|| self.interfaces.values().cloned().collect())
+        (self.interfaces != before).then(|| self.interfaces.values().cloned().collect())
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) struct TopFlow {
 
 /// The order of the table: most octets, then most packets, then the earliest; the rest only
 /// makes the order complete, so that it does not depend on the number of workers.
-type Rank = (u64, u64, Reverse<u64>, [u64; 6]);
+type Rank = (u64, u64, Reverse<u64>, [u64; 6], u64);
 
 /// The largest flows so far.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub(crate) struct Top {
     /// Flows that have been reported and go on.
     going_on: HashMap<AnyKey, TopFlow>,
     going_on_at_most: usize,
+    /// Flows that were ranked, so that equals stand side by side.
+    ranked: u64,
 }
 
 impl Top {
@@ -71,6 +73,7 @@ impl Top {
             flows: BTreeMap::new(),
             going_on: HashMap::new(),
             going_on_at_most: flows,
+            ranked: 0,
         }
     }
 
@@ -126,7 +129,8 @@ impl Top {
     }
 
     fn rank(&mut self, flow: TopFlow) {
-        let rank = rank(&flow);
+        let rank = rank(&flow, self.ranked);
+        self.ranked += 1;
         if self.flows.len() >= self.size {
             match self.flows.first_key_value() {
                 Some((smallest, _)) if *smallest < rank => self.flows.pop_first(),
@@ -158,7 +162,7 @@ impl Top {
     }
 }
 
-fn rank(flow: &TopFlow) -> Rank {
+fn rank(flow: &TopFlow, number: u64) -> Rank {
     let mut words = [0; 6];
     match &flow.key {
         AnyKey::Ipv4(key) => words[..3].copy_from_slice(&key.words()),
@@ -170,5 +174,6 @@ fn rank(flow: &TopFlow) -> Rank {
         flow.packets,
         Reverse(flow.start.as_millis()),
         words,
+        number,
     )
 }

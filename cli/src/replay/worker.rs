@@ -15,6 +15,7 @@ use flowmeter::observation::{ObservationDomainId, ObservationPoint};
 use flowmeter::packet::Packet;
 use flowmeter::time::{Timestamp, Uptime};
 
+use super::EPOCH;
 use super::top::{AnyKey, Top};
 use crate::capture::{Block, CapturedPacket};
 use crate::target::Outgoing;
@@ -23,8 +24,22 @@ use crate::target::Outgoing;
 pub(super) struct Batch {
     pub(super) block: Block,
     pub(super) packets: Vec<Timed>,
+    /// The uptime at the first of them.
+    pub(super) uptime: Uptime,
     /// The interfaces, where they have changed.
     pub(super) interfaces: Option<Arc<[Interface]>>,
+}
+
+impl Batch {
+    /// A batch that waits for `packets` packets.
+    pub(super) fn new(block: Block, interfaces: Option<Arc<[Interface]>>, packets: usize) -> Self {
+        Self {
+            block,
+            packets: Vec::with_capacity(packets),
+            uptime: Uptime::default(),
+            interfaces,
+        }
+    }
 }
 
 /// A captured packet and the uptime at which it was observed.
@@ -42,8 +57,8 @@ pub(super) struct Outcome {
     pub(super) top: Top,
 }
 
-/// Groups of slots that are looked at for expired flows after each frame: with every slot in
-/// use that is two flows for each packet, a few clocks.
+/// Groups of slots that are looked at for expired flows after each frame: with a full frame and
+/// every slot in use that is two flows for each packet, a few clocks.
 const SWEEP_BUDGET: usize = 32;
 
 /// A worker.
@@ -51,6 +66,8 @@ pub(super) struct Worker {
     metering: MeteringProcess,
     export: Exporter,
     now: Timestamp,
+    /// When all flows were last looked at in one go.
+    swept: Uptime,
 }
 
 impl Worker {
@@ -74,6 +91,7 @@ impl Worker {
                 top,
             },
             now: Timestamp::default(),
+            swept: Uptime::default(),
         })
     }
 
@@ -81,6 +99,13 @@ impl Worker {
     pub(super) fn observe(&mut self, batch: &Batch) {
         if let Some(interfaces) = &batch.interfaces {
             self.export.process.set_interfaces(interfaces);
+        }
+        if batch.uptime.since(self.swept) >= EPOCH {
+            // The sweep may be behind, but never so far that uptime wraps around.
+            self.swept = batch.uptime;
+            self.export.process.tick(self.now, batch.uptime);
+            let all = usize::MAX;
+            self.metering.expire(batch.uptime, all, &mut self.export);
         }
         for frame in batch.packets.chunks(FRAME) {
             let mut packets = [Packet::default(); FRAME];

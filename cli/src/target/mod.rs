@@ -28,7 +28,7 @@ trait Sink: Send {
     fn held(&self) -> usize;
 
     /// Sends what is held.
-    fn finish(&mut self) -> io::Result<()>;
+    fn flush(&mut self) -> io::Result<()>;
 
     /// Ends without sending what is held.
     fn abandon(self: Box<Self>);
@@ -132,12 +132,17 @@ impl Target {
         }
     }
 
-    /// Sends what is held, and tells what became of all records.
-    pub(crate) fn finish(mut self) -> Report {
-        match self.sink.as_mut().map_or(Ok(()), |sink| sink.finish()) {
+    /// Sends what is held.
+    pub(crate) fn flush(&mut self) {
+        match self.sink.as_mut().map_or(Ok(()), |sink| sink.flush()) {
             Ok(()) => self.settle(0),
             Err(error) => self.fail(&error),
         }
+    }
+
+    /// Sends what is held, and tells what became of all records.
+    pub(crate) fn finish(mut self) -> Report {
+        self.flush();
         self.report
     }
 

@@ -53,7 +53,7 @@ impl<W: Write + Send> Sink for Stream<W> {
         self.writer.buffer().len()
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
     }
 

@@ -13,7 +13,7 @@ struct Full {
 impl Sink for Full {
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
         if self.held + message.len() > self.hold {
-            self.finish()?;
+            self.flush()?;
         }
         self.held += message.len();
         Ok(())
@@ -23,7 +23,7 @@ impl Sink for Full {
         self.held
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         let written = self.held.min(self.room);
         self.room -= written;
         self.held -= written;

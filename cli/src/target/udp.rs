@@ -48,7 +48,7 @@ impl Sink for Udp {
         0
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 

@@ -143,7 +143,7 @@ pub(super) struct FlowTable<K: FlowKey> {
     tags: Region<Tags>,
     slots: Region<Slot<K>>,
     /// For each slot an uptime not later than its latest packet's: when its flow came, or
-    /// when somebody last looked. Kept apart so that the packet path never writes it.
+    /// when the sweep or an eviction last looked. Kept apart so that the packet path never writes it.
     stamps: Region<Stamps>,
     live: usize,
 }
