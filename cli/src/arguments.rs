@@ -66,14 +66,14 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = seconds())]
     pub(crate) idle_timeout: u32,
 
-    /// Flows of each kind (IPv4, IPv6) to have room for at a time. When there are more, the
-    /// one idle longest near by is exported early, with end reason 5.
+    /// Flows of each kind (IPv4, IPv6) that each worker has room for at a time. When there are
+    /// more, the one idle longest near by is exported early, with end reason 5.
     #[arg(long, value_name = "N", default_value_t = 1_000_000,
           value_parser = value_parser!(u32).range(1..=100_000_000))]
     pub(crate) flows: u32,
 
     /// Threads to spread flows over; both directions of a conversation go to the same. The
-    /// records are the same, whatever their number.
+    /// records are the same, whatever their number, unless flows are exported early.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=64))]
     pub(crate) workers: u32,
 

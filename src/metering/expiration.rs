@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! When a flow's record is due (RFC 5470 §5.1.1: Flow Expiration).
 //!
-//! A flow's fate is a function of its own packets and of uptime alone. Whether a packet of
+//! A flow's fate is a function of its own packets' times and uptimes alone. Whether a packet of
 //! the flow or the sweep comes upon a passed deadline first changes neither the record nor
 //! its reason, so records do not depend on table size, frames, or the number of workers.
 
