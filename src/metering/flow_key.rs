@@ -18,10 +18,14 @@ pub trait FlowKey: Pod + Eq + Hash + Debug {
     type Attributes: Pod + Debug;
 
     /// The key as words. Two keys are equal exactly if these are.
-    type Words: AsRef<[u64]> + Copy + Eq;
+    type Words: AsRef<[u64]> + Pod;
 
     /// This key's words.
-    fn words(&self) -> Self::Words;
+    #[inline(always)]
+    fn words(&self) -> Self::Words {
+        const { assert!(size_of::<Self>() == size_of::<Self::Words>()) };
+        bytemuck::cast(*self)
+    }
 
     /// Whether it is the same key, compared in as few instructions as its size allows.
     #[inline(always)]
@@ -96,11 +100,6 @@ impl FlowKey for Ipv4Key {
     type Words = [u64; 3];
 
     #[inline(always)]
-    fn words(&self) -> [u64; 3] {
-        bytemuck::cast(*self)
-    }
-
-    #[inline(always)]
     fn observed(&self) -> &Observed {
         &self.observed
     }
@@ -126,11 +125,6 @@ impl FlowKey for Ipv6Key {
     type Words = [u64; 6];
 
     #[inline(always)]
-    fn words(&self) -> [u64; 6] {
-        bytemuck::cast(*self)
-    }
-
-    #[inline(always)]
     fn observed(&self) -> &Observed {
         &self.observed
     }
@@ -151,11 +145,6 @@ pub struct L2Key {
 impl FlowKey for L2Key {
     type Attributes = ();
     type Words = [u64; 3];
-
-    #[inline(always)]
-    fn words(&self) -> [u64; 3] {
-        bytemuck::cast(*self)
-    }
 
     #[inline(always)]
     fn observed(&self) -> &Observed {

@@ -42,12 +42,7 @@ pub(super) fn read_version_1<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection
     };
     let length = u16::from_be_bytes(header.address_length);
     let link = link.with_source(source(length, &header.address));
-    ether_type::read(
-        ether_type(header.hardware, header.protocol),
-        rest,
-        link,
-        Lesser::Unknown,
-    )
+    read(header.hardware, header.protocol, rest, link)
 }
 
 /// Reads a packet behind a version 2 header.
@@ -57,12 +52,13 @@ pub(super) fn read_version_2<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection
     };
     let length = u16::from(header.address_length);
     let link = link.with_source(source(length, &header.address));
-    ether_type::read(
-        ether_type(header.hardware, header.protocol),
-        rest,
-        link,
-        Lesser::Unknown,
-    )
+    read(header.hardware, header.protocol, rest, link)
+}
+
+/// Reads what follows a header of either version.
+fn read<'a>(hardware: [u8; 2], protocol: [u8; 2], rest: &'a [u8], link: Link<'a>) -> Dissection {
+    let ether_type = ether_type(hardware, protocol);
+    ether_type::read(ether_type, rest, link, Lesser::Unknown)
 }
 
 /// The source address if it is a MAC address; those of IP tunnels are not.

@@ -85,6 +85,7 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
         .collect::<io::Result<Vec<_>>>()
         .with_context(|| format!("no memory for tables of {} flows", options.flows))?;
     drop(sender);
+    let interrupted = interruption()?;
     // Only now is anything written: until here all could still be refused.
     let targets = open_targets(options);
     let exporter = thread::spawn(move || export(&receiver, targets));
@@ -95,7 +96,7 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
         interfaces: BTreeMap::new(),
         progress: progress(&options.files),
         read_before: 0,
-        interrupted: interruption()?,
+        interrupted,
     };
     let mut complaints = Vec::new();
     for file in &options.files {
@@ -288,12 +289,13 @@ impl Reader {
         let mut generation = None;
         let mut reads = 0u32;
         while let Some(block) = capture.read(&mut captured, READ)? {
-            let mut interfaces = None;
-            if generation != Some(capture.interfaces_generation()) {
-                generation = Some(capture.interfaces_generation());
-                interfaces = self.name_interfaces(capture);
-            }
-            let mut batch = Batch::new(block.clone(), interfaces.take(), captured.len());
+            let known = generation.replace(capture.interfaces_generation());
+            let interfaces = if known == generation {
+                None
+            } else {
+                self.name_interfaces(capture)
+            };
+            let mut batch = Batch::new(block.clone(), interfaces, captured.len());
             for packet in &captured {
                 let uptime = self.clock.observe(packet.time);
                 if uptime.since(batch.uptime) >= EPOCH && !batch.packets.is_empty() {

@@ -143,7 +143,7 @@ pub(super) struct FlowTable<K: FlowKey> {
     tags: Region<Tags>,
     slots: Region<Slot<K>>,
     /// For each slot an uptime not later than its latest packet's: when its flow came, or
-    /// when the sweep or an eviction last looked. Kept apart so that the packet path never writes it.
+    /// what the sweep or an eviction last saw. Kept apart, so that counting never writes it.
     stamps: Region<Stamps>,
     live: usize,
 }
@@ -199,14 +199,6 @@ impl<K: FlowKey> FlowTable<K> {
         &mut self.slots
     }
 
-    /// Whether slot `index` exists and its flow's key is `key`.
-    #[inline(always)]
-    pub(super) fn holds(&self, index: SlotIndex, key: &K) -> bool {
-        self.slots
-            .get(index.number())
-            .is_some_and(|slot| slot.holds(key))
-    }
-
     /// The slot in which `key` stands.
     #[inline(always)]
     pub(super) fn find<I: Instructions>(
@@ -217,7 +209,7 @@ impl<K: FlowKey> FlowTable<K> {
         let mut mask = self.lookup().matches::<I>(candidates, candidates.tag);
         while mask != 0 {
             let slot = candidates.slot(mask.trailing_zeros());
-            if self.holds(slot, key) {
+            if self[slot].holds(key) {
                 return Some(slot);
             }
             mask &= mask - 1;
@@ -294,9 +286,10 @@ impl<K: FlowKey> FlowTable<K> {
     }
 
     /// Notes that the flow in `slot` had its latest packet no earlier than `seen`.
+    #[inline(always)]
     pub(super) fn stamp(&mut self, slot: SlotIndex, seen: Uptime) {
-        let group = &mut self.stamps[slot.0 as usize / GROUP];
-        group[slot.0 as usize % GROUP] = seen.as_millis();
+        let index = slot.number();
+        self.stamps[index / GROUP][index % GROUP] = seen.as_millis();
     }
 
     /// Writes a flow into `slot`, whatever stood there.
@@ -314,16 +307,16 @@ impl<K: FlowKey> FlowTable<K> {
             }
             Place::Taken(slot) => slot,
         };
-        let index = slot.0 as usize;
+        self.stamp(slot, flow.flow.seen());
+        let index = slot.number();
         self.tags[index / GROUP][index % GROUP] = candidates.tag;
-        self.stamps[index / GROUP][index % GROUP] = flow.flow.seen().as_millis();
         self.slots[index] = flow;
         slot
     }
 
     /// Frees `slot`.
     pub(super) fn remove(&mut self, slot: SlotIndex) {
-        let index = slot.0 as usize;
+        let index = slot.number();
         self.tags[index / GROUP][index % GROUP] = 0;
         self.live -= 1;
     }
@@ -344,13 +337,13 @@ impl<K: FlowKey> core::ops::Index<SlotIndex> for FlowTable<K> {
 
     #[inline(always)]
     fn index(&self, slot: SlotIndex) -> &Slot<K> {
-        &self.slots[slot.0 as usize]
+        &self.slots[slot.number()]
     }
 }
 
 impl<K: FlowKey> core::ops::IndexMut<SlotIndex> for FlowTable<K> {
     #[inline(always)]
     fn index_mut(&mut self, slot: SlotIndex) -> &mut Slot<K> {
-        &mut self.slots[slot.0 as usize]
+        &mut self.slots[slot.number()]
     }
 }
