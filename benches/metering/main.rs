@@ -162,7 +162,7 @@ fn churn(criterion: &mut Criterion<Clocks>) {
             let last = packets[FRAME - 1];
             let before = now();
             exporter.tick(last.time, last.uptime);
-            process.observe(black_box(&packets), &mut exporter);
+            process.observe(black_box(packets.as_slice()), &mut exporter);
             process.expire(last.uptime, 32, &mut exporter);
             now() - before
         };

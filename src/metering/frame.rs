@@ -5,18 +5,20 @@
 //! that the memory that one needs has been asked for by the one before. It knows nothing of
 //! timeouts beyond asking [`Timeouts`](super::expiration::Timeouts).
 
+use core::ops::Range;
+
 use bytemuck::Zeroable;
 
 use super::export::Export;
 use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
 use super::flow_record::{EndReason, Flow};
-use super::flow_table::group::{Instructions, Seed, prefetch};
+use super::flow_table::group::{Instructions, Seed};
 use super::flow_table::{Candidates, FlowTable, Place, Slot, SlotIndex};
 use super::ignored::IgnoredReason;
 use super::plain::plain_ipv4;
 use super::process::Shared;
 use super::statistics::{Statistics, Tally};
-use crate::packet::{Dissection, Headers, Packet, dissect};
+use crate::packet::{Dissection, Headers, Packet, Packets, dissect};
 use crate::time::{Timestamp, Uptime};
 
 /// Packets in a frame at most, as in VPP.
@@ -58,23 +60,28 @@ pub(super) struct Pending<K: FlowKey> {
 }
 
 impl Frame {
-    /// Phase one: headers are read.
+    /// Phase one: headers are read, of the packets with these numbers.
     #[inline(always)]
-    pub(super) fn parse(&mut self, packets: &[Packet<'_>], l2: bool, statistics: &mut Statistics) {
+    pub(super) fn parse<P: Packets + ?Sized>(
+        &mut self,
+        packets: &P,
+        numbers: Range<usize>,
+        l2: bool,
+        statistics: &mut Statistics,
+    ) {
         // The length of the queue that most packets go to stays in a register.
         let mut ipv4 = 0;
         self.ipv6.length = 0;
         self.l2.length = 0;
         let mut octets = 0;
-        for (number, packet) in packets.iter().enumerate() {
-            if let Some(next) = packets.get(number + AHEAD) {
-                prefetch(next.data.as_ptr());
-            }
-            octets += u64::from(match plain_ipv4(packet) {
-                Some(headers) => self.ipv4.put(&mut ipv4, packet, headers),
+        for number in numbers.clone() {
+            packets.prefetch(number + AHEAD);
+            let packet = packets.packet(number);
+            octets += u64::from(match plain_ipv4(&packet) {
+                Some(headers) => self.ipv4.put(&mut ipv4, &packet, headers),
                 None => {
                     self.ipv4.length = ipv4;
-                    let octets = self.parse_any(packet, l2, statistics);
+                    let octets = self.parse_any(&packet, l2, statistics);
                     ipv4 = self.ipv4.length;
                     octets
                 }
@@ -82,7 +89,7 @@ impl Frame {
         }
         self.ipv4.length = ipv4;
         statistics.observed += Tally {
-            packets: packets.len() as u64,
+            packets: numbers.len() as u64,
             octets,
         };
     }

@@ -5,6 +5,7 @@
 //! leaves a table is offered to an [`Export`], and stays if that has no room.
 //! No packet is observed without standing in [`Statistics`] afterwards.
 
+use core::ops::Range;
 use std::io;
 
 use super::expiration::Timeouts;
@@ -15,8 +16,8 @@ use super::flow_table::group::{Backend, Instructions, Seed, Task};
 use super::flow_table::{FlowTable, Slot};
 use super::frame::{FRAME, Frame};
 use super::statistics::{Statistics, Tally};
-use super::sweep::{Sweep, Swept};
-use crate::packet::Packet;
+use super::sweep::{Flush, Sweep, Swept};
+use crate::packet::{Dissection, Packet, Packets, dissect};
 use crate::time::Uptime;
 
 /// How a metering process is set up.
@@ -108,14 +109,30 @@ impl MeteringProcess {
     /// A record that a packet finds due is offered to `export`; where that takes none, the
     /// flow goes on, unless its slot is needed: then it is counted as lost.
     #[inline]
-    pub fn observe<E: ExportAll>(&mut self, packets: &[Packet<'_>], export: &mut E) {
-        for packets in packets.chunks(FRAME) {
+    pub fn observe<P: Packets + ?Sized, E: ExportAll>(&mut self, packets: &P, export: &mut E) {
+        let count = packets.count();
+        for start in (0..count).step_by(FRAME) {
             self.backend.run(Observe {
                 process: self,
                 packets,
+                numbers: start..count.min(start + FRAME),
                 export,
             });
         }
+    }
+
+    /// Whether a packet would be counted into a flow that is already there. For tracing a few
+    /// packets: it reads headers and looks into the table once more.
+    pub fn is_known(&self, packet: &Packet<'_>) -> bool {
+        self.backend.run(IsKnown {
+            process: self,
+            packet,
+        })
+    }
+
+    /// Sets when flows expire, those that live as well as those that come.
+    pub fn set_timeouts(&mut self, timeouts: Timeouts) {
+        self.shared.timeouts = timeouts;
     }
 
     /// Makes the records that are due at `now`, looking at no more than `budget` groups of
@@ -128,15 +145,17 @@ impl MeteringProcess {
     }
 
     /// Ends the flows that `select` chooses (end reason 4, or what was due anyway), looking
-    /// at no more than `budget` groups in each table; call it until nothing remains.
+    /// at no more than `budget` groups in each table; call it with the same `flush` until
+    /// nothing remains.
     pub fn flush<E: ExportAll>(
         &mut self,
+        flush: &mut Flush,
         now: Uptime,
         budget: usize,
         select: impl Fn(&Observed) -> bool,
         export: &mut E,
     ) -> Swept {
-        super::sweep::flush(self, now, budget, select, export)
+        super::sweep::flush(self, flush, now, budget, select, export)
     }
 
     /// The accounts so far.
@@ -150,16 +169,44 @@ impl MeteringProcess {
         ipv4.live() + ipv6.live() + l2.as_ref().map_or(0, FlowTable::live)
     }
 
+    /// Groups of slots in each table: what [`Self::show`] and [`Self::tally`] count in.
+    pub fn groups(&self) -> usize {
+        self.tables.ipv4.groups()
+    }
+
     /// What stands in live flows, counted by looking at each of them.
     pub fn live_tally(&self) -> Tally {
+        self.tally(0..self.groups())
+    }
+
+    /// What stands in the live flows of `groups`, counted by looking at each of them.
+    pub fn tally(&self, groups: Range<usize>) -> Tally {
         let Tables { ipv4, ipv6, l2 } = &self.tables;
-        live_tally(ipv4) + live_tally(ipv6) + l2.as_ref().map_or(Tally::default(), live_tally)
+        let l2 = l2.as_ref().map(|table| tally(table, groups.clone()));
+        tally(ipv4, groups.clone()) + tally(ipv6, groups) + l2.unwrap_or_default()
+    }
+
+    /// Shows the live flows of `groups` that have had packets since their last record, each
+    /// as the record that it would leave if it were ended now.
+    pub fn show<E: ExportAll>(&self, groups: Range<usize>, viewer: &mut E) {
+        let Tables { ipv4, ipv6, l2 } = &self.tables;
+        show(ipv4, groups.clone(), viewer);
+        show(ipv6, groups.clone(), viewer);
+        if let Some(table) = l2 {
+            show(table, groups, viewer);
+        }
     }
 
     /// Octets of memory that the IPv4 table takes once every slot has been used; an IPv6 flow
     /// takes about twice as much, and any other as much.
     pub fn ipv4_octets(&self) -> usize {
         self.tables.ipv4.octets()
+    }
+
+    /// Octets of memory that all tables take once every slot has been used.
+    pub fn octets(&self) -> usize {
+        let Tables { ipv4, ipv6, l2 } = &self.tables;
+        ipv4.octets() + ipv6.octets() + l2.as_ref().map_or(0, FlowTable::octets)
     }
 }
 
@@ -171,27 +218,38 @@ impl Shared {
         reason: EndReason,
         export: &mut E,
     ) -> Result<(), NoRoom> {
-        export.export(&slot.flow.record(&slot.key, &slot.attributes, reason))?;
+        export.export(&slot.record(reason))?;
         self.statistics.exported[reason as usize - 1].count(slot.flow.tally());
         Ok(())
     }
 }
 
-fn live_tally<K: FlowKey>(table: &FlowTable<K>) -> Tally {
-    (0..table.groups())
+fn used<K: FlowKey>(table: &FlowTable<K>, groups: Range<usize>) -> impl Iterator<Item = &Slot<K>> {
+    groups
         .flat_map(|group| table.used(group))
-        .map(|slot| table[slot].flow.tally())
-        .sum()
+        .map(|slot| &table[slot])
+}
+
+fn tally<K: FlowKey>(table: &FlowTable<K>, groups: Range<usize>) -> Tally {
+    used(table, groups).map(|slot| slot.flow.tally()).sum()
+}
+
+fn show<K: FlowKey, E: Export<K>>(table: &FlowTable<K>, groups: Range<usize>, viewer: &mut E) {
+    for slot in used(table, groups).filter(|slot| slot.flow.packets() > 0) {
+        // Who only looks has nowhere to put a refusal.
+        let _ = viewer.export(&slot.record(EndReason::ForcedEnd));
+    }
 }
 
 /// One frame's way through the phases.
-struct Observe<'a, 'p, E> {
+struct Observe<'a, P: ?Sized, E> {
     process: &'a mut MeteringProcess,
-    packets: &'a [Packet<'p>],
+    packets: &'a P,
+    numbers: Range<usize>,
     export: &'a mut E,
 }
 
-impl<E: ExportAll> Task for Observe<'_, '_, E> {
+impl<P: Packets + ?Sized, E: ExportAll> Task for Observe<'_, P, E> {
     type Output = ();
 
     #[inline(always)]
@@ -199,6 +257,7 @@ impl<E: ExportAll> Task for Observe<'_, '_, E> {
         let Self {
             process,
             packets,
+            numbers,
             export,
         } = self;
         let MeteringProcess {
@@ -207,11 +266,40 @@ impl<E: ExportAll> Task for Observe<'_, '_, E> {
             shared,
             ..
         } = process;
-        frame.parse(packets, tables.l2.is_some(), &mut shared.statistics);
+        frame.parse(
+            packets,
+            numbers,
+            tables.l2.is_some(),
+            &mut shared.statistics,
+        );
         frame.ipv4.meter::<I, _>(&mut tables.ipv4, shared, export);
         frame.ipv6.meter::<I, _>(&mut tables.ipv6, shared, export);
         if let Some(table) = &mut tables.l2 {
             frame.l2.meter::<I, _>(table, shared, export);
+        }
+    }
+}
+
+/// One packet's flow is looked for.
+struct IsKnown<'a, 'p> {
+    process: &'a MeteringProcess,
+    packet: &'a Packet<'p>,
+}
+
+impl Task for IsKnown<'_, '_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<I: Instructions>(self) -> bool {
+        let Tables { ipv4, ipv6, l2 } = &self.process.tables;
+        let seed = &self.process.shared.seed;
+        match dissect(self.packet) {
+            Dissection::Ipv4(headers) => ipv4.holds::<I>(seed, &headers.key),
+            Dissection::Ipv6(headers) => ipv6.holds::<I>(seed, &headers.key),
+            Dissection::NonIp(headers) => l2
+                .as_ref()
+                .is_some_and(|table| table.holds::<I>(seed, &headers.key)),
+            Dissection::Ignored(_) => false,
         }
     }
 }

@@ -34,7 +34,13 @@ pub(super) struct Sweep {
     /// Groups that are to be visited, times [`ROUND_MILLIS`].
     credit: u64,
     next_to_expire: usize,
-    next_to_flush: usize,
+}
+
+/// How far one flush has come. A host keeps it from call to call, and begins another for
+/// another choice of flows.
+#[derive(Debug, Default)]
+pub struct Flush {
+    next: usize,
 }
 
 /// As [`MeteringProcess::expire`].
@@ -75,34 +81,29 @@ pub(super) fn expire<E: ExportAll>(
 /// As [`MeteringProcess::flush`].
 pub(super) fn flush<E: ExportAll>(
     process: &mut MeteringProcess,
+    flush: &mut Flush,
     now: Uptime,
     budget: usize,
     select: impl Fn(&Observed) -> bool,
     export: &mut E,
 ) -> Swept {
-    let MeteringProcess {
-        tables,
-        shared,
-        sweep,
-        ..
-    } = process;
+    let MeteringProcess { tables, shared, .. } = process;
     let timeouts = shared.timeouts;
     let flushing = Flushing {
         expiring: Expiring { timeouts, now },
         select,
     };
     let groups = tables.ipv4.groups();
-    let end = groups.min(sweep.next_to_flush.saturating_add(budget));
-    while sweep.next_to_flush < end {
-        if visit(tables, sweep.next_to_flush, &flushing, shared, export).is_err() {
+    let end = groups.min(flush.next.saturating_add(budget));
+    while flush.next < end {
+        if visit(tables, flush.next, &flushing, shared, export).is_err() {
             return Swept::NoRoom;
         }
-        sweep.next_to_flush += 1;
+        flush.next += 1;
     }
     if end < groups {
         return Swept::More;
     }
-    sweep.next_to_flush = 0;
     Swept::Done
 }
 

@@ -26,6 +26,7 @@ mod wire;
 
 pub use dissect::{Dissection, Headers, dissect};
 
+use crate::metering::flow_table::group::prefetch;
 use crate::observation::ObservationPoint;
 use crate::time::{Timestamp, Uptime};
 
@@ -50,6 +51,39 @@ impl Packet<'_> {
     pub(crate) fn octets_on_wire(&self) -> u32 {
         let captured = u32::try_from(self.data.len()).unwrap_or(u32::MAX);
         self.length.max(captured)
+    }
+}
+
+/// The packets of one call, as a host keeps them: each is made into a [`Packet`] when it is
+/// read, so that none of them is written down only to be read again.
+pub trait Packets {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// Packet number `number`, less than [`Self::count`].
+    fn packet(&self, number: usize) -> Packet<'_>;
+
+    /// Asks the processor for what [`Self::packet`] and the reading of its headers will need;
+    /// the number may be any.
+    fn prefetch(&self, number: usize);
+}
+
+impl Packets for [Packet<'_>] {
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn packet(&self, number: usize) -> Packet<'_> {
+        self[number]
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, number: usize) {
+        if let Some(packet) = self.get(number) {
+            prefetch(packet.data.as_ptr());
+        }
     }
 }
 

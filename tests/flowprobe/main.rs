@@ -7,7 +7,9 @@
 mod wire;
 
 use flowmeter::exporting::{ExportingProcess, Interface, MessageKind};
-use flowmeter::metering::{Backend, Configuration, MeteringProcess, Seed, Swept, Tally, Timeouts};
+use flowmeter::metering::{
+    Backend, Configuration, Flush, MeteringProcess, Seed, Swept, Tally, Timeouts,
+};
 use flowmeter::observation::{Direction, LinkType, ObservationDomainId, ObservationPoint};
 use flowmeter::packet::Packet;
 use flowmeter::time::{Timestamp, Uptime};
@@ -61,7 +63,7 @@ impl Meter {
             uptime,
             length: octets.len() as u32,
         };
-        self.metering.observe(&[packet], &mut self.exporting);
+        self.metering.observe(&[packet][..], &mut self.exporting);
         self.check();
     }
 
@@ -80,9 +82,13 @@ impl Meter {
     /// Ends all flows; what a collector has read then.
     fn finish(mut self, millis: u64) -> Collector {
         let uptime = self.at(millis);
-        let swept = self
-            .metering
-            .flush(uptime, usize::MAX, |_| true, &mut self.exporting);
+        let swept = self.metering.flush(
+            &mut Flush::default(),
+            uptime,
+            usize::MAX,
+            |_| true,
+            &mut self.exporting,
+        );
         assert_eq!(swept, Swept::Done);
         assert_eq!(self.metering.live_flows(), 0);
         self.exporting.flush();
@@ -314,7 +320,7 @@ fn defect_11_flows_do_not_collide() {
                 length: octets.len() as u32,
                 ..Packet::default()
             };
-            meter.metering.observe(&[packet], &mut meter.exporting);
+            meter.metering.observe(&[packet][..], &mut meter.exporting);
         }
     }
     assert_eq!(meter.metering.live_flows(), 60_000);
@@ -410,7 +416,7 @@ fn defect_16_one_call_does_no_more_than_its_budget() {
             length: octets.len() as u32,
             ..Packet::default()
         };
-        meter.metering.observe(&[packet], &mut meter.exporting);
+        meter.metering.observe(&[packet][..], &mut meter.exporting);
     }
     meter.expire(0);
     let now = meter.at(60_000);
@@ -446,6 +452,7 @@ fn defect_18_flushing_an_interface_exports_its_flows() {
     }
     let now = meter.at(1);
     let gone = meter.metering.flush(
+        &mut Flush::default(),
         now,
         usize::MAX,
         |observed| observed.ingress_interface == 1,

@@ -8,8 +8,8 @@ mod traffic;
 use std::collections::HashMap;
 
 use flowmeter::metering::{
-    Backend, Configuration, EndReason, Export, FlowKey, FlowRecord, MeteringProcess, NoRoom, Seed,
-    Swept, Tally, Timeouts,
+    Backend, Configuration, EndReason, Export, FlowKey, FlowRecord, Flush, MeteringProcess, NoRoom,
+    Seed, Swept, Tally, Timeouts,
 };
 use proptest::prelude::*;
 
@@ -67,21 +67,31 @@ impl Run {
 
     fn observe(&mut self, frame: &[Sent]) {
         let packets: Vec<_> = frame.iter().map(Sent::packet).collect();
-        self.process.observe(&packets, &mut self.collected);
+        self.process.observe(packets.as_slice(), &mut self.collected);
         self.check_balance();
     }
 
     /// Visits every flow once.
     fn sweep(&mut self, frame: &[Sent]) {
         let now = frame.last().unwrap().uptime();
-        self.process
-            .flush(now, usize::MAX, |_| false, &mut self.collected);
+        self.process.flush(
+            &mut Flush::default(),
+            now,
+            usize::MAX,
+            |_| false,
+            &mut self.collected,
+        );
         self.check_balance();
     }
 
     fn finish(mut self, sent: &[Sent]) -> Vec<Record> {
         let now = sent.last().map(Sent::uptime).unwrap_or_default();
-        while self.process.flush(now, 1, |_| true, &mut self.collected) == Swept::More {}
+        let flush = &mut Flush::default();
+        while self
+            .process
+            .flush(flush, now, 1, |_| true, &mut self.collected)
+            == Swept::More
+        {}
         self.check_balance();
         assert_eq!(self.process.live_flows(), 0);
         self.collected.records.sort();

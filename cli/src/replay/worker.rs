@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use flowmeter::exporting::{ExportingProcess, FlowTemplate, Interface, Message, Transport};
 use flowmeter::metering::{
-    Configuration, Export, FlowRecord, MeteringProcess, NoRoom, Statistics, Swept,
+    Configuration, Export, FlowRecord, Flush, MeteringProcess, NoRoom, Statistics, Swept,
 };
 use flowmeter::observation::{ObservationDomainId, ObservationPoint};
 use flowmeter::packet::Packet;
@@ -125,9 +125,11 @@ impl Worker {
 
     /// Ends all flows.
     pub(super) fn finish(mut self, uptime: Uptime) -> Outcome {
+        let flush = &mut Flush::default();
+        let all = usize::MAX;
         while self
             .metering
-            .flush(uptime, usize::MAX, |_| true, &mut self.export)
+            .flush(flush, uptime, all, |_| true, &mut self.export)
             != Swept::Done
         {}
         self.export.process.flush();

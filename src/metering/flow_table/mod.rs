@@ -13,10 +13,10 @@ use std::io;
 
 use bytemuck::Zeroable;
 
-use self::group::{GROUP, Instructions, Stamps, Tags, prefetch};
+use self::group::{GROUP, Instructions, Seed, Stamps, Tags, prefetch};
 use self::region::Region;
 use super::flow_key::FlowKey;
-use super::flow_record::Flow;
+use super::flow_record::{EndReason, Flow, FlowRecord};
 use crate::time::Uptime;
 
 /// One flow. With an IPv4 key it is one cache line, with an IPv6 key two.
@@ -53,6 +53,12 @@ impl<K: FlowKey> Slot<K> {
     #[inline(always)]
     pub(super) fn holds(&self, key: &K) -> bool {
         self.key.is(key)
+    }
+
+    /// The record that its flow leaves.
+    #[inline(always)]
+    pub(super) fn record(&self, end_reason: EndReason) -> FlowRecord<K> {
+        self.flow.record(&self.key, &self.attributes, end_reason)
     }
 }
 
@@ -215,6 +221,13 @@ impl<K: FlowKey> FlowTable<K> {
             mask &= mask - 1;
         }
         None
+    }
+
+    /// Whether `key` stands in the table.
+    pub(super) fn holds<I: Instructions>(&self, seed: &Seed, key: &K) -> bool {
+        let hash = I::hash(seed, key.words().as_ref());
+        let candidates = self.lookup().candidates(hash);
+        self.find::<I>(&candidates, key).is_some()
     }
 
     /// Where a key with these candidates goes, if it is not in the table.
