@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every test is given: VPP processes and namespaces that end with it, and options."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from support import meter
+from support.meter import Meter
+from support.namespace import Namespace, remove_leftovers
+from support.vpp import Vpp
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stress-seconds",
+        type=float,
+        default=60,
+        help="how long the stress tests go on (60, as in CI)",
+    )
+
+
+def pytest_sessionstart() -> None:
+    remove_leftovers()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    report = yield
+    if report.when == "call":
+        item.stash[_failed] = report.failed
+    return report
+
+
+_failed = pytest.StashKey[bool]()
+
+
+@pytest.fixture
+def stress_seconds(request: pytest.FixtureRequest) -> float:
+    return request.config.getoption("--stress-seconds")
+
+
+@pytest.fixture
+def new_namespace() -> Iterator[Callable[[], Namespace]]:
+    """Makes network namespaces."""
+    with ExitStack() as stack:
+
+        def new() -> Namespace:
+            namespace = Namespace()
+            stack.callback(namespace.close)
+            return namespace
+
+        yield new
+
+
+@pytest.fixture
+def start_vpp(request, new_namespace) -> Iterator[Callable[..., Vpp]]:
+    """Starts VPP processes, each in a namespace of its own, as `Vpp` takes its options.
+    When the test ends they end in order, or the test fails."""
+    started: list[Vpp] = []
+
+    def start(namespace: Namespace | None = None, **options) -> Vpp:
+        vpp = Vpp(namespace or new_namespace(), **options)
+        started.append(vpp)
+        return vpp
+
+    yield start
+    failed = request.node.stash.get(_failed, True)
+    with ExitStack() as stack:
+        # Whatever happens to one, none outlives the test.
+        for vpp in started:
+            stack.callback(vpp.kill)
+        for vpp in started:
+            if failed and not vpp.stopped:
+                print(f"VPP said:\n{vpp.tail()}")
+            vpp.stop()
+
+
+@pytest.fixture
+def start_meter(start_vpp) -> Callable[..., Meter]:
+    """Starts a VPP that meters, with a collector of this IP version."""
+
+    def start(version: int = 4, **options) -> Meter:
+        return meter.start(start_vpp(**options), version)
+
+    return start

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""VPP with more threads than the machine has cores.
+
+VPP refuses to put two threads on one core. Where there are too few, it is told of more:
+the files in which Linux lists cores are covered, for that process alone, by others, and a
+preloaded library lets the kernel place the threads.
+"""
+
+import os
+import shlex
+from pathlib import Path
+
+from .process import run
+
+_LISTS = ("/sys/devices/system/cpu/online", "/sys/devices/system/node/node0/cpulist")
+
+
+def stanza(workers: int) -> str:
+    """The `cpu` stanza for so many workers."""
+    if workers == 0:
+        return "cpu { main-core 0 }" if _available() == {0} else "cpu { }"
+    if _enough(workers):
+        return f"cpu {{ workers {workers} }}"
+    return f"cpu {{ main-core 0 corelist-workers 1-{workers} }}"
+
+
+def command(workers: int, words: list[str | os.PathLike], folder: Path) -> list[str]:
+    """The command line `words`, in a mount namespace of its own, with cores enough."""
+    words = [os.fspath(word) for word in words]
+    if workers == 0 or _enough(workers):
+        return words
+    library = folder / "few_cores.so"
+    source = Path(__file__).with_name("few_cores.c")
+    run(["cc", "-shared", "-fPIC", "-O2", "-Wall", "-o", library, source])
+    cores = folder / "cores"
+    cores.write_text(f"0-{workers}\n")
+    covered = [
+        f"mount --bind {shlex.quote(str(cores))} {path}" for path in _LISTS if Path(path).is_file()
+    ]
+    script = " && ".join([*covered, f'LD_PRELOAD={shlex.quote(str(library))} exec "$@"'])
+    return ["sh", "-c", script, "sh", *words]
+
+
+def _available() -> set[int]:
+    return os.sched_getaffinity(0)
+
+
+def _enough(workers: int) -> bool:
+    return len(_available()) > workers

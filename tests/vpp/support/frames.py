@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames built by hand: headers, checksums, and nothing random.
+
+An IP packet is made by `ip` around a transport's octets, whose checksum it fills in; a
+frame by `ethernet` around that.
+"""
+
+import ipaddress
+import struct
+
+ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
+
+IPV4, IPV6, ARP, VLAN, SERVICE_VLAN = 0x0800, 0x86DD, 0x0806, 0x8100, 0x88A8
+
+#: TCP flags (RFC 9293 §3.1).
+FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
+
+#: Where each transport's checksum is.
+_CHECKSUMS = {ICMP: 2, TCP: 16, UDP: 6, ICMPV6: 2}
+
+
+def udp(source_port: int, destination_port: int, payload: bytes = b"") -> bytes:
+    return struct.pack("!HHHH", source_port, destination_port, 8 + len(payload), 0) + payload
+
+
+def tcp(
+    source_port: int,
+    destination_port: int,
+    flags: int = ACK,
+    payload: bytes = b"",
+    sequence: int = 1,
+) -> bytes:
+    header = struct.pack(
+        "!HHIIBBHHH", source_port, destination_port, sequence, 1, 5 << 4, flags, 65535, 0, 0
+    )
+    return header + payload
+
+
+def icmp(kind: int, code: int = 0, identifier: int = 1, payload: bytes = b"") -> bytes:
+    """ICMP, and ICMPv6 too."""
+    return struct.pack("!BBHHH", kind, code, 0, identifier, 1) + payload
+
+
+def sctp(source_port: int, destination_port: int, payload: bytes = b"\x00" * 4) -> bytes:
+    return struct.pack("!HHII", source_port, destination_port, 1, 0) + payload
+
+
+def ip(
+    source: str,
+    destination: str,
+    protocol: int,
+    payload: bytes,
+    *,
+    type_of_service: int = 0,
+    hop_limit: int = 64,
+    options: bytes = b"",
+    fragment: int = 0,
+    extensions: list[tuple[int, bytes]] | None = None,
+    flow_label: int = 0,
+) -> bytes:
+    """An IPv4 or IPv6 packet, as its addresses say. `options` are IPv4's; `fragment` its
+    flags and offset; `extensions` are IPv6 extension headers by number, each without its
+    first octet (the next header's number)."""
+    addresses = [ipaddress.ip_address(address).packed for address in (source, destination)]
+    extensions = extensions or []
+    if not fragment & 0x1FFF and not any(number == 44 for number, _ in extensions):
+        payload = _with_checksum(addresses, protocol, payload)
+    if len(addresses[0]) == 4:
+        length = 20 + len(options)
+        assert length % 4 == 0, "options fill words"
+        header = struct.pack(
+            "!BBHHHBBH",
+            0x40 | length // 4,
+            type_of_service,
+            length + len(payload),
+            0,
+            fragment,
+            hop_limit,
+            protocol,
+            0,
+        )
+        header += b"".join(addresses) + options
+        return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + payload
+    numbers = [number for number, _ in extensions] + [protocol]
+    chain = b"".join(
+        bytes([following]) + body
+        for following, (_, body) in zip(numbers[1:], extensions, strict=True)
+    )
+    header = struct.pack(
+        "!IHBB",
+        6 << 28 | type_of_service << 20 | flow_label,
+        len(chain) + len(payload),
+        numbers[0],
+        hop_limit,
+    )
+    return header + b"".join(addresses) + chain + payload
+
+
+def arp_request(sender_mac: str, sender: str, target: str) -> bytes:
+    addresses = [ipaddress.ip_address(address).packed for address in (sender, target)]
+    return (
+        struct.pack("!HHBBH", 1, IPV4, 6, 4, 1)
+        + mac(sender_mac)
+        + addresses[0]
+        + bytes(6)
+        + addresses[1]
+    )
+
+
+def ethernet(
+    payload: bytes,
+    *,
+    source: str,
+    destination: str,
+    ether_type: int | None = None,
+    vlans: tuple[tuple[int, int], ...] = (),
+) -> bytes:
+    """A frame; its type is that of the IP packet in it unless given. `vlans` are tags,
+    the outermost first: the EtherType that announces each, and its VLAN. Frames are not
+    filled up to 60 octets: a virtual link carries them as they are."""
+    if ether_type is None:
+        ether_type = {4: IPV4, 6: IPV6}[payload[0] >> 4]
+    tags = b"".join(struct.pack("!HH", announced, vlan) for announced, vlan in vlans)
+    return mac(destination) + mac(source) + tags + struct.pack("!H", ether_type) + payload
+
+
+def mac(address: str) -> bytes:
+    return bytes.fromhex(address.replace(":", ""))
+
+
+def checksum(octets: bytes) -> int:
+    """RFC 1071."""
+    if len(octets) % 2:
+        octets += b"\x00"
+    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def pseudo_header(addresses: list[bytes], protocol: int, length: int) -> bytes:
+    """RFC 9293 §3.1 for IPv4, RFC 8200 §8.1 for IPv6."""
+    if len(addresses[0]) == 4:
+        return b"".join(addresses) + struct.pack("!HH", protocol, length)
+    return b"".join(addresses) + struct.pack("!II", length, protocol)
+
+
+def _with_checksum(addresses: list[bytes], protocol: int, payload: bytes) -> bytes:
+    at = _CHECKSUMS.get(protocol)
+    if at is None or len(payload) < at + 2:
+        return payload
+    pseudo = b"" if protocol == ICMP else pseudo_header(addresses, protocol, len(payload))
+    value = checksum(pseudo + payload)
+    if protocol == UDP and value == 0:
+        value = 0xFFFF
+    return payload[:at] + struct.pack("!H", value) + payload[at + 2 :]

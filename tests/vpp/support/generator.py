@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""VPP's packet generator: interfaces that packets appear on as if received.
+
+A stream sends the frames of a list, in order and over again, up to a limit. Frames go to
+the interface's device-input features first and then to ethernet-input, as from a network
+card; where they are longer than a buffer they are chained.
+"""
+
+import itertools
+import re
+from pathlib import Path
+
+from . import capture
+from .vpp import Vpp
+from .waiting import until
+
+_numbers = itertools.count()
+
+
+class Stream:
+    """A stream of frames into a packet-generator interface."""
+
+    def __init__(
+        self,
+        vpp: Vpp,
+        interface: str,
+        frames: list[bytes],
+        *,
+        node: str = "ethernet-input",
+        limit: int | None = None,
+        rate: float | None = None,
+        worker: int = 0,
+    ):
+        """Sends each frame once, or `limit` frames; at most `rate` of them a second."""
+        assert frames, "no frames"
+        self._vpp = vpp
+        self._name = f"stream{next(_numbers)}"
+        self.limit = limit or len(frames)
+        file: Path = vpp.folder / f"{self._name}.pcap"
+        capture.write(file, frames)
+        words = f"name {self._name} limit {self.limit} pcap {file} maxframe 256"
+        words += f" source {interface} worker {worker} node {node}"
+        if rate:
+            words += f" rate {rate}"
+        vpp.configure(f"packet-generator new {{ {words} }}")
+        file.unlink()
+
+    def start(self) -> None:
+        self._vpp.configure(f"packet-generator enable-stream {self._name}")
+
+    def pause(self) -> None:
+        self._vpp.configure(f"packet-generator disable-stream {self._name}")
+
+    def sent(self) -> int:
+        """Packets that were sent since the stream was last started."""
+        return self._line()[1]
+
+    def wait(self, patience: float = 60) -> None:
+        """Waits until all has been sent and the graph has done with it."""
+
+        def done() -> bool:
+            enabled, sent = self._line()
+            return not enabled and sent == self.limit
+
+        until(f"{self._name} to send {self.limit} packets", done, patience)
+
+    def run(self) -> None:
+        self.start()
+        self.wait()
+
+    def delete(self) -> None:
+        """Ends the stream, which gives its buffers back."""
+        self._vpp.configure(f"packet-generator delete {self._name}")
+
+    def _line(self) -> tuple[bool, int]:
+        shown = self._vpp.cli("show packet-generator")
+        found = re.search(rf"^{self._name}\s+(Yes|No)\s+(\d+)", shown, re.MULTILINE)
+        assert found, shown
+        return found[1] == "Yes", int(found[2])
+
+
+def add_interface(vpp: Vpp, number: int, *, mac: str | None = None, mode: str | None = None) -> str:
+    """Interface `pg<number>`, up; in mode `ip4` or `ip6` it has no Ethernet header."""
+    words = f"create packet-generator interface pg{number}"
+    if mac:
+        words += f" hw-addr {mac}"
+    if mode:
+        words += f" mode {mode}"
+    vpp.configure(words, f"set interface state pg{number} up")
+    return f"pg{number}"
+
+
+def replay(vpp: Vpp, interface: str, frames: list[bytes], **options) -> None:
+    """Sends frames once and waits for it."""
+    stream = Stream(vpp, interface, frames, **options)
+    stream.run()
+    stream.delete()

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where things lie, and what a test does whose program or corpus is missing.
+
+Such a test is skipped with a line that names what it needs, or fails where
+FLOWMETER_REQUIRE_TOOLS is 1, as CI sets it.
+"""
+
+import os
+import shutil
+import warnings
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+#: The repository.
+ROOT = Path(__file__).resolve().parents[3]
+
+#: Captures beside the repository.
+CORPUS = ROOT.parent / "shared" / "corpus"
+
+EXAMPLES = ROOT / "examples"
+
+_TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+
+#: What is tested, as cargo names it; and as VPP wants it named.
+PLUGIN = _TARGET / "libflowmeter_plugin.so"
+PLUGIN_NAME = "flowmeter_plugin.so"
+
+#: The command that replays captures without VPP.
+FLOWMETER = _TARGET / "flowmeter"
+
+#: Where VPP is installed; `run` has found it.
+PREFIX = Path(os.environ.get("VPP_PREFIX", "/opt/vpp"))
+
+
+def vpp_program(name: str) -> Path:
+    """A program that comes with VPP."""
+    path = PREFIX / "bin" / name
+    assert path.is_file(), f"VPP's {name} is not in {path.parent}"
+    return path
+
+
+def vpp_plugins() -> Path:
+    """VPP's plugin directory."""
+    found = sorted(PREFIX.glob("lib*/**/vpp_plugins"))
+    assert found, f"no vpp_plugins in {PREFIX}/lib*"
+    return found[0]
+
+
+def program(name: str) -> Path:
+    """A program of the system, or the test ends here."""
+    # Daemons are where only root looks for programs.
+    path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
+    found = shutil.which(name, path=path)
+    return Path(found) if found else missing(name)
+
+
+def captures() -> list[Path]:
+    """Every capture of the examples, and of the corpus's real traffic where it is."""
+    folders = [EXAMPLES]
+    traffic = CORPUS / "traffic"
+    if traffic.is_dir():
+        folders.append(traffic)
+    else:
+        # Said when tests are collected; `test_the_corpus_is_there` says it as a test.
+        warnings.warn(f"skipped: captures of {traffic}: not there", stacklevel=2)
+    found = [
+        path
+        for folder in folders
+        for path in sorted(folder.iterdir())
+        if path.suffix in (".pcap", ".pcapng", ".cap")
+    ]
+    assert found, f"no captures in {folders}"
+    return found
+
+
+def missing(needed: str) -> NoReturn:
+    """Ends a test that needs what this machine lacks."""
+    if os.environ.get("FLOWMETER_REQUIRE_TOOLS") == "1":
+        pytest.fail(f"needs {needed}, and FLOWMETER_REQUIRE_TOOLS=1 is set", pytrace=False)
+    pytest.skip(f"needs {needed}")

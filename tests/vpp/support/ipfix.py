@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A reader of IPFIX messages that forgives nothing (RFC 7011).
+
+It remembers templates and sequence numbers as a collector does, and fails on what a
+collector would have to forgive: padding, empty sets, data before its template, a sequence
+that does not count Data Records, a template that changes.
+"""
+
+import ipaddress
+import struct
+from dataclasses import dataclass, field
+
+#: IANA's names of the elements that the plugin sends, and how their octets are read.
+ELEMENTS = {
+    1: ("octetDeltaCount", "number"),
+    2: ("packetDeltaCount", "number"),
+    4: ("protocolIdentifier", "number"),
+    5: ("ipClassOfService", "number"),
+    6: ("tcpControlBits", "number"),
+    7: ("sourceTransportPort", "number"),
+    8: ("sourceIPv4Address", "address"),
+    10: ("ingressInterface", "number"),
+    11: ("destinationTransportPort", "number"),
+    12: ("destinationIPv4Address", "address"),
+    14: ("egressInterface", "number"),
+    27: ("sourceIPv6Address", "address"),
+    28: ("destinationIPv6Address", "address"),
+    31: ("flowLabelIPv6", "number"),
+    32: ("icmpTypeCodeIPv4", "number"),
+    34: ("samplingInterval", "number"),
+    56: ("sourceMacAddress", "mac"),
+    58: ("vlanId", "number"),
+    60: ("ipVersion", "number"),
+    61: ("flowDirection", "number"),
+    80: ("destinationMacAddress", "mac"),
+    82: ("interfaceName", "string"),
+    83: ("interfaceDescription", "string"),
+    89: ("forwardingStatus", "number"),
+    136: ("flowEndReason", "number"),
+    139: ("icmpTypeCodeIPv6", "number"),
+    149: ("observationDomainId", "number"),
+    152: ("flowStartMilliseconds", "number"),
+    153: ("flowEndMilliseconds", "number"),
+    234: ("ingressVRFID", "number"),
+    256: ("ethernetType", "number"),
+}
+
+#: flowEndReason (IANA element 136).
+IDLE_TIMEOUT, ACTIVE_TIMEOUT, END_OF_FLOW, FORCED_END, LACK_OF_RESOURCES = range(1, 6)
+
+_HEADER = struct.Struct("!HHIII")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A Data Record: values by IANA name."""
+
+    domain: int
+    template: int
+    is_options: bool
+    fields: dict
+    export_time: int
+
+    @property
+    def is_flow(self) -> bool:
+        return not self.is_options
+
+    def __getitem__(self, name: str):
+        return self.fields[name]
+
+
+@dataclass(frozen=True)
+class Template:
+    scope_fields: int
+    #: Element number and octets.
+    fields: tuple[tuple[int, int], ...]
+
+
+@dataclass
+class Message:
+    """What one message holds."""
+
+    domain: int
+    sequence: int
+    export_time: int
+    length: int
+    sets: list[int] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+
+
+@dataclass
+class _Domain:
+    sequence: int | None
+    templates: dict[int, Template] = field(default_factory=dict)
+    export_time: int = 0
+
+
+class Reader:
+    """Reads the messages of one exporter, in order."""
+
+    def __init__(self, *, from_the_start: bool = True):
+        """`from_the_start` says that the first message of each domain is its first ever."""
+        self._from_the_start = from_the_start
+        self._domains: dict[int, _Domain] = {}
+        self.messages: list[Message] = []
+
+    @property
+    def records(self) -> list[Record]:
+        return [record for message in self.messages for record in message.records]
+
+    @property
+    def flow_records(self) -> list[Record]:
+        return [record for record in self.records if record.is_flow]
+
+    @property
+    def options_records(self) -> list[Record]:
+        return [record for record in self.records if record.is_options]
+
+    def templates(self, domain: int) -> dict[int, Template]:
+        return self._domains[domain].templates
+
+    @property
+    def domains(self) -> set[int]:
+        return set(self._domains)
+
+    def read(self, octets: bytes) -> Message:
+        """Reads one message, which is all of `octets`."""
+        assert len(octets) > _HEADER.size, "a message without a set"
+        version, length, export_time, sequence, number = _HEADER.unpack_from(octets)
+        assert version == 10, f"version {version}"
+        assert length == len(octets), f"a message of {length} in {len(octets)} octets"
+        first = 0 if self._from_the_start else None
+        domain = self._domains.setdefault(number, _Domain(first))
+        if domain.sequence is None:
+            domain.sequence = sequence
+        assert sequence == domain.sequence, (
+            f"domain {number}: sequence number {sequence}, not {domain.sequence} (RFC 7011 §3.1)"
+        )
+        assert export_time >= domain.export_time, f"domain {number}: export time steps back"
+        domain.export_time = export_time
+        message = Message(number, sequence, export_time, length)
+        at = _HEADER.size
+        while at < length:
+            assert length - at >= 4, f"{length - at} octets after the last set"
+            identifier, set_length = struct.unpack_from("!HH", octets, at)
+            assert 4 < set_length <= length - at, f"set {identifier} of {set_length} octets"
+            body = octets[at + 4 : at + set_length]
+            message.sets.append(identifier)
+            if identifier in (2, 3):
+                _learn(domain, body, identifier == 3)
+            else:
+                assert identifier >= 256, f"set id {identifier} is reserved"
+                message.records += _data(domain, message, identifier, body)
+            at += set_length
+        domain.sequence = (domain.sequence + len(message.records)) % 2**32
+        self.messages.append(message)
+        return message
+
+
+def _learn(domain: _Domain, body: bytes, is_options: bool) -> None:
+    at = 0
+    while at < len(body):
+        identifier, count = struct.unpack_from("!HH", body, at)
+        at += 4
+        assert identifier >= 256, f"template id {identifier}"
+        assert count > 0, f"template {identifier} is withdrawn, which UDP has not (RFC 7011 §8.4)"
+        scope_fields = 0
+        if is_options:
+            (scope_fields,) = struct.unpack_from("!H", body, at)
+            assert 0 < scope_fields <= count, f"scope of {scope_fields}"
+            at += 2
+        fields = []
+        for _ in range(count):
+            element, length = struct.unpack_from("!HH", body, at)
+            assert element < 0x8000, "an enterprise's element breaks collectors"
+            assert element in ELEMENTS, f"element {element}"
+            assert 0 < length < 0xFFFF, f"{length} octets of element {element}"
+            fields.append((element, length))
+            at += 4
+        template = Template(scope_fields, tuple(fields))
+        known = domain.templates.setdefault(identifier, template)
+        assert known == template, f"template {identifier} has changed"
+
+
+def _data(domain: _Domain, message: Message, identifier: int, body: bytes) -> list[Record]:
+    template = domain.templates.get(identifier)
+    assert template is not None, f"data of {identifier} before its template"
+    size = sum(length for _, length in template.fields)
+    assert len(body) % size == 0, f"set {identifier} has padding"
+    records = []
+    for start in range(0, len(body), size):
+        fields = {}
+        at = start
+        for element, length in template.fields:
+            name, kind = ELEMENTS[element]
+            fields[name] = _value(kind, body[at : at + length])
+            at += length
+        records.append(
+            Record(
+                message.domain, identifier, template.scope_fields > 0, fields, message.export_time
+            )
+        )
+    return records
+
+
+def _value(kind: str, octets: bytes):
+    if kind == "address":
+        return str(ipaddress.ip_address(octets))
+    if kind == "mac":
+        return octets.hex(":")
+    if kind == "string":
+        return octets.rstrip(b"\x00").decode()
+    return int.from_bytes(octets)

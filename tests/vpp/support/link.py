@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Interfaces of VPP whose other end is the test's.
+
+A link is a pair of Ethernet interfaces in the namespace, one of which VPP has. All
+neighbours are static: a message to one that must first be asked for would be lost, and
+which one that is would be chance.
+"""
+
+import socket
+import struct
+from dataclasses import dataclass
+
+from .namespace import Namespace
+from .vpp import Vpp
+
+
+@dataclass(frozen=True)
+class Link:
+    """An Ethernet link between VPP and the namespace."""
+
+    namespace: Namespace
+    #: The interface's name in the namespace, and in VPP.
+    host: str
+    vpp: str
+    host_mac: str
+    vpp_mac: str
+    #: Addresses of both ends, the IPv6 ones where the link has any.
+    host_address: str
+    vpp_address: str
+    host_address6: str
+    vpp_address6: str
+
+
+def add_link(vpp: Vpp, number: int, *, addresses: bool = True) -> Link:
+    """Link `number` of this VPP, up at both ends. Without `addresses` frames are all that
+    it carries, as in a bridge."""
+    namespace = vpp.namespace
+    link = Link(
+        namespace,
+        host=f"host{number}",
+        vpp=f"host-vpp{number}",
+        host_mac=f"02:00:00:00:{number:02x}:01",
+        vpp_mac=f"02:00:00:00:{number:02x}:02",
+        host_address=f"192.0.2.{8 * number + 1}",
+        vpp_address=f"192.0.2.{8 * number + 2}",
+        host_address6=f"2001:db8:{number:x}::1",
+        vpp_address6=f"2001:db8:{number:x}::2",
+    )
+    namespace.add_pair(link.host, f"vpp{number}", link.host_mac, "02:00:00:00:ff:%02x" % number)
+    vpp.cli(f"create host-interface name vpp{number} hw-addr {link.vpp_mac}")
+    vpp.configure(f"set interface state {link.vpp} up")
+    if addresses:
+        add_addresses(vpp, link)
+    return link
+
+
+def add_addresses(vpp: Vpp, link: Link, interface: str | None = None) -> None:
+    """Gives both ends their addresses, at VPP's end those of `interface`."""
+    namespace = link.namespace
+    interface = interface or link.vpp
+    vpp.configure(
+        f"set interface ip address {interface} {link.vpp_address}/29",
+        f"set interface ip address {interface} {link.vpp_address6}/64",
+        f"set ip neighbor {interface} {link.host_address} {link.host_mac} static",
+        f"set ip neighbor {interface} {link.host_address6} {link.host_mac} static",
+    )
+    settings = f"net.ipv6.conf.{link.host}"
+    # Only the address that is set: no address of the link's own, which would speak.
+    namespace.run("sysctl", "-qw", f"{settings}.addr_gen_mode=1")
+    namespace.run("sysctl", "-qw", f"{settings}.disable_ipv6=0")
+    namespace.ip("address", "add", f"{link.host_address}/29", "dev", link.host)
+    namespace.ip("address", "add", f"{link.host_address6}/64", "dev", link.host, "nodad")
+    for address in (link.vpp_address, link.vpp_address6):
+        # fmt: off
+        namespace.ip("neighbor", "add", address, "lladdr", link.vpp_mac,
+                     "dev", link.host, "nud", "permanent")
+        # fmt: on
+
+
+_SO_RCVBUFFORCE = 33
+
+
+def enlarge_buffer(opened: socket.socket) -> None:
+    """Room for all that arrives before it is read."""
+    opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 64 << 20)
+
+
+class RawSocket:
+    """Sends and receives whole frames at the namespace's end of a link."""
+
+    # From Linux's headers, where Python has no names for them.
+    _EVERYTHING = 0x0003
+    _OUTGOING = 4
+    _SOL_PACKET, _PACKET_STATISTICS = 263, 6
+
+    def __init__(self, namespace: Namespace, interface: str):
+        self._socket = namespace.socket(
+            socket.AF_PACKET, socket.SOCK_RAW, socket.htons(self._EVERYTHING)
+        )
+        # Before it is bound nothing arrives; afterwards nothing is missed.
+        enlarge_buffer(self._socket)
+        self._socket.bind((interface, self._EVERYTHING))
+        while _receive_at_once(self._socket) is not None:
+            pass
+
+    def send(self, frames: list[bytes]) -> None:
+        for frame in frames:
+            self._socket.send(frame)
+
+    def received(self) -> list[bytes]:
+        """Frames that have come in since, in order. None was dropped on the way."""
+        frames = []
+        while (packet := _receive_at_once(self._socket)) is not None:
+            frame, address = packet
+            if address[2] != self._OUTGOING:
+                frames.append(frame)
+        counts = self._socket.getsockopt(self._SOL_PACKET, self._PACKET_STATISTICS, 8)
+        _, dropped = struct.unpack("II", counts)
+        assert dropped == 0, f"this machine has dropped {dropped} frames"
+        return frames
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _receive_at_once(opened: socket.socket) -> tuple[bytes, tuple] | None:
+    try:
+        return opened.recvfrom(65536, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None

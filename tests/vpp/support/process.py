@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Child processes that cannot hang a test and do not outlive it.
+
+Only processes that were started here are ended, by their process id.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from .waiting import PATIENCE
+
+
+def run(command: Sequence[str | os.PathLike], patience: float = PATIENCE, **options) -> str:
+    """Runs a command that must succeed to its end; what it prints."""
+    command = [os.fspath(word) for word in command]
+    finished = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=patience,
+        check=False,
+        **options,
+    )
+    assert finished.returncode == 0, (
+        f"{' '.join(command)}: exit status {finished.returncode}\n"
+        f"{finished.stdout}{finished.stderr}"
+    )
+    return finished.stdout
+
+
+class Daemon:
+    """A process in the background, whose outputs go to a file."""
+
+    def __init__(self, command: Sequence[str | os.PathLike], log: Path, **options):
+        self.log = log
+        self.command = [os.fspath(word) for word in command]
+        with log.open("wb") as output:
+            self._child = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                **options,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def status(self) -> int | None:
+        """Its exit status, negative where a signal ended it; None while it runs."""
+        return self._child.poll()
+
+    def said(self) -> str:
+        """What it has printed so far."""
+        return self.log.read_text(errors="replace")
+
+    def tail(self, lines: int = 40) -> str:
+        return "\n".join(self.said().splitlines()[-lines:])
+
+    def stop(self, patience: float = PATIENCE) -> int:
+        """Asks it to end, and waits for that; its exit status."""
+        if self.status() is None:
+            self._child.send_signal(signal.SIGTERM)
+        try:
+            return self._child.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(
+                f"{self.command[0]} does not end on SIGTERM within {patience:g} s:\n{self.tail()}"
+            ) from None
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        if self.status() is None:
+            self._child.kill()
+        self._child.wait(PATIENCE)

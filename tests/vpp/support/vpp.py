@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A VPP process of a test's own.
+
+Owns the process, its folder with sockets and configuration, and the plugin directory that
+the plugin under test is loaded from. It lives in a network namespace of its own, so that
+several run on a machine at once. Every call notices that VPP has died, and says how.
+"""
+
+import re
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from . import cores, installation
+from .namespace import Namespace
+from .process import Daemon, run
+from .waiting import until
+
+#: Plugins of VPP that every VPP here has, beside those that a test asks for.
+_USUAL = ("af_packet",)
+
+FLOWMETER = "flowmeter"
+FLOWPROBE = "flowprobe"
+
+
+class VppDied(AssertionError):
+    """VPP has ended, and nobody asked it to."""
+
+
+class Vpp:
+    """A VPP that runs and answers its command line."""
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        *,
+        workers: int = 0,
+        stanzas: str = "",
+        plugins: Iterable[str] = (FLOWMETER,),
+        buffers: int = 16384,
+        buffer_octets: int = 2048,
+    ):
+        self.namespace = namespace
+        self.workers = workers
+        self.folder = Path(tempfile.mkdtemp(prefix="vpp-"))
+        self.stopped = False
+        try:
+            configuration = self._configure(plugins, stanzas, buffers, buffer_octets)
+            words = [installation.vpp_program("vpp"), "-c", configuration]
+            words = cores.command(workers, words, self.folder)
+            self._daemon = Daemon(namespace.command(*words), self.folder / "output")
+        except BaseException:
+            shutil.rmtree(self.folder)
+            raise
+        try:
+            until("VPP's command line", self._answers)
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def threads(self) -> int:
+        """The main thread and the workers."""
+        return 1 + self.workers
+
+    @property
+    def pid(self) -> int:
+        return self._daemon.pid
+
+    def cli(self, command: str) -> str:
+        """What VPP answers to a command."""
+        self.check_alive()
+        vppctl = installation.vpp_program("vppctl")
+        try:
+            answer = run([vppctl, "-s", self._path("cli.sock"), *command.split()])
+        except Exception as error:
+            self._check_dying()
+            raise AssertionError(f"{command}: {error}\n{self.tail()}") from error
+        self.check_alive()
+        return answer.replace("\r", "")
+
+    def configure(self, *commands: str) -> None:
+        """Commands that have nothing to say where they succeed."""
+        for command in commands:
+            answer = self.cli(command)
+            assert answer.strip() == "", f"{command}: {answer}"
+
+    def stats(self, pattern: str) -> dict[str, list]:
+        """Entries of the stats segment whose path begins so: for each thread the value of
+        a counter (a pair where it counts packets and octets), for a gauge just one."""
+        self.check_alive()
+        program = installation.vpp_program("vpp_get_stats")
+        segment = self._path("stats.sock")
+        try:
+            text = run([program, "socket-name", segment, "dump", "machine", f"^{pattern}"])
+        except Exception:
+            self._check_dying()
+            raise
+        entries: dict[str, dict[int, object]] = {}
+        for line in text.splitlines():
+            parsed = _stats_line(line)
+            if parsed is not None:
+                name, thread, value = parsed
+                entries.setdefault(name, {})[thread] = value
+        return {
+            name: [values[thread] for thread in sorted(values)]
+            for name, values in entries.items()
+        }
+
+    def stat(self, name: str) -> int:
+        """A counter, summed over threads."""
+        return sum(self.stats(f"{re.escape(name)}$")[name])
+
+    def error_counters(self) -> dict[tuple[str, str], int]:
+        """Counts of `show errors` by node and reason."""
+        counters: dict[tuple[str, str], int] = {}
+        for line in self.cli("show errors").splitlines():
+            words = line.split()
+            if len(words) >= 3 and words[0].isdigit():
+                # Count, node, reason in words, severity.
+                key = (words[1], " ".join(words[2:-1]))
+                counters[key] = counters.get(key, 0) + int(words[0])
+        return counters
+
+    def buffers_in_use(self) -> int:
+        """Buffers that are neither free nor in a thread's cache of free ones."""
+        used = 0
+        lines = self.cli("show buffers").splitlines()
+        header = next(line for line in lines if "Used" in line)
+        assert header.split()[-1] == "Used", header
+        for line in lines[lines.index(header) + 1 :]:
+            if line.strip():
+                used += int(line.split()[-1])
+        return used
+
+    def interface_index(self, interface: str) -> int:
+        """The sw_if_index of an interface."""
+        for line in self.cli("show interface").splitlines():
+            words = line.split()
+            if words and words[0] == interface:
+                return int(words[1])
+        raise AssertionError(f"VPP has no interface {interface}")
+
+    def log(self) -> str:
+        """What VPP and its libraries have printed."""
+        return self._daemon.said()
+
+    def tail(self) -> str:
+        """The end of what it has printed, without what is said each time."""
+        lines = [line for line in self.log().splitlines() if "vat_plugin_register" not in line]
+        return "\n".join(lines[-40:])
+
+    def _check_dying(self) -> None:
+        """A process that dies closes its sockets first."""
+        deadline = time.monotonic() + 2
+        while time.monotonic() < deadline:
+            self.check_alive()
+            time.sleep(0.02)
+
+    def check_alive(self) -> None:
+        status = self._daemon.status()
+        if status is not None and not self.stopped:
+            raise VppDied(f"VPP has {_ended(status)}:\n{self.tail()}")
+
+    def stop(self) -> int:
+        """Ends VPP as its users do; its exit status. A signal that ends it fails the test."""
+        if self.stopped:
+            return 0
+        died_before = self._daemon.status() is not None
+        self.stopped = True
+        status = self._daemon.stop()
+        try:
+            if died_before or status < 0:
+                raise VppDied(f"VPP has {_ended(status)}:\n{self.tail()}")
+        finally:
+            self._clean()
+        return status
+
+    def kill(self) -> None:
+        """Ends VPP without a word; the test has failed already."""
+        if not self.stopped:
+            self.stopped = True
+            self._daemon.kill()
+            self._clean()
+
+    def _clean(self) -> None:
+        shutil.rmtree(self.folder)
+        for segment in Path("/dev/shm").glob(f"{self.namespace.name}*"):
+            segment.unlink()
+
+    def _answers(self) -> bool:
+        self.check_alive()
+        if not self._path("cli.sock").exists():
+            return False
+        return "vpp v" in self.cli("show version")
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name
+
+    def _configure(
+        self, plugins: Iterable[str], stanzas: str, buffers: int, buffer_octets: int
+    ) -> Path:
+        own = self._path("plugins")
+        own.mkdir()
+        plugins = list(plugins)
+        if FLOWMETER in plugins:
+            assert installation.PLUGIN.is_file(), f"{installation.PLUGIN} is not built"
+            (own / installation.PLUGIN_NAME).symlink_to(installation.PLUGIN)
+        enabled = "\n".join(
+            f"    plugin {name}_plugin.so {{ enable }}" for name in [*_USUAL, *plugins]
+        )
+        text = f"""\
+unix {{
+    nodaemon
+    cli-listen {self._path("cli.sock")}
+    runtime-dir {self.folder}
+    log {self._path("vpp.log")}
+    cli-no-pager
+    poll-sleep-usec 50
+}}
+api-segment {{ prefix {self.namespace.name} }}
+socksvr {{ socket-name {self._path("api.sock")} }}
+statseg {{
+    socket-name {self._path("stats.sock")}
+    page-size 4k
+    size 32m
+    per-node-counters on
+}}
+memory {{ main-heap-size 512m main-heap-page-size 4k }}
+buffers {{
+    page-size 4k
+    buffers-per-numa {buffers}
+    default data-size {buffer_octets}
+}}
+{cores.stanza(self.workers)}
+plugins {{
+    path {installation.vpp_plugins()}:{own}
+    plugin default {{ disable }}
+{enabled}
+}}
+{stanzas}
+"""
+        path = self._path("startup.conf")
+        path.write_text(text)
+        return path
+
+
+def _stats_line(line: str) -> tuple[str, int, object] | None:
+    """Name, thread and value of one line; only the first index of a vector counts."""
+    kind, _, rest = line.partition(":")
+    words = rest.split(":")
+    if len(words) == 2:
+        value, name = words
+        return name, 0, float(value)
+    if len(words) == 4 and words[0] == "0":
+        _, thread, value, name = words
+        return name, int(thread), int(value)
+    if len(words) == 5 and words[0] == "0":
+        _, thread, packets, octets, name = words
+        return name, int(thread), (int(packets), int(octets))
+    return None
+
+
+def _ended(status: int) -> str:
+    if status < 0:
+        return f"been ended by {signal.Signals(-status).name}"
+    return f"exited with status {status}"
