@@ -48,6 +48,7 @@ pub struct ExportingProcess<T: Transport> {
     opened: Uptime,
     /// When templates were last announced.
     announced: Option<Uptime>,
+    announce_millis: u32,
     /// Whether something about them has changed since.
     changed: bool,
     l2: bool,
@@ -55,8 +56,9 @@ pub struct ExportingProcess<T: Transport> {
     statistics: ExportStatistics,
 }
 
-/// Milliseconds after which templates and options are sent again: often enough for a
-/// collector that restarts, within the 30 to 60 seconds that all of them stand.
+/// Milliseconds after which templates and options are sent again, unless the host says
+/// otherwise: often enough for a collector that restarts, within the 30 to 60 seconds that
+/// all of them stand.
 const ANNOUNCE_MILLIS: u32 = 30_000;
 
 /// Milliseconds for which a message waits for more records.
@@ -75,6 +77,7 @@ impl<T: Transport> ExportingProcess<T> {
             open: None,
             opened: Uptime::default(),
             announced: None,
+            announce_millis: ANNOUNCE_MILLIS,
             changed: true,
             l2,
             interfaces: Vec::new(),
@@ -94,13 +97,26 @@ impl<T: Transport> ExportingProcess<T> {
             self.announced
                 .is_some_and(|announced| uptime.since(announced) >= millis)
         };
-        let stale = after(ANNOUNCE_MILLIS);
+        let stale = after(self.announce_millis);
         // Not at once, so that nobody makes us announce with each packet.
         let changed = self.changed && after(LINGER_MILLIS);
         if stale || changed {
             // Without a buffer now, the next call tries again.
             let _ = self.announce();
         }
+    }
+
+    /// Sends templates and options again after so many milliseconds.
+    pub fn set_announce_interval(&mut self, milliseconds: u32) {
+        self.announce_millis = milliseconds;
+    }
+
+    /// Begins a session with a collector that has heard nothing yet: what is under
+    /// construction goes to the one before, and templates precede the next record. The
+    /// sequence goes on (RFC 7011 §3.1 has it per domain).
+    pub fn restart(&mut self) {
+        self.send_open();
+        self.announced = None;
     }
 
     /// Names the interfaces; collectors learn of it with the first record or within a second.
@@ -191,18 +207,18 @@ impl<T: Transport> ExportingProcess<T> {
         if !fits {
             self.append_to_new(kind, set, record)?;
         }
-        self.open.as_mut().ok_or(NoRoom)
+        self.open.as_mut().ok_or(NoRoom::NoBuffer)
     }
 
     #[inline(never)]
     fn append_to_new(&mut self, kind: MessageKind, set: u16, record: &[u8]) -> Result<(), NoRoom> {
         self.send_open();
-        let buffer = self.transport.buffer().ok_or(NoRoom)?;
+        let buffer = self.transport.buffer().ok_or(NoRoom::NoBuffer)?;
         let mut open = OpenMessage::new(buffer, kind);
         let fits = open.append(set, record);
         self.opened = self.uptime;
         self.open = Some(open);
-        fits.then_some(()).ok_or(NoRoom)
+        fits.then_some(()).ok_or(NoRoom::NoBuffer)
     }
 
     fn send_open(&mut self) {

@@ -4,9 +4,35 @@
 use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
 use super::flow_record::FlowRecord;
 
-/// The exporter has no room for a record now; it may have later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoRoom;
+/// Why an exporter takes no record now. It may later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum NoRoom {
+    /// Nobody has said where records go.
+    NoCollector,
+    /// There is no way to the collector.
+    CollectorUnreachable,
+    /// There is no memory for a message, or enough messages have left for the moment.
+    NoBuffer,
+}
+
+impl NoRoom {
+    /// Every reason, in the order of their discriminants.
+    pub const ALL: [Self; 3] = [
+        Self::NoCollector,
+        Self::CollectorUnreachable,
+        Self::NoBuffer,
+    ];
+
+    /// The name that reports show.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoCollector => "no_collector",
+            Self::CollectorUnreachable => "collector_unreachable",
+            Self::NoBuffer => "no_buffer",
+        }
+    }
+}
 
 /// Takes records of flows with keys of type `K`.
 pub trait Export<K: FlowKey> {

@@ -304,8 +304,8 @@ fn give_way<K: FlowKey, E: Export<K>>(
     }
     let due = shared.timeouts.due(&slot.flow, now).record;
     let reason = due.unwrap_or(EndReason::LackOfResources);
-    if shared.offer(slot, reason, export).is_err() {
-        shared.statistics.lost.count(slot.flow.tally());
+    if let Err(why) = shared.offer(slot, reason, export) {
+        shared.statistics.lost[why as usize].count(slot.flow.tally());
     }
 }
 

@@ -158,6 +158,18 @@ impl MeteringProcess {
         super::sweep::flush(self, flush, now, budget, select, export)
     }
 
+    /// Begins the accounts anew. What stands in live flows counts as observed just now, so
+    /// that the accounts stay balanced.
+    pub fn clear_statistics(&mut self) {
+        let live = self.shared.statistics.live();
+        self.shared.statistics = Statistics {
+            observed: live,
+            metered: live,
+            flows: self.live_flows() as u64,
+            ..Statistics::default()
+        };
+    }
+
     /// The accounts so far.
     pub fn statistics(&self) -> &Statistics {
         &self.shared.statistics

@@ -8,6 +8,7 @@
 use core::iter::Sum;
 use core::ops::{Add, AddAssign};
 
+use super::export::NoRoom;
 use super::flow_record::EndReason;
 use super::ignored::IgnoredReason;
 
@@ -82,6 +83,12 @@ impl Add for Records {
     }
 }
 
+impl Sum for Records {
+    fn sum<I: Iterator<Item = Self>>(records: I) -> Self {
+        records.fold(Self::default(), Add::add)
+    }
+}
+
 /// What a metering process has done since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
@@ -95,8 +102,9 @@ pub struct Statistics {
     pub flows: u64,
     /// Records that were exported, by [`EndReason`].
     pub exported: [Records; EndReason::ALL.len()],
-    /// Records whose flow had to make room while the exporter could take none.
-    pub lost: Records,
+    /// Records whose flow had to make room while the exporter could take none, by why it
+    /// could not.
+    pub lost: [Records; NoRoom::ALL.len()],
 }
 
 impl Statistics {
@@ -107,16 +115,28 @@ impl Statistics {
 
     /// All records that were exported.
     pub fn exported(&self) -> Records {
-        self.exported
-            .iter()
-            .copied()
-            .fold(Records::default(), Add::add)
+        self.exported.iter().copied().sum()
+    }
+
+    /// All records that were lost.
+    pub fn lost(&self) -> Records {
+        self.lost.iter().copied().sum()
+    }
+
+    /// What stands in live flows, by these accounts. Who wants to know that it is so counts
+    /// the flows and asks [`Self::balanced`].
+    pub fn live(&self) -> Tally {
+        let left = self.exported().tally + self.lost().tally;
+        Tally {
+            packets: self.metered.packets.wrapping_sub(left.packets),
+            octets: self.metered.octets.wrapping_sub(left.octets),
+        }
     }
 
     /// Whether the accounts agree, given what stands in live flows.
     pub fn balanced(&self, live: Tally) -> bool {
         self.observed == self.metered + self.ignored()
-            && self.metered == self.exported().tally + live + self.lost.tally
+            && self.metered == self.exported().tally + live + self.lost().tally
     }
 }
 
@@ -131,6 +151,8 @@ impl AddAssign for Statistics {
         for (mine, theirs) in self.exported.iter_mut().zip(other.exported) {
             *mine = *mine + theirs;
         }
-        self.lost = self.lost + other.lost;
+        for (mine, theirs) in self.lost.iter_mut().zip(other.lost) {
+            *mine = *mine + theirs;
+        }
     }
 }

@@ -22,8 +22,8 @@ pub enum Swept {
     Done,
     /// The budget ended first.
     More,
-    /// The exporter had no room.
-    NoRoom,
+    /// The exporter took no more records, for this reason.
+    NoRoom(NoRoom),
 }
 
 /// Where the sweep stands. All tables have the same number of groups, so one cursor visits
@@ -65,8 +65,8 @@ pub(super) fn expire<E: ExportAll>(
     let timeouts = shared.timeouts;
     for _ in 0..wanted.min(budget) {
         let expiring = Expiring { timeouts, now };
-        if visit(tables, sweep.next_to_expire, &expiring, shared, export).is_err() {
-            return Swept::NoRoom;
+        if let Err(why) = visit(tables, sweep.next_to_expire, &expiring, shared, export) {
+            return Swept::NoRoom(why);
         }
         sweep.next_to_expire = (sweep.next_to_expire + 1) % groups;
         sweep.credit -= round;
@@ -96,8 +96,8 @@ pub(super) fn flush<E: ExportAll>(
     let groups = tables.ipv4.groups();
     let end = groups.min(flush.next.saturating_add(budget));
     while flush.next < end {
-        if visit(tables, flush.next, &flushing, shared, export).is_err() {
-            return Swept::NoRoom;
+        if let Err(why) = visit(tables, flush.next, &flushing, shared, export) {
+            return Swept::NoRoom(why);
         }
         flush.next += 1;
     }

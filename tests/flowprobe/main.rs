@@ -8,7 +8,7 @@ mod wire;
 
 use flowmeter::exporting::{ExportingProcess, Interface, MessageKind};
 use flowmeter::metering::{
-    Backend, Configuration, Flush, MeteringProcess, Seed, Swept, Tally, Timeouts,
+    Backend, Configuration, Flush, MeteringProcess, NoRoom, Seed, Swept, Tally, Timeouts,
 };
 use flowmeter::observation::{Direction, LinkType, ObservationDomainId, ObservationPoint};
 use flowmeter::packet::Packet;
@@ -346,7 +346,7 @@ fn defect_13_a_flow_that_gives_way_without_a_buffer_is_lost_and_counted() {
         meter.observe(0, &udp(id));
         meter.observe(0, &udp(id));
     }
-    let lost = meter.metering.statistics().lost;
+    let lost = meter.metering.statistics().lost();
     assert_eq!(lost.records, 40 - 16);
     assert_eq!(
         lost.tally,
@@ -392,7 +392,7 @@ fn defect_15_a_flow_leaves_only_when_its_record_stands_in_a_message() {
     meter.expire(0);
     let now = meter.at(20_000);
     let swept = meter.metering.expire(now, usize::MAX, &mut meter.exporting);
-    assert_eq!(swept, Swept::NoRoom);
+    assert_eq!(swept, Swept::NoRoom(NoRoom::NoBuffer));
     assert_eq!(meter.metering.live_flows(), 1);
     meter.check();
     meter.exporting.transport().buffers = usize::MAX;

@@ -37,7 +37,7 @@ impl<K: FlowKey> Export<K> for Collected {
     fn export(&mut self, record: &FlowRecord<K>) -> Result<(), NoRoom> {
         self.offered += 1;
         if self.refuse.is_some_and(|refuse| refuse(self.offered)) {
-            return Err(NoRoom);
+            return Err(NoRoom::NoBuffer);
         }
         self.records.push(Record::from_flow_record(record));
         Ok(())
@@ -67,7 +67,8 @@ impl Run {
 
     fn observe(&mut self, frame: &[Sent]) {
         let packets: Vec<_> = frame.iter().map(Sent::packet).collect();
-        self.process.observe(packets.as_slice(), &mut self.collected);
+        self.process
+            .observe(packets.as_slice(), &mut self.collected);
         self.check_balance();
     }
 
@@ -237,7 +238,7 @@ proptest! {
                 run.process.expire(now, number % 5, &mut run.collected);
                 run.check_balance();
             }
-            let lost = run.process.statistics().lost.tally;
+            let lost = run.process.statistics().lost().tally;
             run.collected.refuse = None;
             let records = run.finish(&sent);
             let mut observed: HashMap<_, Tally> = HashMap::new();
