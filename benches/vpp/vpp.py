@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts one VPP of its own, talks to it through vppctl, and ends it.
+
+It has its own runtime directory and, as root, its own network namespace; what else runs on the
+machine is left alone. Knows nothing of what is measured.
+"""
+
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+from stats_segment import Segment
+
+# Seconds between two copies of the node counters into the statistics segment. A copy also walks
+# VPP's heap, and with it every packet of a capture: milliseconds that no measured node has.
+UPDATE_INTERVAL = 0.5
+
+PREFIXES = ["/usr/local", "/opt/vpp", "/usr"]
+
+
+class VppError(Exception):
+    """VPP is not there, does not start, has ended, or refuses a command."""
+
+
+def find_prefix():
+    """Where VPP is installed: VPP_PREFIX, else the usual places."""
+    named = os.environ.get("VPP_PREFIX")
+    for prefix in [named] if named else PREFIXES:
+        if os.access(Path(prefix, "bin", "vpp"), os.X_OK):
+            return Path(prefix)
+    places = named or ", ".join(PREFIXES)
+    raise VppError(f"no bin/vpp in {places}: install VPP v26.06, or set VPP_PREFIX")
+
+
+def find_plugins(prefix):
+    """The directory of VPP's own plugins."""
+    for pattern in ("lib/*/vpp_plugins", "lib/vpp_plugins", "lib64/vpp_plugins"):
+        for directory in sorted(prefix.glob(pattern)):
+            return directory
+    raise VppError(f"no vpp_plugins directory below {prefix}/lib")
+
+
+class Vpp:
+    """A running VPP. Use it in a `with` block, so that it always ends."""
+
+    def __init__(self, directory, *, plugins, ours=None, core, heap_octets, page_size):
+        """`plugins` of VPP's own are loaded and no other; `ours` is the plugin's file."""
+        self.directory = directory
+        self.prefix = find_prefix()
+        self.cli_socket = directory / "cli.sock"
+        self.log = directory / "stderr"
+        self.process = self.stats = None
+        own = find_plugins(self.prefix)
+        path = str(own)
+        if ours:
+            # Before VPP's own, as the first file of a name wins.
+            first = directory / "plugins"
+            first.mkdir()
+            (first / "flowmeter_plugin.so").symlink_to(ours.resolve())
+            path = f"{first}:{own}"
+            plugins = [*plugins, "flowmeter_plugin.so"]
+        self.environment = {**os.environ, "LD_LIBRARY_PATH": str(own.parent)}
+        enabled = "\n".join(f"  plugin {plugin} {{ enable }}" for plugin in plugins)
+        self.configuration = directory / "startup.conf"
+        self.configuration.write_text(
+            f"""\
+unix {{
+  nodaemon
+  nosyslog
+  runtime-dir {directory}
+  cli-listen {self.cli_socket}
+  cli-no-pager
+}}
+api-segment {{ prefix {directory.name} }}
+socksvr {{ socket-name {directory}/api.sock }}
+cpu {{ main-core {core} }}
+memory {{ main-heap-size {heap_octets >> 20}M main-heap-page-size {page_size} }}
+buffers {{ page-size {page_size} }}
+statseg {{
+  socket-name {directory}/stats.sock
+  size 64M
+  page-size {page_size}
+  per-node-counters on
+  update-interval {UPDATE_INTERVAL}
+}}
+plugins {{
+  path {path}
+  plugin default {{ disable }}
+{enabled}
+}}
+"""
+        )
+
+    def __enter__(self):
+        command = [self.prefix / "bin" / "vpp", "-c", self.configuration]
+        if os.geteuid() == 0:
+            # This executes VPP in its own place, so that the process is VPP.
+            command = ["unshare", "--net", "--", *command]
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment
+            )
+        try:
+            self._wait_until_ready(60)
+            self.stats = Segment(self.directory / "stats.sock")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        if self.stats:
+            self.stats.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def _wait_until_ready(self, seconds):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.check_alive()
+            if self.cli_socket.exists() and "vpp" in self._vppctl("show version").stdout:
+                return
+            time.sleep(0.1)
+        raise VppError(f"VPP did not start in {seconds} s: {self.last_words()}")
+
+    def _vppctl(self, command):
+        vppctl = self.prefix / "bin" / "vppctl"
+        try:
+            return subprocess.run(
+                [vppctl, "-s", self.cli_socket, *command.split()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=300,
+                env=self.environment,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise VppError(f"VPP did not answer in 300 s: {command}") from error
+
+    def check_alive(self):
+        if self.process.poll() is not None:
+            code = self.process.returncode
+            raise VppError(f"VPP ended with status {code}: {self.last_words()}")
+
+    def last_words(self):
+        """The end of what VPP printed, without colours and what is of no interest."""
+        text = re.sub(r"\x1b\[[0-9;]*m", "", self.log.read_text(errors="replace"))
+        lines = [line.rstrip() for line in text.splitlines() if "vat-plug" not in line]
+        return "\n".join(lines[-30:])
+
+    def ask(self, command):
+        """What VPP answers to a command."""
+        done = self._vppctl(command)
+        self.check_alive()
+        if done.returncode != 0:
+            raise VppError(f"vppctl {command}: {done.stdout.strip()}")
+        return done.stdout
+
+    def tell(self, command, answer=""):
+        """A command whose answer has to begin so; most answer nothing when they succeed."""
+        said = self.ask(command).strip()
+        if not said.startswith(answer) or (said and not answer):
+            raise VppError(f"{command}: {said}")
+
+    def waited(self):
+        """Seconds in which VPP's main thread could have run but did not, since its start."""
+        task = f"/proc/{self.process.pid}/task/{self.process.pid}/schedstat"
+        return int(Path(task).read_text().split()[1]) / 1e9
+
+
+def stolen(core):
+    """Seconds in which the hypervisor ran something else instead of this core."""
+    for line in Path("/proc/stat").read_text().splitlines():
+        if line.startswith(f"cpu{core} "):
+            return int(line.split()[8]) / os.sysconf("SC_CLK_TCK")
+    return 0.0
