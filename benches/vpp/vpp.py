@@ -120,6 +120,9 @@ plugins {{
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        # VPP removes these itself, unless it crashed.
+        for left in Path("/dev/shm").glob(f"{self.directory.name}-*"):
+            left.unlink()
 
     def _wait_until_ready(self, seconds):
         deadline = time.monotonic() + seconds
