@@ -132,6 +132,16 @@ impl<T: Transport> ExportingProcess<T> {
         self.send_open();
     }
 
+    /// Whether a message is under construction.
+    pub fn is_open(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| !open.is_empty())
+    }
+
+    /// Begins the counts of what was handed to the transport anew.
+    pub fn clear_statistics(&mut self) {
+        self.statistics = ExportStatistics::default();
+    }
+
     /// What was handed to the transport.
     pub fn statistics(&self) -> &ExportStatistics {
         &self.statistics

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `set flowmeter exporter`.
+
+use core::net::IpAddr;
+
+use super::words::{Words, unexpected};
+use crate::exporter::Setting;
+use crate::vlib::{Main, buffer};
+use crate::{meter, process};
+
+/// An exporter as far as its words were read.
+#[derive(Default)]
+pub(super) struct Reading {
+    collector: Option<IpAddr>,
+    source: Option<IpAddr>,
+    port: Option<u16>,
+    table: Option<u32>,
+    path_mtu: Option<u32>,
+    template_interval: Option<u32>,
+}
+
+impl Reading {
+    pub(super) const EXPECTED: &'static str =
+        "collector, port, src, fib, path-mtu or template-interval";
+
+    /// Reads one property; `false` where the word is none.
+    pub(super) fn read(
+        &mut self,
+        main: Main,
+        word: &str,
+        words: &mut Words<'_>,
+    ) -> Result<bool, String> {
+        const ADDRESS: &str = "an IPv4 or IPv6 address";
+        match word {
+            "collector" => self.collector = Some(words.value(word, ADDRESS)?),
+            "src" => self.source = Some(words.value(word, ADDRESS)?),
+            "port" => self.port = Some(words.number(word, 1..=u16::MAX)?),
+            "fib" => self.table = Some(words.number(word, 0..=u32::MAX - 1)?),
+            "path-mtu" => {
+                let most = buffer::size_of_data(main.thread()) as u32;
+                self.path_mtu = Some(words.number(word, Setting::MIN_PATH_MTU..=most)?);
+            }
+            "template-interval" => {
+                self.template_interval = Some(words.number(word, 1..=86_400)?);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// What was read, whole; `None` where nothing was.
+    pub(super) fn finish(self) -> Result<Option<Setting>, String> {
+        let nothing = self.port.is_none()
+            && self.table.is_none()
+            && self.path_mtu.is_none()
+            && self.template_interval.is_none();
+        let (collector, source) = match (self.collector, self.source) {
+            (Some(collector), Some(source)) => (collector, source),
+            (None, None) if nothing => return Ok(None),
+            (None, _) => return Err("expected collector and its address".to_owned()),
+            (Some(_), None) => {
+                return Err("expected src and the address that messages come from".to_owned());
+            }
+        };
+        if collector.is_ipv4() != source.is_ipv4() {
+            return Err(format!(
+                "src {source}: expected an address of the same family as collector {collector}"
+            ));
+        }
+        for (word, address) in [("collector", collector), ("src", source)] {
+            if address.is_unspecified() || address.is_multicast() {
+                return Err(format!("{word} {address}: expected a unicast address"));
+            }
+        }
+        Ok(Some(Setting {
+            collector,
+            source,
+            port: self.port.unwrap_or(Setting::PORT),
+            table: self.table.unwrap_or(0),
+            path_mtu: self.path_mtu.unwrap_or(Setting::PATH_MTU),
+            template_interval: self.template_interval.unwrap_or(Setting::TEMPLATE_INTERVAL),
+        }))
+    }
+}
+
+/// `set flowmeter exporter collector <ip> src <ip> … | disable`.
+pub(crate) fn set_exporter(main: Main, words: Vec<&str>) -> Result<(), String> {
+    let mut words = Words::new(words);
+    let setting = if words.peek() == Some("disable") {
+        words.next();
+        words.end()?;
+        None
+    } else {
+        let mut reading = Reading::default();
+        while let Some(word) = words.next() {
+            if !reading.read(main, word, &mut words)? {
+                return unexpected(word, Reading::EXPECTED);
+            }
+        }
+        let setting = reading.finish()?;
+        let missing = || format!("expected {}, or disable", Reading::EXPECTED);
+        Some(setting.ok_or_else(missing)?)
+    };
+    meter::start(main)?;
+    meter::with_meter(main, |meter| {
+        meter.exporter.set(main, setting)?;
+        main.signal(meter.nodes.process);
+        Ok(())
+    })?;
+    process::update(main);
+    Ok(())
+}

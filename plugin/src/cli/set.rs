@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `set flowmeter`.
+
+use super::words::{Words, unexpected};
+use crate::meter::{self, Settings};
+use crate::vlib::Main;
+
+/// Seconds that a timeout may have.
+const TIMEOUT: core::ops::RangeInclusive<u32> = 1..=604_800;
+/// Flows that a table may have.
+const FLOWS: core::ops::RangeInclusive<u32> = 1..=100_000_000;
+
+/// Reads one setting; `false` where the word is none.
+pub(super) fn read(
+    settings: &mut Settings,
+    word: &str,
+    words: &mut Words<'_>,
+) -> Result<bool, String> {
+    match word {
+        "active-timeout" => settings.active_timeout = words.number(word, TIMEOUT)?,
+        "idle-timeout" => settings.idle_timeout = words.number(word, TIMEOUT)?,
+        "flows-per-worker" => settings.flows_per_worker = words.number(word, FLOWS)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// `set flowmeter [active-timeout <s>] [idle-timeout <s>] [flows-per-worker <n>] [default]`.
+pub(crate) fn set(main: Main, words: Vec<&str>) -> Result<(), String> {
+    const EXPECTED: &str = "active-timeout, idle-timeout, flows-per-worker or default";
+    let mut words = Words::new(words);
+    if words.peek().is_none() {
+        return Err(format!("expected {EXPECTED}, or exporter"));
+    }
+    let mut settings = meter::with_meter(main, |meter| Ok(meter.settings))?;
+    while let Some(word) = words.next() {
+        if word == "default" {
+            settings = Settings::DEFAULT;
+        } else if !read(&mut settings, word, &mut words)? {
+            return unexpected(word, EXPECTED);
+        }
+    }
+    meter::start(main)?;
+    let barrier = &mut main.barrier();
+    meter::with_meter(main, |meter| {
+        let has_tables = meter::workers(barrier).any(|worker| worker.metering().is_some());
+        if has_tables && settings.flows_per_worker != meter.settings.flows_per_worker {
+            meter.replace_tables(barrier, settings)?;
+        }
+        for worker in meter::workers(barrier) {
+            worker.set_timeouts(settings.timeouts());
+        }
+        meter.settings = settings;
+        main.signal(meter.nodes.process);
+        Ok(())
+    })
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `show flowmeter`.
+
+use core::fmt::Write;
+
+use flowmeter::metering::{EndReason, IgnoredReason, NoRoom, Tally};
+
+use super::flows;
+use super::words::{Words, unexpected};
+use crate::interfaces::{Side, Variant, Wanted, side};
+use crate::meter::{self, Meter};
+use crate::shared::{Gate, SHARED};
+use crate::vlib::interface::Interface;
+use crate::vlib::{Main, text};
+use crate::worker::Accounts;
+use crate::{COMMIT, VERSION, VPP_VERSION};
+
+/// Groups of slots that are counted while the workers stand still: 64 k flows at most, a few
+/// hundred microseconds.
+pub(super) const SLICE: usize = 4096;
+
+/// `show flowmeter [interfaces|exporter|statistics|memory] | flows …`.
+pub(crate) fn show(main: Main, words: Vec<&str>) -> Result<(), String> {
+    let mut words = Words::new(words);
+    meter::start(main)?;
+    let mut out = String::new();
+    match words.next() {
+        None => {
+            let _ = writeln!(
+                out,
+                "flowmeter {VERSION} (commit {COMMIT}), built for VPP {VPP_VERSION}"
+            );
+            show_settings(main, &mut out)?;
+            show_exporter(main, &mut out)?;
+            show_interfaces(main, &mut out)?;
+            show_statistics(main, &mut out);
+        }
+        Some("flows") => return flows::show(main, words),
+        Some(word) => {
+            words.end()?;
+            match word {
+                "interfaces" => show_interfaces(main, &mut out)?,
+                "exporter" => show_exporter(main, &mut out)?,
+                "statistics" => show_statistics(main, &mut out),
+                "memory" => show_memory(main, &mut out),
+                _ => {
+                    return unexpected(word, "interfaces, exporter, statistics, memory or flows");
+                }
+            }
+        }
+    }
+    text::print(main, out.trim_end());
+    Ok(())
+}
+
+fn show_settings(main: Main, out: &mut String) -> Result<(), String> {
+    meter::with_meter(main, |meter| {
+        let settings = meter.settings;
+        let _ = writeln!(
+            out,
+            "active timeout {} s, idle timeout {} s, {} flows of each family per worker",
+            settings.active_timeout, settings.idle_timeout, settings.flows_per_worker
+        );
+        Ok(())
+    })
+}
+
+fn show_exporter(main: Main, out: &mut String) -> Result<(), String> {
+    let (mut messages, mut records) = (0, 0);
+    for worker in meter::workers(&mut main.barrier()) {
+        let accounts = worker.accounts();
+        messages += accounts.messages;
+        records += accounts.records;
+    }
+    meter::with_meter(main, |meter| {
+        let exporter = &meter.exporter;
+        match (exporter.in_effect(), exporter.setting()) {
+            (Some(in_effect), _) => {
+                let session = in_effect.session();
+                let who = if in_effect.is_vpps() {
+                    "VPP's (set ipfix exporter)"
+                } else {
+                    "set flowmeter exporter"
+                };
+                let state = match SHARED.gate() {
+                    Gate::Open => "reachable",
+                    Gate::Closed(_) => "UNREACHABLE: no route, or nobody there",
+                };
+                let _ = writeln!(
+                    out,
+                    "exporter: {in_effect} from {}, path MTU {}, templates every {} s; {who}; {state}",
+                    session.source,
+                    session.path_mtu,
+                    in_effect.template_interval()
+                );
+            }
+            (None, Some(setting)) => {
+                let _ = writeln!(
+                    out,
+                    "exporter: {} port {}, but there is no table {}",
+                    setting.collector, setting.port, setting.table
+                );
+            }
+            (None, None) => {
+                let _ = writeln!(
+                    out,
+                    "exporter: none; use `set flowmeter exporter` or `set ipfix exporter`"
+                );
+            }
+        }
+        let _ = writeln!(out, "sent: {messages} messages, {records} flow records");
+        Ok(())
+    })
+}
+
+fn show_interfaces(main: Main, out: &mut String) -> Result<(), String> {
+    let interfaces = Interface::all(main);
+    meter::with_meter(main, |meter| {
+        if meter.interfaces.metered().is_empty() {
+            let _ = writeln!(out, "interfaces: none is metered");
+        }
+        for (sw_if_index, places) in meter.interfaces.metered() {
+            let interface = interfaces.iter().find(|i| i.sw_if_index == *sw_if_index);
+            let name = interface.map_or_else(String::new, |interface| interface.name(main));
+            let _ = write!(out, "interface {name} ({sw_if_index}):");
+            for place in places {
+                let _ = write!(out, " {} {}", place.variant(), side(*place));
+            }
+            let _ = writeln!(out);
+        }
+        show_rules(meter, out);
+        Ok(())
+    })
+}
+
+fn show_rules(meter: &Meter, out: &mut String) {
+    for (pattern, Wanted { variant, side }) in meter.interfaces.rules() {
+        let variant = match variant {
+            Variant::Ip4 => "ip4",
+            Variant::Ip6 => "ip6",
+            Variant::L2 => "l2",
+            Variant::All => "all",
+        };
+        let side = match side {
+            Side::Rx => "rx",
+            Side::Tx => "tx",
+            Side::Both => "both",
+        };
+        let _ = writeln!(out, "also any that comes: {pattern} {variant} {side}");
+    }
+}
+
+/// What stands in live flows, by counting them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Live {
+    Counted(Tally),
+    /// There are more than the workers may stand still for, and packets came meanwhile.
+    Moving,
+}
+
+fn show_statistics(main: Main, out: &mut String) {
+    let (accounts, live) = count(main);
+    let statistics = accounts.statistics;
+    let mut line = |name: &str, tally: Tally, records: Option<u64>| {
+        let records = records.map_or_else(String::new, |records| records.to_string());
+        let _ = writeln!(
+            out,
+            "{name:<36}{:>20}{:>22}{records:>14}",
+            tally.packets, tally.octets
+        );
+    };
+    line("observed", statistics.observed, None);
+    for (reason, tally) in IgnoredReason::ALL.iter().zip(statistics.ignored) {
+        if tally.packets > 0 {
+            line(&format!("  ignored: {}", reason.name()), tally, None);
+        }
+    }
+    line("  metered", statistics.metered, None);
+    for (reason, records) in EndReason::ALL.iter().zip(statistics.exported) {
+        if records.records > 0 {
+            let name = format!("    in records: {}", reason.name());
+            line(&name, records.tally, Some(records.records));
+        }
+    }
+    for (reason, records) in NoRoom::ALL.iter().zip(statistics.lost) {
+        if records.records > 0 {
+            let name = format!("    lost: {}", reason.name());
+            line(&name, records.tally, Some(records.records));
+        }
+    }
+    let tally = match live {
+        Live::Counted(tally) => tally,
+        Live::Moving => statistics.live(),
+    };
+    line("    in live flows", tally, Some(accounts.live_flows));
+    let heads = format!(
+        "{:<36}{:>20}{:>22}{:>14}\n",
+        "", "packets", "octets", "records"
+    );
+    out.insert_str(out.len() - lines_of(out), &heads);
+    let verdict = match live {
+        Live::Counted(tally) if statistics.balanced(tally) => {
+            "accounts balance: every packet and octet is accounted for"
+        }
+        Live::Counted(_) => "ACCOUNTS DO NOT BALANCE: please report this",
+        Live::Moving => {
+            "live flows not counted one by one: packets came meanwhile; the figure is what the \
+             accounts leave"
+        }
+    };
+    let _ = writeln!(out, "{verdict}");
+}
+
+/// Octets of the table that `out` ends with: from the line that begins with "observed".
+fn lines_of(out: &str) -> usize {
+    let start = out.rfind("observed").unwrap_or(out.len());
+    out.len() - start
+}
+
+/// The accounts of all workers, and what their live flows hold. The flows are counted in
+/// slices between which the workers run: if nothing has changed at the end, the count is
+/// exact, and with few flows there is but one slice.
+fn count(main: Main) -> (Accounts, Live) {
+    let mut barrier = main.barrier();
+    let before = total(main);
+    let mut tally = Tally::default();
+    let mut left = SLICE;
+    let workers = crate::vlib::thread::count();
+    for index in 0..workers {
+        let mut next = 0;
+        loop {
+            let Some(worker) = meter::workers(&mut barrier).nth(index) else {
+                break;
+            };
+            let groups = worker.processes().map(|process| process.groups()).max();
+            let groups = groups.unwrap_or(0);
+            if next >= groups {
+                break;
+            }
+            let end = groups.min(next + left);
+            for process in worker.processes() {
+                let end = end.min(process.groups());
+                tally = tally + process.tally(next.min(end)..end);
+            }
+            left -= end - next;
+            next = end;
+            if left == 0 {
+                left = SLICE;
+                drop(barrier);
+                let _ = main.suspend(1e-5);
+                barrier = main.barrier();
+            }
+        }
+    }
+    let after = total(main);
+    drop(barrier);
+    if before.statistics == after.statistics {
+        (after, Live::Counted(tally))
+    } else {
+        (after, Live::Moving)
+    }
+}
+
+fn total(main: Main) -> Accounts {
+    let mut total = Accounts::default();
+    for worker in meter::workers(&mut main.barrier()) {
+        total += worker.accounts();
+    }
+    total
+}
+
+fn show_memory(main: Main, out: &mut String) {
+    for (index, worker) in meter::workers(&mut main.barrier()).enumerate() {
+        let octets: usize = worker.processes().map(|process| process.octets()).sum();
+        let flows = worker.accounts().live_flows;
+        let _ = writeln!(
+            out,
+            "thread {index}: {flows} live flows; tables {octets} octets once full, taken from \
+             the system as they fill"
+        );
+    }
+}

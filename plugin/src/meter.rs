@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The flow meter of this VPP: its settings, which are the main thread's, and its workers.
+//!
+//! Who may touch what: a worker's state is its thread's own, and the main thread's while it
+//! holds a [`Barrier`]; observation points are written under a barrier and read by all; the rest
+//! is the main thread's. Nothing here is borrowed while a process is suspended.
+
+use core::cell::{RefCell, UnsafeCell};
+use std::sync::OnceLock;
+
+use flowmeter::metering::{Configuration, MeteringProcess, Timeouts};
+use flowmeter::observation::ObservationDomainId;
+
+use crate::counters::Counters;
+use crate::datagram::LookupNodes;
+use crate::exporter::Exporter;
+use crate::interfaces::Interfaces;
+use crate::place::Points;
+use crate::vlib::text::Log;
+use crate::vlib::{self, Barrier, Main, Thread};
+use crate::worker::Worker;
+
+/// The observation domain of the main thread; each worker's is its number more.
+const FIRST_DOMAIN: u32 = 1;
+
+/// What a user sets of the metering processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// In seconds.
+    pub(crate) active_timeout: u32,
+    /// In seconds.
+    pub(crate) idle_timeout: u32,
+    pub(crate) flows_per_worker: u32,
+}
+
+impl Settings {
+    /// What a user who says nothing gets.
+    pub(crate) const DEFAULT: Self = Self {
+        active_timeout: 60,
+        idle_timeout: 15,
+        flows_per_worker: 1_000_000,
+    };
+
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        Timeouts::from_millis(
+            self.active_timeout.saturating_mul(1000),
+            self.idle_timeout.saturating_mul(1000),
+        )
+    }
+}
+
+/// What only the main thread knows.
+pub(crate) struct Meter {
+    pub(crate) settings: Settings,
+    pub(crate) interfaces: Interfaces,
+    pub(crate) exporter: Exporter,
+    pub(crate) nodes: Nodes,
+    pub(crate) log: Log,
+}
+
+/// Nodes by number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Nodes {
+    pub(crate) expire: u32,
+    pub(crate) process: u32,
+    pub(crate) lookup: LookupNodes,
+}
+
+/// The main thread's state.
+struct OfMain(RefCell<Option<Meter>>);
+
+// SAFETY: only reached with a `Main`, of which there are none on other threads.
+unsafe impl Sync for OfMain {}
+
+static METER: OfMain = OfMain(RefCell::new(None));
+
+/// All workers, and what they read.
+struct Workers {
+    workers: Box<[OfThread]>,
+    points: UnsafeCell<Points>,
+    counters: Counters,
+}
+
+/// One worker, on cache lines of its own.
+#[repr(align(128))]
+struct OfThread(UnsafeCell<Worker>);
+
+// SAFETY: see the file: each part has one thread that may touch it, or the main thread while
+// the others stand still.
+unsafe impl Sync for Workers {}
+// SAFETY: as above; made on the main thread and never moved after that.
+unsafe impl Send for Workers {}
+
+static WORKERS: OnceLock<Workers> = OnceLock::new();
+
+/// Sets the meter up, when VPP starts.
+pub(crate) fn init(main: Main) -> Result<(), String> {
+    let node = |name| {
+        main.node(name)
+            .ok_or_else(|| format!("VPP has no node {}", name.to_string_lossy()))
+    };
+    let meter = Meter {
+        settings: Settings::DEFAULT,
+        interfaces: Interfaces::default(),
+        exporter: Exporter::default(),
+        nodes: Nodes {
+            expire: node(c"flowmeter-expire")?,
+            process: node(c"flowmeter-process")?,
+            lookup: LookupNodes {
+                ip4: node(c"ip4-lookup")?,
+                ip6: node(c"ip6-lookup")?,
+            },
+        },
+        log: Log::new(main, c"flowmeter"),
+    };
+    *METER.0.borrow_mut() = Some(meter);
+    Ok(())
+}
+
+/// Does something with the main thread's state.
+///
+/// # Errors
+/// Where the plugin did not start.
+pub(crate) fn with_meter<T>(
+    _main: Main,
+    act: impl FnOnce(&mut Meter) -> Result<T, String>,
+) -> Result<T, String> {
+    match METER.0.try_borrow_mut().as_deref_mut() {
+        Ok(Some(meter)) => act(meter),
+        Ok(None) => Err("the flow meter did not start: see VPP's log".to_owned()),
+        Err(_) => Err("the flow meter is busy: try again".to_owned()),
+    }
+}
+
+/// Whether VPP's main loop runs, and the workers are there.
+pub(crate) fn is_running() -> bool {
+    WORKERS.get().is_some()
+}
+
+/// Makes the workers, once VPP's main loop runs and threads are there; and applies what was
+/// configured to the interfaces that there are.
+pub(crate) fn start(main: Main) -> Result<(), String> {
+    if is_running() {
+        return Ok(());
+    }
+    with_meter(main, |meter| {
+        let lookup = meter.nodes.lookup;
+        WORKERS.get_or_init(|| Workers {
+            workers: (0..vlib::thread::count() as u32)
+                .map(|index| ObservationDomainId(FIRST_DOMAIN + index))
+                .map(|domain| OfThread(UnsafeCell::new(Worker::new(domain, lookup))))
+                .collect(),
+            points: UnsafeCell::default(),
+            counters: Counters::new(main),
+        });
+        let barrier = main.barrier();
+        Interfaces::start(meter, &barrier);
+        Ok(())
+    })
+}
+
+/// Does something with this thread's worker and the points that it reads; nothing where there
+/// are no workers yet.
+#[inline(always)]
+pub(crate) fn with_worker(thread: Thread, act: impl FnOnce(&mut Worker, &Points)) {
+    let Some(all) = WORKERS.get() else { return };
+    let Some(worker) = all.workers.get(usize::from(thread.index())) else {
+        return;
+    };
+    // SAFETY: this thread's own worker, in a hook that VPP does not enter twice at a time; the
+    // main thread touches it under a barrier only, and then this thread stands still.
+    let worker = unsafe { &mut *worker.0.get() };
+    // SAFETY: written only while this thread stands still.
+    let points = unsafe { &*all.points.get() };
+    act(worker, points);
+}
+
+/// The counters of all threads.
+pub(crate) fn counters() -> Option<&'static Counters> {
+    WORKERS.get().map(|all| &all.counters)
+}
+
+/// All workers, while they stand still; none where they aren't there yet.
+pub(crate) fn workers(_barrier: &mut Barrier) -> impl Iterator<Item = &mut Worker> {
+    let workers = WORKERS.get().map_or(&[][..], |all| &all.workers);
+    // SAFETY: all threads stand still, and the barrier is borrowed as long as the workers are.
+    workers.iter().map(|worker| unsafe { &mut *worker.0.get() })
+}
+
+/// What workers read, while they stand still.
+pub(crate) fn points(_barrier: &mut Barrier) -> Option<&mut Points> {
+    // SAFETY: all threads stand still, and the barrier is borrowed as long as the points are.
+    WORKERS.get().map(|all| unsafe { &mut *all.points.get() })
+}
+
+impl Meter {
+    /// Gives every worker tables, where they have none yet.
+    pub(crate) fn activate(&mut self, barrier: &mut Barrier) -> Result<(), String> {
+        if workers(barrier).all(|worker| worker.metering().is_some()) {
+            return Ok(());
+        }
+        self.replace_tables(barrier, self.settings)
+    }
+
+    /// Gives every worker new tables for these settings; all get them, or none does.
+    pub(crate) fn replace_tables(
+        &mut self,
+        barrier: &mut Barrier,
+        settings: Settings,
+    ) -> Result<(), String> {
+        if workers(barrier).any(|worker| worker.is_retiring()) {
+            return Err(
+                "the flows of the tables before are still being exported: try again \
+                        later, or see `show flowmeter exporter`"
+                    .to_owned(),
+            );
+        }
+        let flows = settings.flows_per_worker;
+        let processes = workers(barrier)
+            .map(|_| {
+                MeteringProcess::new(&Configuration {
+                    l2: true,
+                    timeouts: settings.timeouts(),
+                    ..Configuration::new(flows as usize)?
+                })
+            })
+            .collect::<std::io::Result<Vec<_>>>()
+            .map_err(|error| {
+                format!("no memory for {flows} flows on each thread ({error}): ask for fewer")
+            })?;
+        for (worker, process) in workers(barrier).zip(processes) {
+            worker.replace(process);
+        }
+        Ok(())
+    }
+}

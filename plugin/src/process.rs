@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The process on the main thread that wakes the workers' sweeps, and sleeps where there is
+//! nothing to sweep.
+
+use crate::meter;
+use crate::shared::SHARED;
+use crate::vlib::{Main, Thread};
+use crate::worker::Progress;
+
+/// Seconds from sweep to sweep: 1 M flows take 740 groups of slots each time.
+const TICK: f64 = 0.01;
+
+/// Ticks from one look at clock, exporter and route to the next.
+const LOOK: u32 = 10;
+
+/// Longer than anybody waits: until somebody signals.
+const FOR_EVER: f64 = 1e9;
+
+/// Runs as long as VPP does.
+pub(crate) fn run(main: Main) -> ! {
+    let _ = meter::start(main);
+    let mut ticks = 0u32;
+    let mut sleeps = main.flow_report_sleeps();
+    loop {
+        if !tick(main, ticks.is_multiple_of(LOOK), &mut sleeps) {
+            main.wait(FOR_EVER);
+            ticks = 0;
+            continue;
+        }
+        ticks = ticks.wrapping_add(1);
+        main.wait(TICK);
+    }
+}
+
+/// One round; `false` where there is nothing to do until something is enabled.
+fn tick(main: Main, look: bool, sleeps: &mut u32) -> bool {
+    if !meter::is_running() {
+        return false;
+    }
+    if look {
+        update(main);
+    }
+    // VPP's own reports were asked for, by the clock or by `ipfix flush`: so are ours.
+    let now = main.flow_report_sleeps();
+    if core::mem::replace(sleeps, now) != now {
+        SHARED.ask_to_send();
+    }
+    let metered = meter::with_meter(main, |meter| {
+        for thread in 0..crate::vlib::thread::count() {
+            main.interrupt(thread, meter.nodes.expire);
+        }
+        Ok(!meter.interfaces.metered().is_empty())
+    });
+    metered.unwrap_or(true) || !look || is_busy(main)
+}
+
+/// Looks at the clock, the exporter, and the way to it.
+pub(crate) fn update(main: Main) {
+    let wall = main
+        .unix_milliseconds()
+        .wrapping_sub(main.milliseconds_now());
+    SHARED.set_wall(wall);
+    let _ = meter::with_meter(main, |meter| {
+        meter.update_exporter(main);
+        meter.name_interfaces(main);
+        Ok(())
+    });
+}
+
+/// Whether a worker still has flows or an unsent message.
+fn is_busy(main: Main) -> bool {
+    meter::workers(&mut main.barrier()).any(|worker| !worker.is_idle())
+}
+
+/// The node that a worker's sweep runs in.
+pub(crate) fn expire(thread: Thread, node: u32) {
+    meter::with_worker(thread, |worker, _| {
+        if worker.expire(thread) == Progress::More {
+            thread.interrupt(node);
+        }
+        if worker.publish_is_due()
+            && let Some(counters) = meter::counters()
+        {
+            counters.set(thread, &worker.accounts());
+        }
+    });
+}

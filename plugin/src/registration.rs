@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What VPP reads of a plugin before it loads it. The other registrations are in C, in
+//! registration.c: they need VPP's macros; in C, this one's symbol would be hidden.
+
+use core::ffi::c_char;
+
+use vpp_sys::vlib_plugin_registration_t;
+
+use crate::{COMMIT, VERSION, VPP_VERSION};
+
+/// VPP's structure, in a section that VPP looks for.
+#[repr(transparent)]
+pub struct Registration(vlib_plugin_registration_t);
+
+// SAFETY: never written.
+unsafe impl Sync for Registration {}
+
+/// The plugin's registration.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".vlib_plugin_registration")]
+#[used]
+#[allow(non_upper_case_globals, reason = "VPP's name")]
+pub static vlib_plugin_registration: Registration = Registration({
+    // SAFETY: all zeros are one of these: no texts, enabled.
+    let mut registration: vlib_plugin_registration_t = unsafe { core::mem::zeroed() };
+    registration.version = texts([VERSION, " ", COMMIT]);
+    // Structures move between releases, so a binary is for one. VPP compares as many octets as
+    // stand here.
+    registration.version_required = texts([release(VPP_VERSION), "", ""]);
+    registration.description = c"Flow meter: exact flow records, exported as IPFIX".as_ptr();
+    registration
+});
+
+/// The release in a version such as 26.06-release or 26.06.1-3~gabc: what stands before the
+/// first hyphen.
+const fn release(version: &str) -> &str {
+    let octets = version.as_bytes();
+    let mut end = 0;
+    while end < octets.len() && octets[end] != b'-' {
+        end += 1;
+    }
+    version.split_at(end).0
+}
+
+/// Texts after each other, filled up with zeros and cut to leave at least one.
+const fn texts<const N: usize, const M: usize>(texts: [&str; N]) -> [c_char; M] {
+    let mut all = [0; M];
+    let mut length = 0;
+    let mut number = 0;
+    while number < N {
+        let octets = texts[number].as_bytes();
+        let mut index = 0;
+        while index < octets.len() && length < M - 1 {
+            all[length] = octets[index] as c_char;
+            length += 1;
+            index += 1;
+        }
+        number += 1;
+    }
+    all
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//! VPP's own exporter, its tables, and what they do with packets to a collector.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::Main;
+
+/// What `set ipfix exporter` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct VppExporter {
+    pub(crate) collector: IpAddr,
+    pub(crate) source: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) fib_index: u32,
+    pub(crate) path_mtu: u32,
+    pub(crate) template_interval: u32,
+}
+
+impl VppExporter {
+    /// The exporter, where one is set.
+    pub(crate) fn get(_main: Main) -> Option<Self> {
+        // SAFETY: all zeros are one of these.
+        let mut exporter: vpp_sys::vpp_shim_exporter_t = unsafe { core::mem::zeroed() };
+        // SAFETY: this is the main thread, which alone changes it.
+        if unsafe { vpp_sys::vpp_shim_exporter(&raw mut exporter) } == 0 {
+            return None;
+        }
+        let address = |octets: [u8; 16]| {
+            if exporter.is_ip6 != 0 {
+                IpAddr::V6(Ipv6Addr::from(octets))
+            } else {
+                let [a, b, c, d, ..] = octets;
+                IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+            }
+        };
+        Some(Self {
+            collector: address(exporter.collector),
+            source: address(exporter.source),
+            port: exporter.port,
+            fib_index: exporter.fib_index,
+            path_mtu: exporter.path_mtu,
+            template_interval: exporter.template_interval,
+        })
+    }
+}
+
+/// A table that VPP keeps as long as this lives.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Table {
+    index: u32,
+    is_ip6: bool,
+}
+
+impl Table {
+    /// The table of this id, where there is one.
+    pub(crate) fn find(_main: Main, id: u32, is_ip6: bool) -> Option<Self> {
+        // SAFETY: this is the main thread.
+        let index = unsafe { vpp_sys::vpp_shim_fib_lock(id, u8::from(is_ip6)) };
+        (index != u32::MAX).then_some(Self { index, is_ip6 })
+    }
+
+    /// VPP's index of it.
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        // SAFETY: locked in `find`; only the main thread has tables.
+        unsafe { vpp_sys::vpp_shim_fib_unlock(self.index, u8::from(self.is_ip6)) }
+    }
+}
+
+/// What becomes of packets to `address`; who is next on the way is asked for if unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// They are dropped.
+    None,
+    /// They wait for a neighbour's address.
+    Unresolved,
+    /// They are sent.
+    Resolved,
+}
+
+impl Route {
+    /// Looks `address` up in a table.
+    pub(crate) fn to(_main: Main, fib_index: u32, address: IpAddr) -> Self {
+        let mut octets = [0; 16];
+        match address {
+            IpAddr::V4(address) => octets[..4].copy_from_slice(&address.octets()),
+            IpAddr::V6(address) => octets = address.octets(),
+        }
+        let is_ip6 = u8::from(address.is_ipv6());
+        // SAFETY: this is the main thread; there are as many octets as an address has.
+        match unsafe { vpp_sys::vpp_shim_route(fib_index, is_ip6, octets.as_ptr()) } {
+            vpp_sys::vpp_shim_route_t_VPP_SHIM_ROUTE_RESOLVED => Self::Resolved,
+            vpp_sys::vpp_shim_route_t_VPP_SHIM_ROUTE_UNRESOLVED => Self::Unresolved,
+            _ => Self::None,
+        }
+    }
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The packets that VPP hands to a node, and handing them on.
+
+use core::marker::PhantomData;
+
+use vpp_sys::{vlib_buffer_t, vlib_frame_t, vlib_main_t, vlib_node_runtime_t};
+
+use super::Thread;
+
+/// Packets in a frame at most.
+pub(crate) const FRAME: usize = vpp_sys::VLIB_FRAME_SIZE as usize;
+
+/// One call of a node: up to [`FRAME`] packets, for the length of the call.
+pub(crate) struct Frame<'a> {
+    thread: Thread,
+    node: *mut vlib_node_runtime_t,
+    indices: &'a mut [u32],
+    /// Where VPP's buffers begin; a buffer's index counts cache lines from here.
+    memory: usize,
+}
+
+/// The packets of a frame, or some of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Buffers<'a> {
+    indices: &'a [u32],
+    memory: usize,
+    thread: Thread,
+}
+
+/// One packet's buffer, the first where it has several.
+#[derive(Clone, Copy)]
+pub(crate) struct Buffer<'a> {
+    buffer: *mut vlib_buffer_t,
+    thread: Thread,
+    _frame: PhantomData<&'a ()>,
+}
+
+/// What the flags of a frame's packets say, of any of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Flags(u32);
+
+impl Flags {
+    /// Whether VPP made it to report flows.
+    #[inline(always)]
+    pub(crate) fn is_flow_report(self) -> bool {
+        self.0 & vpp_sys::VNET_BUFFER_F_FLOW_REPORT as u32 != 0
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// The frame of one call.
+    ///
+    /// # Safety
+    /// The arguments are those that VPP called a node's function with, on this thread.
+    #[inline(always)]
+    pub(crate) unsafe fn new(
+        vm: *mut vlib_main_t,
+        node: *mut vlib_node_runtime_t,
+        frame: *mut vlib_frame_t,
+    ) -> Self {
+        // SAFETY: as the caller promises.
+        let thread = unsafe { Thread::new(vm) };
+        // SAFETY: `frame` is the call's own.
+        let count = usize::from(unsafe { (*frame).n_vectors });
+        // SAFETY: as above.
+        let first = unsafe { vpp_sys::vpp_shim_frame_args(frame) };
+        // SAFETY: a frame holds so many indices, and is this node's until it returns.
+        let indices = unsafe { core::slice::from_raw_parts_mut(first, count.min(FRAME)) };
+        // SAFETY: `vm` is this thread's.
+        let memory = unsafe { vpp_sys::vpp_shim_buffer_memory(vm) } as usize;
+        Self {
+            thread,
+            node,
+            indices,
+            memory,
+        }
+    }
+
+    /// The thread that runs this.
+    #[inline(always)]
+    pub(crate) fn thread(&self) -> Thread {
+        self.thread
+    }
+
+    /// The node's number.
+    #[inline]
+    pub(crate) fn node(&self) -> u32 {
+        // SAFETY: `node` is the call's own.
+        unsafe { (*self.node).node_index }
+    }
+
+    /// Whether some of the packets are traced.
+    #[inline(always)]
+    pub(crate) fn is_traced(&self) -> bool {
+        // SAFETY: `node` is the call's own.
+        let flags = unsafe { (*self.node).flags };
+        u32::from(flags) & vpp_sys::VLIB_NODE_FLAG_TRACE != 0
+    }
+
+    /// The packets.
+    #[inline(always)]
+    pub(crate) fn buffers(&self) -> Buffers<'_> {
+        Buffers {
+            indices: self.indices,
+            memory: self.memory,
+            thread: self.thread,
+        }
+    }
+
+    /// Writes down a traced packet's record, where VPP still has room for one.
+    pub(crate) fn trace<T: Copy>(&self, buffer: Buffer<'_>, record: T) {
+        const { assert!(align_of::<T>() <= 8) };
+        // SAFETY: all three are this call's, and the buffer is traced.
+        let place = unsafe {
+            vpp_sys::vpp_shim_add_trace(
+                self.thread.vm(),
+                self.node,
+                buffer.buffer,
+                size_of::<T>() as u32,
+            )
+        };
+        if !place.is_null() {
+            // SAFETY: VPP gave so many octets, for this record and nothing else.
+            unsafe { place.cast::<T>().write_unaligned(record) };
+        }
+    }
+
+    /// Decides where each packet goes next, and tells their flags.
+    #[inline(always)]
+    pub(crate) fn find_next(&self, nexts: &mut [u16; FRAME]) -> Flags {
+        // SAFETY: there are at most FRAME packets, each on an arc of features.
+        Flags(unsafe {
+            vpp_sys::vpp_shim_feature_next(
+                self.thread.vm(),
+                self.indices.as_ptr(),
+                nexts.as_mut_ptr(),
+                self.indices.len() as u32,
+            )
+        })
+    }
+
+    /// Hands the packets on, and the frame with them; tells how many there were.
+    #[inline(always)]
+    pub(crate) fn hand_on(self, nexts: &mut [u16; FRAME]) -> u64 {
+        let count = self.indices.len() as u32;
+        // SAFETY: `nexts` says for each packet where it goes.
+        unsafe {
+            vpp_sys::vpp_shim_enqueue_to_next(
+                self.thread.vm(),
+                self.node,
+                self.indices.as_mut_ptr(),
+                nexts.as_mut_ptr(),
+                count,
+            );
+        }
+        u64::from(count)
+    }
+}
+
+impl<'a> Buffers<'a> {
+    /// How many.
+    #[inline(always)]
+    pub(crate) fn count(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// The packet of this number.
+    #[inline(always)]
+    pub(crate) fn get(&self, number: usize) -> Buffer<'a> {
+        Buffer {
+            buffer: self.address(self.indices[number]) as *mut vlib_buffer_t,
+            thread: self.thread,
+            _frame: PhantomData,
+        }
+    }
+
+    /// All.
+    pub(crate) fn iter(self) -> impl Iterator<Item = Buffer<'a>> {
+        (0..self.count()).map(move |number| self.get(number))
+    }
+
+    /// Those of `indices`, which are some of these.
+    pub(crate) fn only<'b>(&self, indices: &'b [u32]) -> Buffers<'b>
+    where
+        'a: 'b,
+    {
+        Buffers { indices, ..*self }
+    }
+
+    /// Asks the processor for the packet of this number and what its data begins with.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, number: usize) {
+        let Some(index) = self.indices.get(number) else {
+            return;
+        };
+        let address = self.address(*index);
+        prefetch(address);
+        prefetch(address + DATA);
+    }
+
+    #[inline(always)]
+    fn address(&self, index: u32) -> usize {
+        self.memory + ((index as usize) << vpp_sys::CLIB_LOG2_CACHE_LINE_BYTES)
+    }
+}
+
+/// Where a buffer's data begins, from its start.
+const DATA: usize = vpp_sys::VPP_SHIM_BUFFER_DATA as usize;
+
+/// What `current_data` is at least.
+const HEADROOM: isize = vpp_sys::VPP_SHIM_BUFFER_PRE_DATA as isize;
+
+impl<'a> Buffer<'a> {
+    #[inline(always)]
+    fn header(&self) -> &'a vlib_buffer_t {
+        // SAFETY: the buffer is the node's for the length of its call.
+        unsafe { &*self.buffer }
+    }
+
+    /// Its index.
+    pub(crate) fn index(&self, of: Buffers<'_>) -> u32 {
+        ((self.buffer as usize - of.memory) >> vpp_sys::CLIB_LOG2_CACHE_LINE_BYTES) as u32
+    }
+
+    /// The interface that it came in by.
+    #[inline(always)]
+    pub(crate) fn rx_sw_if_index(&self) -> u32 {
+        self.header().opaque[0]
+    }
+
+    /// The interface that it goes out by.
+    #[inline(always)]
+    pub(crate) fn tx_sw_if_index(&self) -> u32 {
+        self.header().opaque[1]
+    }
+
+    /// Octets of the link layer's header that routing has put before the IP header.
+    #[inline(always)]
+    pub(crate) fn rewrite_length(&self) -> usize {
+        let header = self.buffer.cast::<u8>();
+        // SAFETY: this octet is one of the header's, as VPP's side asserts.
+        usize::from(unsafe { *header.add(vpp_sys::VPP_SHIM_SAVE_REWRITE_LENGTH as usize) })
+    }
+
+    /// Its flags.
+    #[inline(always)]
+    pub(crate) fn flags(&self) -> Flags {
+        Flags(self.header().flags)
+    }
+
+    /// Whether it is traced.
+    #[inline(always)]
+    pub(crate) fn is_traced(&self) -> bool {
+        self.header().flags & vpp_sys::VLIB_BUFFER_IS_TRACED != 0
+    }
+
+    /// Its data from `offset` on, as far as they stand in the first buffer.
+    #[inline(always)]
+    pub(crate) fn data(&self, offset: usize) -> &'a [u8] {
+        let header = self.header();
+        let skipped = offset.min(usize::from(header.current_length));
+        let start = isize::from(header.current_data).max(-HEADROOM) + skipped as isize;
+        let length = usize::from(header.current_length) - skipped;
+        let buffer = self.buffer.cast::<u8>();
+        // SAFETY: what VPP says is a buffer's data lies in its headroom and data area.
+        let first = unsafe { buffer.offset(DATA as isize + start) };
+        // SAFETY: as above; nobody writes there for the length of the node's call.
+        unsafe { core::slice::from_raw_parts(first, length) }
+    }
+
+    /// Octets of the whole packet, in however many buffers it stands, from `offset` on.
+    #[inline(always)]
+    pub(crate) fn length(&self, offset: usize) -> u32 {
+        let header = self.header();
+        let length = if header.flags & vpp_sys::VLIB_BUFFER_NEXT_PRESENT == 0 {
+            u32::from(header.current_length)
+        } else {
+            // SAFETY: the buffer is the node's for the length of its call.
+            unsafe { vpp_sys::vpp_shim_buffer_length_in_chain(self.thread.vm(), self.buffer) }
+        };
+        length.saturating_sub(offset as u32)
+    }
+}
+
+#[inline(always)]
+fn prefetch(address: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: prefetching reads no memory and never faults; SSE is part of x86-64.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(address as *const i8);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}

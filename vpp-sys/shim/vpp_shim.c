@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See vpp_shim.h. */
+
+#include "vpp_shim.h"
+
+#include <time.h>
+
+#include <vlib/unix/unix.h>
+#include <vnet/adj/adj.h>
+#include <vnet/dpo/drop_dpo.h>
+#include <vnet/dpo/load_balance.h>
+#include <vnet/ethernet/ethernet.h>
+#include <vnet/fib/ip4_fib.h>
+#include <vnet/fib/ip6_fib.h>
+#include <vnet/ip-neighbor/ip_neighbor.h>
+
+/* Frames and buffers. */
+
+u32 *
+vpp_shim_frame_args (vlib_frame_t *frame)
+{
+  return vlib_frame_vector_args (frame);
+}
+
+uword
+vpp_shim_buffer_memory (vlib_main_t *vm)
+{
+  return vm->buffer_main->buffer_mem_start;
+}
+
+u32
+vpp_shim_buffer_data_size (vlib_main_t *vm)
+{
+  return vlib_buffer_get_default_data_size (vm);
+}
+
+u32
+vpp_shim_buffer_length_in_chain (vlib_main_t *vm, vlib_buffer_t *buffer)
+{
+  return vlib_buffer_length_in_chain (vm, buffer);
+}
+
+u32
+vpp_shim_buffer_alloc (vlib_main_t *vm, u32 *buffer_index)
+{
+  return vlib_buffer_alloc (vm, buffer_index, 1);
+}
+
+u32
+vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u32 n)
+{
+  u32 flags = 0;
+
+  for (u32 i = 0; i < n; i++)
+    {
+      vlib_buffer_t *b = vlib_get_buffer (vm, buffer_indices[i]);
+      flags |= b->flags;
+      vnet_feature_next_u16 (nexts + i, b);
+    }
+  return flags;
+}
+
+void
+vpp_shim_send (vlib_main_t *vm, u32 node_index, const u32 *buffer_indices, u32 n)
+{
+  vlib_frame_t *frame = vlib_get_frame_to_node (vm, node_index);
+
+  clib_memcpy (vlib_frame_vector_args (frame), buffer_indices, n * sizeof (buffer_indices[0]));
+  frame->n_vectors = n;
+  vlib_put_frame_to_node (vm, node_index, frame);
+}
+
+void
+vpp_shim_make_own (vlib_main_t *vm, u32 buffer_index, u16 length, u32 fib_index)
+{
+  vlib_buffer_t *b = vlib_get_buffer (vm, buffer_index);
+
+  b->current_data = 0;
+  b->current_length = length;
+  b->total_length_not_including_first_buffer = 0;
+  b->flags |= VLIB_BUFFER_TOTAL_LENGTH_VALID | VNET_BUFFER_F_FLOW_REPORT |
+	      VNET_BUFFER_F_LOCALLY_ORIGINATED;
+  vnet_buffer (b)->sw_if_index[VLIB_RX] = 0;
+  vnet_buffer (b)->sw_if_index[VLIB_TX] = fib_index;
+}
+
+void
+vpp_shim_enqueue_to_next (vlib_main_t *vm, vlib_node_runtime_t *node, u32 *buffer_indices,
+			  u16 *nexts, u32 n)
+{
+  vlib_buffer_enqueue_to_next (vm, node, buffer_indices, nexts, n);
+}
+
+/* Nodes, processes, threads. */
+
+vlib_main_t *
+vpp_shim_main (u16 thread_index)
+{
+  return vlib_get_main_by_index (thread_index);
+}
+
+u32
+vpp_shim_n_threads (void)
+{
+  return vlib_get_n_threads ();
+}
+
+u16
+vpp_shim_thread_index (const vlib_main_t *vm)
+{
+  return vm->thread_index;
+}
+
+f64
+vpp_shim_time_of_loop (const vlib_main_t *vm)
+{
+  const clib_time_t *c = &vm->clib_time;
+  return c->total_cpu_time * c->seconds_per_clock + vm->time_offset;
+}
+
+f64
+vpp_shim_time_now (vlib_main_t *vm)
+{
+  return vlib_time_now (vm);
+}
+
+f64
+vpp_shim_clocks_per_second (const vlib_main_t *vm)
+{
+  return vm->clib_time.clocks_per_second;
+}
+
+u64
+vpp_shim_cpu_time_now (void)
+{
+  return clib_cpu_time_now ();
+}
+
+u64
+vpp_shim_unix_milliseconds (void)
+{
+  struct timespec now;
+  clock_gettime (CLOCK_REALTIME, &now);
+  return (u64) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+u32
+vpp_shim_node_index (vlib_main_t *vm, const char *name)
+{
+  vlib_node_t *node = vlib_get_node_by_name (vm, (u8 *) name);
+  return node ? node->index : ~0;
+}
+
+void
+vpp_shim_node_interrupt (vlib_main_t *vm, u32 node_index)
+{
+  vlib_node_set_interrupt_pending (vm, node_index);
+}
+
+void
+vpp_shim_node_increment (vlib_main_t *vm, u32 node_index, u32 counter, u64 n)
+{
+  vlib_node_increment_counter (vm, node_index, counter, n);
+}
+
+u8
+vpp_shim_is_traced (const vlib_node_runtime_t *node)
+{
+  return (node->flags & VLIB_NODE_FLAG_TRACE) != 0;
+}
+
+u32
+vpp_shim_process_suspends (vlib_main_t *vm, u32 node_index)
+{
+  return vlib_get_process_from_node (vm, vlib_get_node (vm, node_index))->n_suspends;
+}
+
+void
+vpp_shim_process_suspend (vlib_main_t *vm, f64 seconds)
+{
+  vlib_process_suspend (vm, seconds);
+}
+
+void
+vpp_shim_process_wait (vlib_main_t *vm, f64 seconds)
+{
+  vlib_process_wait_for_event_or_clock (vm, seconds);
+  vlib_process_get_events (vm, 0);
+}
+
+void
+vpp_shim_process_signal (vlib_main_t *vm, u32 node_index)
+{
+  vlib_process_signal_event (vm, node_index, 1, 0);
+}
+
+u8
+vpp_shim_in_process (vlib_main_t *vm)
+{
+  return vlib_in_process_context (vm);
+}
+
+void
+vpp_shim_barrier_sync (vlib_main_t *vm)
+{
+  vlib_worker_thread_barrier_sync (vm);
+}
+
+void
+vpp_shim_barrier_release (vlib_main_t *vm)
+{
+  vlib_worker_thread_barrier_release (vm);
+}
+
+void *
+vpp_shim_add_trace (vlib_main_t *vm, vlib_node_runtime_t *node, vlib_buffer_t *buffer, u32 octets)
+{
+  return vlib_add_trace (vm, node, buffer, octets);
+}
+
+void
+vpp_shim_dispatch_pending (vlib_main_t *vm)
+{
+  vlib_node_main_t *nm = &vm->node_main;
+
+  /* Nodes add to the vector while it is gone through, and may move it. */
+  for (u32 i = 0; i < vec_len (nm->pending_frames); i++)
+    {
+      vlib_pending_frame_t pending = nm->pending_frames[i];
+      vlib_node_runtime_t *node = vec_elt_at_index (
+	nm->nodes_by_type[VLIB_NODE_TYPE_INTERNAL], pending.node_runtime_index);
+
+      /* Who fills this frame next shall get another. */
+      if (pending.next_frame_index != VLIB_PENDING_FRAME_NO_NEXT_FRAME)
+	{
+	  vlib_next_frame_t *nf = vec_elt_at_index (nm->next_frames, pending.next_frame_index);
+	  if (nf->frame == pending.frame)
+	    {
+	      nf->frame = 0;
+	      nf->flags &= ~VLIB_FRAME_IS_ALLOCATED;
+	    }
+	}
+      node->function (vm, node, pending.frame);
+    }
+  vec_reset_length (nm->pending_frames);
+}
+
+/* Command line, errors, log. */
+
+u8 *
+vpp_shim_unformat_line (unformat_input_t *input)
+{
+  unformat_input_t line;
+  u8 *text;
+
+  if (!unformat_user (input, unformat_line_input, &line))
+    return 0;
+  text = vpp_shim_unformat_rest (&line);
+  unformat_free (&line);
+  return text;
+}
+
+u8 *
+vpp_shim_unformat_rest (unformat_input_t *input)
+{
+  u8 *text = 0;
+  uword c;
+
+  while ((c = unformat_get_input (input)) != UNFORMAT_END_OF_INPUT)
+    vec_add1 (text, c);
+  return text;
+}
+
+u32
+vpp_shim_vec_len (const u8 *vector)
+{
+  return vec_len (vector);
+}
+
+void
+vpp_shim_vec_free (u8 *vector)
+{
+  vec_free (vector);
+}
+
+u8 *
+vpp_shim_format_append (u8 *s, const u8 *text, u32 length)
+{
+  vec_add (s, text, length);
+  return s;
+}
+
+void
+vpp_shim_cli_output (vlib_main_t *vm, const u8 *text, u32 length)
+{
+  u8 *s = vpp_shim_format_append (0, text, length);
+  vlib_cli_output (vm, "%v", s);
+  vec_free (s);
+}
+
+clib_error_t *
+vpp_shim_error (const u8 *text, u32 length)
+{
+  u8 *s = vpp_shim_format_append (0, text, length);
+  clib_error_t *error = clib_error_return (0, "%v", s);
+  vec_free (s);
+  return error;
+}
+
+u32
+vpp_shim_log_class (const char *name)
+{
+  return vlib_log_register_class ((char *) name, 0);
+}
+
+void
+vpp_shim_log_warning (u32 log_class, const u8 *text, u32 length)
+{
+  u8 *s = vpp_shim_format_append (0, text, length);
+  vlib_log_warn (log_class, "%v", s);
+  vec_free (s);
+}
+
+void
+vpp_shim_log_notice (u32 log_class, const u8 *text, u32 length)
+{
+  u8 *s = vpp_shim_format_append (0, text, length);
+  vlib_log_notice (log_class, "%v", s);
+  vec_free (s);
+}
+
+/* Interfaces. */
+
+void
+vpp_shim_interfaces (vpp_shim_interface_fn_t *each, void *context)
+{
+  vnet_main_t *vnm = vnet_get_main ();
+  vnet_sw_interface_t *si;
+
+  pool_foreach (si, vnm->interface_main.sw_interfaces)
+    {
+      vnet_hw_interface_t *hi = vnet_get_sup_hw_interface_api_visible_or_null (vnm, si->sw_if_index);
+      int one_tag = si->type == VNET_SW_INTERFACE_TYPE_SUB && si->sub.eth.flags.one_tag &&
+		    si->sub.eth.flags.exact_match;
+      vpp_shim_interface_t interface = {
+	.sw_if_index = si->sw_if_index,
+	.sup_sw_if_index = si->sup_sw_if_index,
+	.vlan = one_tag ? si->sub.eth.outer_vlan_id : 0,
+	.is_hardware = si->type == VNET_SW_INTERFACE_TYPE_HARDWARE,
+	.is_ethernet = hi && hi->hw_class_index == ethernet_hw_interface_class.index,
+      };
+      each (context, &interface);
+    }
+}
+
+static u32
+copy_vector (const u8 *from, u8 *to, u32 size)
+{
+  u32 length = clib_min (vec_len (from), size);
+  if (length)
+    clib_memcpy (to, from, length);
+  return length;
+}
+
+u32
+vpp_shim_interface_name (u32 sw_if_index, u8 *name, u32 size)
+{
+  u8 *s = format (0, "%U", format_vnet_sw_if_index_name, vnet_get_main (), sw_if_index);
+  u32 length = copy_vector (s, name, size);
+  vec_free (s);
+  return length;
+}
+
+u32
+vpp_shim_interface_tag (u32 sw_if_index, u8 *tag, u32 size)
+{
+  u8 *s = vnet_get_sw_interface_tag (vnet_get_main (), sw_if_index);
+  u32 length = copy_vector (s, tag, size);
+  /* VPP keeps tags with their terminating zero. */
+  while (length && tag[length - 1] == 0)
+    length--;
+  return length;
+}
+
+/* Exporters. */
+
+u8
+vpp_shim_exporter (vpp_shim_exporter_t *exporter)
+{
+  const ipfix_exporter_t *e = pool_elt_at_index (flow_report_main.exporters, 0);
+
+  if (ip_address_is_zero (&e->ipfix_collector) || ip_address_is_zero (&e->src_address))
+    return 0;
+  clib_memset (exporter, 0, sizeof (*exporter));
+  exporter->is_ip6 = ip_addr_version (&e->ipfix_collector) == AF_IP6;
+  ip_address_copy_addr (exporter->collector, &e->ipfix_collector);
+  ip_address_copy_addr (exporter->source, &e->src_address);
+  exporter->fib_index = e->fib_index;
+  exporter->path_mtu = e->path_mtu;
+  exporter->template_interval = e->template_interval;
+  exporter->port = e->collector_port;
+  exporter->udp_checksum = e->udp_checksum;
+  return 1;
+}
+
+u32
+vpp_shim_flow_report_process (void)
+{
+  return flow_report_process_node.index;
+}
+
+static fib_protocol_t
+protocol (u8 is_ip6)
+{
+  return is_ip6 ? FIB_PROTOCOL_IP6 : FIB_PROTOCOL_IP4;
+}
+
+static fib_source_t
+fib_source (void)
+{
+  static fib_source_t source;
+  if (source == FIB_SOURCE_INVALID)
+    source = fib_source_allocate ("flowmeter", FIB_SOURCE_PRIORITY_LOW, FIB_SOURCE_BH_SIMPLE);
+  return source;
+}
+
+u32
+vpp_shim_fib_lock (u32 table_id, u8 is_ip6)
+{
+  u32 fib_index = fib_table_find (protocol (is_ip6), table_id);
+  if (fib_index != ~0)
+    fib_table_lock (fib_index, protocol (is_ip6), fib_source ());
+  return fib_index;
+}
+
+void
+vpp_shim_fib_unlock (u32 fib_index, u8 is_ip6)
+{
+  fib_table_unlock (fib_index, protocol (is_ip6), fib_source ());
+}
+
+vpp_shim_route_t
+vpp_shim_route (u32 fib_index, u8 is_ip6, const u8 *address)
+{
+  /* The exporter of `set ipfix exporter` may outlive its table. */
+  if (is_ip6 ? pool_is_free_index (ip6_main.fibs, fib_index) :
+	       pool_is_free_index (ip4_main.fibs, fib_index))
+    return VPP_SHIM_ROUTE_NONE;
+
+  index_t lbi = is_ip6 ?
+			ip6_fib_table_fwding_lookup (fib_index, (const ip6_address_t *) address) :
+			ip4_fib_forwarding_lookup (fib_index, (const ip4_address_t *) address);
+  const load_balance_t *lb = load_balance_get (lbi);
+  vpp_shim_route_t route = VPP_SHIM_ROUTE_NONE;
+
+  for (u32 i = 0; i < lb->lb_n_buckets; i++)
+    {
+      const dpo_id_t *dpo = load_balance_get_bucket_i (lb, i);
+      ip_address_t neighbour = {};
+
+      switch (dpo->dpoi_type)
+	{
+	case DPO_DROP:
+	case DPO_IP_NULL:
+	  break;
+	case DPO_ADJACENCY_INCOMPLETE:
+	  ip_neighbor_probe (adj_get (dpo->dpoi_index));
+	  route = clib_max (route, VPP_SHIM_ROUTE_UNRESOLVED);
+	  break;
+	case DPO_ADJACENCY_GLEAN:
+	  ip_address_set (&neighbour, address, is_ip6 ? AF_IP6 : AF_IP4);
+	  ip_neighbor_probe_dst (adj_get (dpo->dpoi_index)->rewrite_header.sw_if_index, 0,
+				 is_ip6 ? AF_IP6 : AF_IP4, &neighbour.ip);
+	  route = clib_max (route, VPP_SHIM_ROUTE_UNRESOLVED);
+	  break;
+	default:
+	  return VPP_SHIM_ROUTE_RESOLVED;
+	}
+    }
+  return route;
+}

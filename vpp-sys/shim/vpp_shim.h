@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What of VPP is a macro, an inline function or takes a variable number of arguments, as
+ * functions that another language can call. One function for each, and no logic: where one
+ * here loops, it is because a call for each packet would cost more than what it does.
+ */
+#ifndef included_vpp_shim_h
+#define included_vpp_shim_h
+
+#include <vlib/vlib.h>
+#include <vlib/unix/plugin.h>
+#include <vnet/vnet.h>
+#include <vnet/buffer.h>
+#include <vnet/feature/feature.h>
+#include <vnet/fib/fib_table.h>
+#include <vnet/ip/ip.h>
+#include <vnet/ipfix-export/flow_report.h>
+#include <vpp/app/version.h>
+
+/* Frames and buffers. */
+
+/* Where a buffer's data begin, and how much of that is headroom. */
+enum
+{
+  VPP_SHIM_BUFFER_DATA = 128 + VLIB_BUFFER_PRE_DATA_SIZE,
+  VPP_SHIM_BUFFER_PRE_DATA = VLIB_BUFFER_PRE_DATA_SIZE,
+  /* vnet_buffer (b)->ip.save_rewrite_length, an octet. */
+  VPP_SHIM_SAVE_REWRITE_LENGTH = STRUCT_OFFSET_OF (vlib_buffer_t, opaque) +
+				 STRUCT_OFFSET_OF (vnet_buffer_opaque_t, ip.save_rewrite_length),
+};
+
+u32 *vpp_shim_frame_args (vlib_frame_t *frame);
+uword vpp_shim_buffer_memory (vlib_main_t *vm);
+u32 vpp_shim_buffer_data_size (vlib_main_t *vm);
+/* Hands n buffers to a node, or frees them where it can't. */
+void vpp_shim_send (vlib_main_t *vm, u32 node_index, const u32 *buffer_indices, u32 n);
+/* Makes a buffer's first length octets from its data on a packet of VPP's own, for FIB fib_index. */
+void vpp_shim_make_own (vlib_main_t *vm, u32 buffer_index, u16 length, u32 fib_index);
+u32 vpp_shim_buffer_length_in_chain (vlib_main_t *vm, vlib_buffer_t *buffer);
+u32 vpp_shim_buffer_alloc (vlib_main_t *vm, u32 *buffer_index);
+
+/* The next feature of each buffer, whose place on its arc moves on by one. Returns the flags of
+   all of them, or'ed. */
+u32 vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u32 n);
+void vpp_shim_enqueue_to_next (vlib_main_t *vm, vlib_node_runtime_t *node, u32 *buffer_indices,
+			       u16 *nexts, u32 n);
+
+/* Nodes, processes, threads. */
+
+vlib_main_t *vpp_shim_main (u16 thread_index);
+u32 vpp_shim_n_threads (void);
+u16 vpp_shim_thread_index (const vlib_main_t *vm);
+/* Seconds since VPP's start, as the thread's main loop last read the clock. */
+f64 vpp_shim_time_of_loop (const vlib_main_t *vm);
+/* Seconds since VPP's start; reads the clock. */
+f64 vpp_shim_time_now (vlib_main_t *vm);
+f64 vpp_shim_clocks_per_second (const vlib_main_t *vm);
+u64 vpp_shim_cpu_time_now (void);
+u64 vpp_shim_unix_milliseconds (void);
+u32 vpp_shim_node_index (vlib_main_t *vm, const char *name);
+void vpp_shim_node_interrupt (vlib_main_t *vm, u32 node_index);
+void vpp_shim_node_increment (vlib_main_t *vm, u32 node_index, u32 counter, u64 n);
+u8 vpp_shim_is_traced (const vlib_node_runtime_t *node);
+u32 vpp_shim_process_suspends (vlib_main_t *vm, u32 node_index);
+/* Both suspend the calling process. The second returns before its time when an event comes. */
+void vpp_shim_process_suspend (vlib_main_t *vm, f64 seconds);
+void vpp_shim_process_wait (vlib_main_t *vm, f64 seconds);
+void vpp_shim_process_signal (vlib_main_t *vm, u32 node_index);
+u8 vpp_shim_in_process (vlib_main_t *vm);
+void vpp_shim_barrier_sync (vlib_main_t *vm);
+void vpp_shim_barrier_release (vlib_main_t *vm);
+void *vpp_shim_add_trace (vlib_main_t *vm, vlib_node_runtime_t *node, vlib_buffer_t *buffer,
+			  u32 octets);
+/* Dispatches what the nodes of the main thread have pending, where its loop runs no more. */
+void vpp_shim_dispatch_pending (vlib_main_t *vm);
+
+/* Command line, errors, log. */
+
+/* The rest of a command's line, or of a configuration's stanza: a vector, freed by the next. */
+u8 *vpp_shim_unformat_line (unformat_input_t *input);
+u8 *vpp_shim_unformat_rest (unformat_input_t *input);
+u32 vpp_shim_vec_len (const u8 *vector);
+void vpp_shim_vec_free (u8 *vector);
+void vpp_shim_cli_output (vlib_main_t *vm, const u8 *text, u32 length);
+clib_error_t *vpp_shim_error (const u8 *text, u32 length);
+u32 vpp_shim_log_class (const char *name);
+void vpp_shim_log_warning (u32 log_class, const u8 *text, u32 length);
+void vpp_shim_log_notice (u32 log_class, const u8 *text, u32 length);
+u8 *vpp_shim_format_append (u8 *s, const u8 *text, u32 length);
+
+/* Interfaces. */
+
+typedef struct
+{
+  u32 sw_if_index;
+  u32 sup_sw_if_index;
+  /* Of a sub-interface with exactly one tag that matches exactly; else 0. */
+  u16 vlan;
+  u8 is_hardware;
+  u8 is_ethernet;
+} vpp_shim_interface_t;
+
+typedef void (vpp_shim_interface_fn_t) (void *context, const vpp_shim_interface_t *interface);
+
+void vpp_shim_interfaces (vpp_shim_interface_fn_t *each, void *context);
+/* Writes at most size octets, tells how many. */
+u32 vpp_shim_interface_name (u32 sw_if_index, u8 *name, u32 size);
+u32 vpp_shim_interface_tag (u32 sw_if_index, u8 *tag, u32 size);
+
+/* VPP's own exporter: that of `set ipfix exporter`. */
+
+typedef struct
+{
+  u8 collector[16];
+  u8 source[16];
+  u32 fib_index;
+  u32 path_mtu;
+  u32 template_interval;
+  u16 port;
+  u8 is_ip6;
+  u8 udp_checksum;
+} vpp_shim_exporter_t;
+
+/* 0 where none is set. */
+u8 vpp_shim_exporter (vpp_shim_exporter_t *exporter);
+u32 vpp_shim_flow_report_process (void);
+
+typedef enum
+{
+  VPP_SHIM_ROUTE_NONE,
+  VPP_SHIM_ROUTE_UNRESOLVED,
+  VPP_SHIM_ROUTE_RESOLVED,
+} vpp_shim_route_t;
+
+/* The FIB of a table, kept from being deleted until it is unlocked; ~0 where there is no table. */
+u32 vpp_shim_fib_lock (u32 table_id, u8 is_ip6);
+void vpp_shim_fib_unlock (u32 fib_index, u8 is_ip6);
+
+/* What the FIB does with packets to an address. Asks for a neighbour that is not resolved. */
+vpp_shim_route_t vpp_shim_route (u32 fib_index, u8 is_ip6, const u8 *address);
+
+/* Static asserts for what the other side takes for granted. */
+
+STATIC_ASSERT (sizeof (vpp_shim_interface_t) == 12, "vpp_shim_interface_t");
+STATIC_ASSERT (sizeof (vpp_shim_exporter_t) == 48, "vpp_shim_exporter_t");
+STATIC_ASSERT (STRUCT_OFFSET_OF (vlib_buffer_t, data) == VPP_SHIM_BUFFER_DATA,
+	       "packet data follows two cache lines and the headroom");
+STATIC_ASSERT (STRUCT_SIZE_OF (vlib_buffer_t, template) == sizeof (vlib_buffer_template_t) &&
+		 STRUCT_OFFSET_OF (vlib_buffer_t, template) == 0 &&
+		 STRUCT_OFFSET_OF (vlib_buffer_t, opaque) ==
+		   STRUCT_OFFSET_OF (vlib_buffer_template_t, opaque),
+	       "a buffer begins with its template");
+STATIC_ASSERT (sizeof (vnet_buffer_opaque_t) <= STRUCT_SIZE_OF (vlib_buffer_t, opaque),
+	       "vnet_buffer_opaque_t fits");
+STATIC_ASSERT (STRUCT_OFFSET_OF (vnet_buffer_opaque_t, sw_if_index) == 0 && VLIB_RX == 0 &&
+		 VLIB_TX == 1,
+	       "interfaces are the first two words of the opaque part");
+
+#endif /* included_vpp_shim_h */
