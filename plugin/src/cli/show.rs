@@ -240,7 +240,7 @@ fn count(main: Main) -> (Accounts, Live) {
             let end = groups.min(next + left);
             for process in worker.processes() {
                 let end = end.min(process.groups());
-                tally = tally + process.tally(next.min(end)..end);
+                tally += process.tally(next.min(end)..end);
             }
             left -= end - next;
             next = end;

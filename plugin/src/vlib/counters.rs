@@ -31,8 +31,10 @@ impl Counter {
     #[inline]
     pub(crate) fn set(&self, thread: Thread, value: u64) {
         // SAFETY: there is a vector for each thread.
-        let values = unsafe { *self.0.counters.add(usize::from(thread.index())) };
-        // SAFETY: with one counter, which only this thread writes.
+        let values = unsafe { self.0.counters.add(usize::from(thread.index())) };
+        // SAFETY: as above.
+        let values = unsafe { *values };
+        // SAFETY: each has one counter, which only this thread writes.
         unsafe { values.write_volatile(value) };
     }
 }

@@ -238,8 +238,10 @@ impl<'a> Buffer<'a> {
     #[inline(always)]
     pub(crate) fn rewrite_length(&self) -> usize {
         let header = self.buffer.cast::<u8>();
-        // SAFETY: this octet is one of the header's, as VPP's side asserts.
-        usize::from(unsafe { *header.add(vpp_sys::VPP_SHIM_SAVE_REWRITE_LENGTH as usize) })
+        // SAFETY: this octet is one of the header's.
+        let length = unsafe { header.add(vpp_sys::VPP_SHIM_SAVE_REWRITE_LENGTH as usize) };
+        // SAFETY: as above.
+        usize::from(unsafe { *length })
     }
 
     /// Its flags.
