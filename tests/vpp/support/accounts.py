@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from .vpp import Vpp
 from .waiting import until
 
+LOST_REASONS = ("no_collector", "collector_unreachable", "no_buffer")
 END_REASONS = ("idle_timeout", "active_timeout", "end_of_flow", "forced_end", "lack_of_resources")
 
 
@@ -56,6 +57,16 @@ class Accounts:
         return None
 
 
+def total(parts) -> Counts:
+    """The sum of several."""
+    parts = list(parts)
+    return Counts(
+        sum(part.packets for part in parts),
+        sum(part.octets for part in parts),
+        sum(part.records for part in parts),
+    )
+
+
 def read(vpp: Vpp) -> Accounts:
     """The accounts as they stand; under traffic they may be of different moments."""
     entries = vpp.stats("/flowmeter/")
@@ -74,7 +85,7 @@ def read(vpp: Vpp) -> Accounts:
         metered=counts("metered"),
         ignored={reason: counts(f"ignored/{reason}") for reason in reasons},
         exported={reason: counts(f"exported/{reason}") for reason in END_REASONS},
-        lost=counts("lost"),
+        lost=total(counts(f"lost/{reason}") for reason in LOST_REASONS),
         live=counts("live"),
         live_flows=totals["live/flows"],
         messages=totals["messages"],
