@@ -57,12 +57,9 @@ fn main() {
         .clang_arg("-march=x86-64-v2")
         .allowlist_file(".*/vpp_shim\\.h")
         .allowlist_function("vnet_feature_enable_disable")
-        .allowlist_function("vlib_node_get_runtime|vlib_get_frame_to_node|vlib_put_frame_to_node")
         .allowlist_function("vlib_validate_simple_counter")
-        .allowlist_function("fib_table_find|fib_table_get_table_id_for_sw_if_index")
         .allowlist_type("vlib_(main|frame|node_runtime|plugin_registration)_t")
         .allowlist_type("vlib_(simple_counter_main|error_desc)_t")
-        .allowlist_type("vnet_buffer_opaque_t|clib_error_t|unformat_input_t|vlib_cli_command_t")
         .allowlist_var("VLIB_BUFFER_(IS_TRACED|NEXT_PRESENT)|VNET_BUFFER_F_FLOW_REPORT")
         .allowlist_var("VLIB_NODE_FLAG_TRACE|VLIB_FRAME_SIZE|CLIB_LOG2_CACHE_LINE_BYTES")
         // Declared twice over in VPP's headers; see src/lib.rs.

@@ -158,7 +158,8 @@ interface_add_del (vnet_main_t *vnm, u32 sw_if_index, u32 is_add)
   return 0;
 }
 
-VNET_SW_INTERFACE_ADD_DEL_FUNCTION (interface_add_del);
+/* After VPP's own: an interface has its tables then. */
+VNET_SW_INTERFACE_ADD_DEL_FUNCTION_PRIO (interface_add_del, VNET_ITF_FUNC_PRIORITY_HIGH);
 
 static void
 ip4_table_bind (ip4_main_t *im, uword opaque, u32 sw_if_index, u32 new_fib, u32 old_fib)

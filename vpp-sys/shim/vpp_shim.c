@@ -382,6 +382,16 @@ vpp_shim_interface_tag (u32 sw_if_index, u8 *tag, u32 size)
   return length;
 }
 
+u32
+vpp_shim_interface_table (u32 sw_if_index, u8 is_ip6)
+{
+  const u32 *fibs = is_ip6 ? ip6_main.fib_index_by_sw_if_index : ip4_main.fib_index_by_sw_if_index;
+
+  if (sw_if_index >= vec_len (fibs) || fibs[sw_if_index] == ~0)
+    return 0;
+  return fib_table_get_table_id (fibs[sw_if_index], is_ip6 ? FIB_PROTOCOL_IP6 : FIB_PROTOCOL_IP4);
+}
+
 /* Exporters. */
 
 u8

@@ -105,6 +105,8 @@ typedef void (vpp_shim_interface_fn_t) (void *context, const vpp_shim_interface_
 void vpp_shim_interfaces (vpp_shim_interface_fn_t *each, void *context);
 /* Writes at most size octets, tells how many. */
 u32 vpp_shim_interface_name (u32 sw_if_index, u8 *name, u32 size);
+/* The id of the table that the interface's packets are looked up in; 0 where it has none yet. */
+u32 vpp_shim_interface_table (u32 sw_if_index, u8 is_ip6);
 u32 vpp_shim_interface_tag (u32 sw_if_index, u8 *tag, u32 size);
 
 /* VPP's own exporter: that of `set ipfix exporter`. */

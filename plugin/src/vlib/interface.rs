@@ -64,16 +64,8 @@ impl Interface {
 
     /// The id of the table that its IPv4 or IPv6 packets are looked up in.
     pub(crate) fn table(&self, _main: Main, is_ip6: bool) -> u32 {
-        let protocol = if is_ip6 {
-            vpp_sys::fib_protocol_t__FIB_PROTOCOL_IP6
-        } else {
-            vpp_sys::fib_protocol_t__FIB_PROTOCOL_IP4
-        };
-        // SAFETY: the interface is there, as the caller has just seen.
-        let table =
-            unsafe { vpp_sys::fib_table_get_table_id_for_sw_if_index(protocol, self.sw_if_index) };
-        // What VPP says where an interface has no table yet.
-        if table == u32::MAX { 0 } else { table }
+        // SAFETY: this is the main thread.
+        unsafe { vpp_sys::vpp_shim_interface_table(self.sw_if_index, u8::from(is_ip6)) }
     }
 }
 
