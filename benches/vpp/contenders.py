@@ -175,7 +175,7 @@ class Flowmeter(Contender):
             "metered": stats.one("/flowmeter/metered/packets"),
             "metered_octets": stats.one("/flowmeter/metered/octets"),
             "ignored": total("ignored/*/packets"),
-            "lost": stats.one("/flowmeter/lost/packets"),
+            "lost": total("lost/*/packets"),
             "in_records": total("exported/*/packets"),
             "octets_in_records": total("exported/*/octets"),
             "records": total("exported/*/records"),
