@@ -55,6 +55,7 @@ def ip(
     hop_limit: int = 64,
     options: bytes = b"",
     fragment: int = 0,
+    identification: int = 0,
     extensions: list[tuple[int, bytes]] | None = None,
     flow_label: int = 0,
 ) -> bytes:
@@ -73,7 +74,7 @@ def ip(
             0x40 | length // 4,
             type_of_service,
             length + len(payload),
-            0,
+            identification,
             fragment,
             hop_limit,
             protocol,

@@ -91,12 +91,13 @@ class RawSocket:
     # From Linux's headers, where Python has no names for them.
     _EVERYTHING = 0x0003
     _OUTGOING = 4
-    _SOL_PACKET, _PACKET_STATISTICS = 263, 6
+    _SOL_PACKET, _PACKET_STATISTICS, _PACKET_AUXDATA = 263, 6, 8
 
     def __init__(self, namespace: Namespace, interface: str):
         self._socket = namespace.socket(
             socket.AF_PACKET, socket.SOCK_RAW, socket.htons(self._EVERYTHING)
         )
+        self._socket.setsockopt(self._SOL_PACKET, self._PACKET_AUXDATA, 1)
         # Before it is bound nothing arrives; afterwards nothing is missed.
         enlarge_buffer(self._socket)
         self._socket.bind((interface, self._EVERYTHING))
@@ -124,7 +125,17 @@ class RawSocket:
 
 
 def _receive_at_once(opened: socket.socket) -> tuple[bytes, tuple] | None:
+    """A frame and where it is from; None where there is none."""
     try:
-        return opened.recvfrom(65536, socket.MSG_DONTWAIT)
+        frame, extra, _, address = opened.recvmsg(65536, 256, socket.MSG_DONTWAIT)
     except BlockingIOError:
         return None
+    for _, _, octets in extra:
+        # Linux has taken the outermost tag out of the frame: struct tpacket_auxdata.
+        status, _, _, _, _, control, announced = struct.unpack("IIIHHHH", octets)
+        if status & _VLAN_VALID:
+            frame = frame[:12] + struct.pack("!HH", announced, control) + frame[12:]
+    return frame, address
+
+
+_VLAN_VALID = 0x10

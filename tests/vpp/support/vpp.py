@@ -6,6 +6,7 @@ the plugin under test is loaded from. It lives in a network namespace of its own
 several run on a machine at once. Every call notices that VPP has died, and says how.
 """
 
+import json
 import re
 import shutil
 import signal
@@ -87,6 +88,19 @@ class Vpp:
         for command in commands:
             answer = self.cli(command)
             assert answer.strip() == "", f"{command}: {answer}"
+
+    def api(self, message: str, arguments: dict) -> dict:
+        """VPP's reply to a message of its binary API."""
+        self.check_alive()
+        program = installation.vpp_program("vat2")
+        words = [program, "--prefix", self.namespace.name, message, json.dumps(arguments)]
+        try:
+            reply = json.loads(run(words))
+        except Exception:
+            self._check_dying()
+            raise
+        assert reply.get("retval") == 0, f"{message}: {reply}"
+        return reply
 
     def stats(self, pattern: str) -> dict[str, list]:
         """Entries of the stats segment whose path begins so: for each thread the value of

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Taking all of VPP's buffers, and giving them back.
+
+First fragments of packets whose other fragments never come are kept by reassembly, with
+their buffers, until it is told to give up on them. So many are sent that no buffer is left.
+"""
+
+from . import frames, generator, traffic
+from .vpp import Vpp
+from .waiting import until
+
+#: Packets that VPP reassembles at a time, by default.
+_REASSEMBLIES = 1024
+
+_NETWORK = "10.77.0"
+
+
+def prepare(vpp: Vpp) -> str:
+    """The interface whose packets are reassembled."""
+    interface = generator.add_interface(vpp, 77, mac=traffic.VPP_MAC)
+    vpp.configure(
+        f"set interface ip address {interface} {_NETWORK}.1/24",
+        f"set interface reassembly {interface} on",
+    )
+    _set_patience(vpp, 1_000_000)
+    return interface
+
+
+def _set_patience(vpp: Vpp, milliseconds: int) -> None:
+    """How long reassembly waits for fragments."""
+    arguments = {
+        "timeout_ms": milliseconds,
+        "max_reassemblies": _REASSEMBLIES,
+        "max_reassembly_length": 3,
+        "expire_walk_interval_ms": 50,
+        "is_ip6": 0,
+        "type": "IP_REASS_TYPE_FULL",
+    }
+    vpp.api("ip_reassembly_set", arguments)
+
+
+def free(vpp: Vpp) -> int:
+    """Buffers that this thread or anyone can have."""
+    for line in vpp.cli("show buffers").splitlines():
+        words = line.split()
+        if words and words[0].startswith("default-numa"):
+            available, cached = int(words[-3]), int(words[-2])
+            return available + cached
+    raise AssertionError("VPP shows no buffers")
+
+
+def exhaust(vpp: Vpp, interface: str) -> None:
+    """Takes every buffer. VPP has no workers: each thread keeps some for itself."""
+    assert vpp.workers == 0
+    identifier = 1
+    for octets in (7900, 16):
+        # One buffer of 2048 octets for each part.
+        each = 1 + octets // 2048
+        count = min(free(vpp) // each, _REASSEMBLIES - identifier)
+        if count == 0:
+            continue
+        fragments = [
+            _first_fragment(number, octets) for number in range(identifier, identifier + count)
+        ]
+        identifier += count
+        generator.Stream(vpp, interface, fragments).run()
+    assert free(vpp) == 0, f"{free(vpp)} buffers are left"
+
+
+def release(vpp: Vpp, count: int) -> None:
+    """Gives them back, so that `count` are free."""
+    _set_patience(vpp, 1)
+    until("reassembly to give buffers back", lambda: free(vpp) >= count)
+
+
+def _first_fragment(identifier: int, octets: int) -> bytes:
+    more_fragments = 0x2000
+    source = f"{_NETWORK}.{2 + identifier // 200}"
+    packet = frames.ip(
+        source,
+        f"{_NETWORK}.1",
+        frames.UDP,
+        bytes(octets),
+        fragment=more_fragments,
+        identification=identifier,
+    )
+    return frames.ethernet(packet, source=traffic.SENDER_MAC, destination=traffic.VPP_MAC)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""VPP as a router: from a packet-generator interface to a link.
+
+What `traffic` makes is sent to `pg0` and leaves by the link, whose neighbour is static.
+"""
+
+from . import generator, traffic
+from .link import Link
+from .vpp import Vpp
+
+
+def add_source(vpp: Vpp, number: int = 0, **options) -> str:
+    """The interface that traffic comes from, as a gateway."""
+    interface = generator.add_interface(vpp, number, mac=traffic.VPP_MAC, **options)
+    add_gateway(vpp, interface)
+    return interface
+
+
+def add_gateway(vpp: Vpp, interface: str) -> None:
+    for version in (4, 6):
+        vpp.configure(f"set interface ip address {interface} {traffic.GATEWAY[version]}")
+
+
+def add_routes(vpp: Vpp, link: Link, interface: str | None = None) -> None:
+    """Routes traffic to the link."""
+    interface = interface or link.vpp
+    vpp.configure(
+        f"ip route add {traffic.ROUTE[4]} via {link.host_address} {interface}",
+        f"ip route add {traffic.ROUTE[6]} via {link.host_address6} {interface}",
+    )

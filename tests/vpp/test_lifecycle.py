@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Things that come and go: interfaces, settings and VPP itself, under traffic."""
+
+import itertools
+import random
+import time
+
+import pytest
+
+from support import accounts, generator, meter, routing, traffic
+from support.flows import Flows, of_records
+from support.ipfix import FORCED_END
+from support.link import RawSocket, add_link
+from support.traffic import many_flows, mixed
+from support.waiting import until
+
+
+def reasons(records) -> set[int]:
+    return {record["flowEndReason"] for record in records}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_disable_exports_what_lives(start_meter, workers):
+    """Of that interface and direction, and nothing else."""
+    metered = start_meter(workers=workers)
+    vpp = metered.vpp
+    first = routing.add_source(vpp)
+    second = generator.add_interface(vpp, 1, mac=traffic.VPP_MAC)
+    vpp.configure(f"set interface ip address {second} 10.1.1.1/24")
+    for interface in (first, second):
+        vpp.configure(f"flowmeter interface {interface} ip4 rx")
+    sent = many_flows(300)
+    for interface in (first, second):
+        generator.replay(vpp, interface, sent.frames)
+    assert accounts.accounts(vpp).live_flows == 600
+    vpp.configure(f"flowmeter interface {first} ip4 rx disable")
+    until("its flows to leave", lambda: accounts.read(vpp).live_flows == 300)
+    vpp.configure("ipfix flush")
+    records = metered.sink.wait_for_records(300)
+    of_records(records).assert_equal(sent.flows, first)
+    assert reasons(records) == {FORCED_END}
+    assert {record["ingressInterface"] for record in records} == {vpp.interface_index(first)}
+    # And is not metered any more.
+    generator.replay(vpp, first, sent.frames)
+    assert accounts.accounts(vpp).observed.packets == 600
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_deleting_an_interface_exports_what_lives(start_meter, workers):
+    metered = start_meter(workers=workers)
+    vpp = metered.vpp
+    parent = routing.add_source(vpp)
+    vpp.cli(f"create sub-interfaces {parent} 100")
+    sub = f"{parent}.100"
+    vpp.configure(
+        f"set interface state {sub} up",
+        f"set interface ip address {sub} 10.1.1.1/24",
+        f"flowmeter interface {sub} ip4 rx",
+    )
+    index = vpp.interface_index(sub)
+    sent = traffic.Traffic(vlans=((0x8100, 100),))
+    for number in range(300):
+        sent.add_udp(4, (1000 + number, 53))
+    generator.replay(vpp, parent, sent.frames)
+    vpp.configure(f"delete sub-interface {sub}")
+    until("its flows to leave", lambda: accounts.read(vpp).live_flows == 0)
+    vpp.configure("ipfix flush")
+    records = metered.sink.wait_for_records(300)
+    of_records(records).assert_equal(sent.flows, sub)
+    assert reasons(records) == {FORCED_END}
+    assert {record["ingressInterface"] for record in records} == {index}
+    # One that takes its number is not metered because it was.
+    vpp.cli(f"create sub-interfaces {parent} 100")
+    vpp.configure(
+        f"set interface state {sub} up", f"set interface ip address {sub} 10.1.1.1/24"
+    )
+    assert vpp.interface_index(sub) == index, "this test is about a number that is used again"
+    generator.replay(vpp, parent, sent.frames)
+    assert accounts.accounts(vpp).observed.packets == 300
+
+
+def test_a_deleted_hardware_interface(start_meter):
+    metered = start_meter()
+    vpp = metered.vpp
+    link = add_link(vpp, 1)
+    index = vpp.interface_index(link.vpp)
+    vpp.configure(f"flowmeter interface {link.vpp} l2 both")
+    wire = RawSocket(link.namespace, link.host)
+    sent = traffic.Traffic(destination_mac="02:00:00:00:55:55")
+    for number in range(100):
+        sent.add_udp(4, (1000 + number, 53))
+    wire.send(sent.frames)
+    until("packets", lambda: accounts.read(vpp).observed.packets >= 100)
+    vpp.configure("delete host-interface name vpp1")
+    until("its flows to leave", lambda: accounts.read(vpp).live_flows == 0)
+    vpp.configure("ipfix flush")
+    records = metered.sink.wait_for_records(100)
+    of_records(records).assert_equal(sent.flows, link.vpp)
+    assert {record["ingressInterface"] for record in records} == {index}
+    assert reasons(records) == {FORCED_END}
+    assert "host-vpp1" not in vpp.cli("show flowmeter interfaces")
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_vpps_exit_exports_what_lives(start_meter, workers):
+    """As VPP ends there are no workers any more, and records still leave."""
+    metered = start_meter(workers=workers)
+    vpp = metered.vpp
+    source = routing.add_source(vpp)
+    vpp.configure(f"flowmeter interface {source} ip4 rx", f"flowmeter interface {source} ip6 rx")
+    sent = mixed(flows=200)
+    streams = [
+        generator.Stream(vpp, source, sent.frames, worker=worker) for worker in range(max(workers, 1))
+    ]
+    expected = Flows()
+    for stream in streams:
+        stream.run()
+        expected.add(sent.flows.items())
+    live = accounts.accounts(vpp).live_flows
+    assert live > 0
+    assert vpp.stop() == 0
+    records = metered.sink.flow_records
+    of_records(records).assert_equal(expected, "at the exit")
+    assert FORCED_END in reasons(records)
+
+
+def test_clear_flows_exports_what_lives(start_meter):
+    metered = start_meter()
+    source = routing.add_source(metered.vpp)
+    metered.vpp.configure(f"flowmeter interface {source} ip4 rx")
+    sent = many_flows(100)
+    generator.replay(metered.vpp, source, sent.frames)
+    metered.vpp.cli("clear flowmeter flows")
+    until("flows to leave", lambda: accounts.read(metered.vpp).live_flows == 0)
+    metered.vpp.configure("ipfix flush")
+    records = metered.sink.wait_for_records(100)
+    of_records(records).assert_equal(sent.flows, "cleared")
+    assert reasons(records) == {FORCED_END}
+
+
+def test_clear_statistics_keeps_the_invariant(start_meter):
+    """What lives when they are cleared is counted as metered before it is exported."""
+    metered = start_meter()
+    vpp = metered.vpp
+    source = routing.add_source(vpp)
+    vpp.configure(f"flowmeter interface {source} ip4 rx")
+    sent = many_flows(100)
+    generator.replay(vpp, source, sent.frames)
+    accounts.accounts(vpp)
+    vpp.configure("clear flowmeter statistics")
+    accounts.accounts(vpp)
+    generator.replay(vpp, source, sent.frames)
+    accounts.accounts(vpp)
+    records = metered.flushed()
+    assert of_records(records).total().packets == 200
+
+
+def test_an_interface_pattern_applies_to_later_ones(start_meter):
+    metered = start_meter()
+    vpp = metered.vpp
+    early = routing.add_source(vpp)
+    vpp.configure("flowmeter interface pg* ip4 rx")
+    late = generator.add_interface(vpp, 7, mac=traffic.VPP_MAC)
+    vpp.configure(f"set interface ip address {late} 10.1.1.1/24")
+    other = add_link(vpp, 1)
+    sent = many_flows(50)
+    for interface in (early, late):
+        generator.replay(vpp, interface, sent.frames)
+    records = metered.flushed()
+    for interface in (early, late):
+        index = vpp.interface_index(interface)
+        found = of_records(records, lambda record: record["ingressInterface"] == index)
+        found.assert_equal(sent.flows, interface)
+    assert len(records) == 100
+    assert other.vpp not in vpp.cli("show flowmeter interfaces")
+    # No longer, once it is taken back.
+    vpp.configure("flowmeter interface pg* ip4 rx disable")
+    later = generator.add_interface(vpp, 8, mac=traffic.VPP_MAC)
+    vpp.configure(f"set interface ip address {later} 10.2.2.1/24")
+    for interface in (early, late, later):
+        generator.replay(vpp, interface, sent.frames)
+    assert accounts.accounts(vpp).observed.packets == 100
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_table_of_another_size_loses_nothing(start_meter, workers):
+    """The table is made anew under traffic; what lived in the old one is exported."""
+    metered = start_meter(workers=workers)
+    vpp = metered.vpp
+    source = routing.add_source(vpp)
+    vpp.configure(f"flowmeter interface {source} ip4 rx")
+    sent = many_flows(500)
+    stream = generator.Stream(vpp, source, sent.frames, limit=10**9, rate=100_000)
+    stream.start()
+    for size in (1000, 100_000, 1, 5000):
+        observed = accounts.read(vpp).observed.packets
+        until(
+            "more packets",
+            lambda observed=observed: accounts.read(vpp).observed.packets > observed + 1000,
+        )
+        vpp.configure(f"set flowmeter flows-per-worker {size}")
+    stream.pause()
+    records = metered.flushed()
+    after = accounts.accounts(vpp)
+    assert after.lost.records == 0
+    found = of_records(records)
+    assert found.keys() == sent.flows.keys()
+    assert found.total().packets == after.observed.packets == stream.sent()
+
+
+def test_timeouts_change_under_traffic(start_meter):
+    metered = start_meter()
+    vpp = metered.vpp
+    source = routing.add_source(vpp)
+    vpp.configure(f"flowmeter interface {source} ip4 rx")
+    sent = many_flows(100)
+    stream = generator.Stream(vpp, source, sent.frames, limit=10**9, rate=20_000)
+    stream.start()
+    until("flows", lambda: accounts.read(vpp).live_flows == 100)
+    vpp.configure("set flowmeter active-timeout 1")
+    until(
+        "records of flows that go on",
+        lambda: accounts.read(vpp).exported["active_timeout"].records >= 200,
+    )
+    vpp.configure("set flowmeter idle-timeout 1")
+    stream.pause()
+    until("flows to end", lambda: accounts.read(vpp).live_flows == 0)
+    vpp.configure("ipfix flush")
+    after = accounts.accounts(vpp)
+    records = metered.sink.wait_for_records(after.exported_records)
+    assert of_records(records).total().packets == stream.sent()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_stress(start_vpp, stress_seconds, workers):
+    """Everything that can change does, in a random order that a number fixes, under all the
+    load that the packet generator makes: no crash, no leaked buffer, exact accounts."""
+    vpp = start_vpp(workers=workers, buffers=32768)
+    link = add_link(vpp, 0)
+    source = routing.add_source(vpp)
+    out = add_link(vpp, 1, addresses=False)
+    vpp.cli(f"create sub-interfaces {source} 100")
+    vpp.configure(f"set interface state {source}.100 up")
+    tagged = traffic.Traffic(vlans=((0x8100, 100),))
+    for number in range(200):
+        tagged.add_udp(4, (1000 + number, 53))
+    everything = mixed(flows=300).frames + tagged.frames
+    before = vpp.buffers_in_use()
+    streams = [
+        generator.Stream(vpp, source, everything, limit=10**12, worker=worker)
+        for worker in range(max(workers, 1))
+    ]
+    for stream in streams:
+        stream.start()
+
+    chance = random.Random(1 + workers)
+    numbers = itertools.count(100)
+    children = []
+
+    def create() -> None:
+        number = next(numbers)
+        vpp.cli(f"create sub-interfaces {source} {number}")
+        vpp.configure(f"set interface state {source}.{number} up")
+        # Not all arcs are free on it: a refusal is an answer.
+        vpp.cli(f"flowmeter interface {source}.{number} ip4 both")
+        children.append(f"{source}.{number}")
+
+    def delete() -> None:
+        if children:
+            vpp.configure(f"delete sub-interface {children.pop(chance.randrange(len(children)))}")
+
+    def toggle() -> None:
+        interface = chance.choice([source, f"{source}.100", out.vpp, link.vpp])
+        family = chance.choice(["ip4", "ip6", "l2", "all"])
+        direction = chance.choice(["rx", "tx", "both"])
+        state = chance.choice(["", "disable"])
+        vpp.cli(f"flowmeter interface {interface} {family} {direction} {state}".strip())
+
+    def resize() -> None:
+        vpp.configure(f"set flowmeter flows-per-worker {chance.choice([1, 100, 5000, 100_000])}")
+
+    def retime() -> None:
+        words = f"active-timeout {chance.choice([1, 2, 60])} idle-timeout {chance.choice([1, 15])}"
+        vpp.configure(f"set flowmeter {words}")
+
+    def export() -> None:
+        if chance.random() < 0.2:
+            vpp.configure("set flowmeter exporter disable")
+        else:
+            version = chance.choice([4, 6])
+            port = chance.choice([meter.PORT, 9])
+            words = f"port {port} path-mtu {chance.choice([600, 1400])}"
+            meter.set_exporter(vpp, link, version, words)
+
+    def show() -> None:
+        for words in ("", "interfaces", "exporter", "statistics", "memory", "flows top 20 by octets"):
+            assert vpp.cli(f"show flowmeter {words}".strip()).strip()
+        vpp.cli("show flowmeter flows match 198.51.100.2")
+
+    def flush() -> None:
+        vpp.cli(chance.choice(["flowmeter flush", "ipfix flush", "clear flowmeter flows"]))
+
+    actions = [create, delete, toggle, toggle, resize, retime, export, show, flush]
+    meter.set_exporter(vpp, link)
+    vpp.configure(f"flowmeter interface {source} ip4 rx")
+    done = dict.fromkeys((action.__name__ for action in actions), 0)
+    deadline = time.monotonic() + stress_seconds
+    while time.monotonic() < deadline:
+        action = chance.choice(actions)
+        action()
+        done[action.__name__] += 1
+    print(done)
+    assert all(done.values()) or stress_seconds < 10, done
+
+    for stream in streams:
+        stream.pause()
+    meter.set_exporter(vpp, link)
+    for stream in streams:
+        stream.delete()
+    after = accounts.flush(vpp)
+    print(after)
+    assert after.observed.packets > 100_000, "there was hardly any load"
+    assert after.exported_records > 1000, after
+    until("buffers to come back", lambda: vpp.buffers_in_use() <= before)

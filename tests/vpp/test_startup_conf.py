@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stanza in startup.conf: what it sets is set, what is wrong in it ends VPP's start with
+one line that names it."""
+
+import pytest
+
+from support import accounts, generator, meter, routing
+from support.flows import of_records
+from support.link import add_link
+from support.traffic import many_flows
+from support.vpp import Vpp, VppDied
+
+
+def test_everything_is_set(start_vpp):
+    """Exporter, timeouts, table, and interfaces that only come later."""
+    vpp = start_vpp(
+        stanzas="""
+flowmeter {
+    flows-per-worker 5000
+    active-timeout 30
+    idle-timeout 1
+    interface pg* rx
+    interface host-vpp1 both
+    collector 192.0.2.1 port 4740 src 192.0.2.2
+}
+"""
+    )
+    link = add_link(vpp, 0)
+    sink = meter.add_sink(link, port=4740)
+    shown = vpp.cli("show flowmeter exporter")
+    for word in ("192.0.2.1", "4740", "192.0.2.2"):
+        assert word in shown, shown
+    source = routing.add_source(vpp)
+    out = add_link(vpp, 1)
+    routing.add_routes(vpp, out)
+    shown = vpp.cli("show flowmeter interfaces")
+    assert source in shown and out.vpp in shown and link.vpp not in shown, shown
+    sent = many_flows(100)
+    generator.replay(vpp, source, sent.frames)
+    # Idle timeout 1, and a second for the message.
+    records = sink.wait_for_records(200)
+    assert {record["flowEndReason"] for record in records} == {1}
+    for direction in (0, 1):
+        found = of_records(records, lambda record: record["flowDirection"] == direction)
+        found.assert_equal(sent.flows, f"direction {direction}")
+
+
+def test_an_empty_stanza_is_no_mistake(start_vpp):
+    vpp = start_vpp(stanzas="flowmeter { }")
+    assert accounts.read(vpp).observed.packets == 0
+
+
+def test_an_ipv6_collector(start_vpp):
+    vpp = start_vpp(
+        stanzas="flowmeter { interface pg0 collector 2001:db8:0::1 src 2001:db8:0::2 }"
+    )
+    link = add_link(vpp, 0)
+    sink = meter.add_sink(link, 6)
+    source = routing.add_source(vpp)
+    sent = many_flows(10)
+    generator.replay(vpp, source, sent.frames)
+    records = sink.wait_for_records(accounts.flush(vpp).exported_records)
+    of_records(records).assert_equal(sent.flows, "pg0")
+
+
+@pytest.mark.parametrize(
+    ("stanza", "part"),
+    [
+        ("flows-per-worker none", "none"),
+        ("flows-per-worker 0", "0"),
+        ("active-timeout", "active-timeout"),
+        ("active-timeout 5x", "5x"),
+        ("idle-timeout 99999999999", "99999999999"),
+        ("interface", "interface"),
+        ("interface tap* sideways", "sideways"),
+        ("collector 192.0.2.1", "src"),
+        ("collector 192.0.2.300 src 192.0.2.2", "192.0.2.300"),
+        ("collector 192.0.2.1 port 70000 src 192.0.2.2", "70000"),
+        ("collector 192.0.2.1 src 2001:db8::1", "2001:db8::1"),
+        ("src 192.0.2.2", "collector"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_a_wrong_stanza_ends_the_start(new_namespace, stanza, part):
+    namespace = new_namespace()
+    with pytest.raises(VppDied) as died:
+        Vpp(namespace, stanzas=f"flowmeter {{ {stanza} }}").kill()
+    lines = [line for line in str(died.value).splitlines() if "flowmeter" in line]
+    assert len(lines) == 1, died.value
+    assert part in lines[0], lines[0]
+    assert "exited with status" in str(died.value), "it must not crash"
