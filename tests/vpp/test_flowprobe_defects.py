@@ -132,7 +132,8 @@ def test_defect_05_no_message_passes_the_path_mtu(start_vpp, version):
 def test_defect_07_ports_are_where_the_header_says(start_meter):
     """They were read right behind a header of the least length, of any fragment."""
     metered = start_meter()
-    source = metering(metered)
+    # IPv4 packets with options come to no feature of VPP's IP.
+    source = metering(metered, ("l2",))
     sent = Traffic()
     sent.add_udp(4, (1111, 2222), 40, options=b"\x01" * 40)
     sent.add(4, frames.UDP, frames.udp(1, 2, bytes(64)), (0, 0), fragment=0x2001)

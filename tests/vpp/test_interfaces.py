@@ -7,10 +7,9 @@ import pytest
 from support import accounts, frames, generator, routing, traffic
 from support.flows import Flows, Key, L2Key, of_records
 from support.link import RawSocket, add_link
+from support.meter import RX, TX
 from support.traffic import Traffic, mixed
 from support.waiting import until
-
-RX, TX = 0, 1
 
 WHERE = (
     "ingressInterface",
@@ -58,7 +57,8 @@ def test_routed(start_meter, workers):
     for direction in (RX, TX):
         found = of_records(at(records, flowDirection=direction))
         found.assert_equal(sent.flows, f"direction {direction}")
-    assert accounts.accounts(meter.vpp).observed.packets == 2 * len(sent.frames)
+    observed = accounts.accounts(meter.vpp).observed.packets
+    assert observed - meter.own_packets == 2 * len(sent.frames)
 
 
 @pytest.mark.parametrize("family", ["ip4", "ip6"])
@@ -292,7 +292,12 @@ def test_memif_between_two_vpps(start_vpp, start_meter, mode):
         lambda: accounts.read(receiver.vpp).observed.packets >= len(sent.frames),
     )
     of_records(sender.flushed()).assert_equal(sent.flows, "sender")
-    of_records(receiver.flushed()).assert_equal(sent.flows, "receiver")
+    # Not what the sender itself says to its neighbours.
+    arrived = of_records(
+        receiver.flushed(),
+        lambda record: not record.fields.get("sourceIPv6Address", "").startswith("fe80:"),
+    )
+    arrived.assert_equal(sent.flows, "receiver")
 
 
 def test_multicast(start_meter):
@@ -359,15 +364,18 @@ def test_tunnels_are_interfaces_too(start_meter):
         of_records(there).assert_equal(expected.flows, interface)
 
 
-def test_keys_are_exact_for_odd_packets(start_meter):
-    """IPv4 options, fragments, IPv6 extension headers, SCTP, ICMP: as in the engine's own
-    tests, here by way of VPP's buffers."""
+@pytest.mark.parametrize("families", [("ip4", "ip6"), ("l2",)])
+def test_keys_are_exact_for_odd_packets(start_meter, families):
+    """IPv4 options, fragments, IPv6 extension headers, SCTP: as in the engine's own tests,
+    here by way of VPP's buffers."""
     meter = start_meter()
     source = routing.add_source(meter.vpp)
-    for family in ("ip4", "ip6"):
+    for family in families:
         meter.vpp.configure(f"flowmeter interface {source} {family} rx")
     sent = Traffic()
-    sent.add_udp(4, (1, 2), 10, options=b"\x01" * 8)
+    if families == ("l2",):
+        # VPP takes IPv4 packets with options out of the way before any feature of IP.
+        sent.add_udp(4, (1, 2), 10, options=b"\x01" * 8)
     sent.add_udp(4, (3, 4), 1000, fragment=0x2000)
     # A later fragment has no ports, whatever its octets look like.
     sent.add(4, frames.UDP, frames.udp(3, 4, bytes(100)), (0, 0), fragment=100)

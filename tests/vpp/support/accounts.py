@@ -107,7 +107,8 @@ def accounts(vpp: Vpp) -> Accounts:
     try:
         until("balanced accounts", settled, patience=5)
     except AssertionError as error:
-        raise AssertionError(f"{last[-1].imbalance()}\n{last[-1]}") from error
+        what = last[-1].imbalance() or f"they never rest: before that they were\n{last[-2]}"
+        raise AssertionError(f"{what}\n{last[-1]}") from error
     return last[-1]
 
 

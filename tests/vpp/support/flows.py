@@ -125,9 +125,11 @@ _NFDUMP_FLAGS = "FSRPAUEC"
 
 
 def of_nfdump(shown: Iterable[dict]) -> Flows:
-    """The IP flows that `nfdump -o json` shows."""
+    """The IP flows that `nfdump -o json` shows. It shows others too, without addresses."""
     flows = Flows()
     for record in shown:
+        if "src4_addr" not in record and "src6_addr" not in record:
+            continue
         protocol = record["proto"]
         if protocol in (ICMP, ICMPV6):
             port = record["icmp_type"] << 8 | record["icmp_code"]

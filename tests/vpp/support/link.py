@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from .namespace import Namespace
 from .vpp import Vpp
+from .waiting import until
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,27 @@ def add_link(vpp: Vpp, number: int, *, addresses: bool = True) -> Link:
     namespace.add_pair(link.host, f"vpp{number}", link.host_mac, "02:00:00:00:ff:%02x" % number)
     vpp.cli(f"create host-interface name vpp{number} hw-addr {link.vpp_mac}")
     vpp.configure(f"set interface state {link.vpp} up")
+    _fill_buffers(vpp, link)
     if addresses:
         add_addresses(vpp, link)
     return link
+
+
+def _fill_buffers(vpp: Vpp, link: Link) -> None:
+    """VPP takes buffers for what it will receive, 256 more when it has fewer than that:
+    once it has had a few frames it takes none for the next 250, and how many are in use says
+    something of the test."""
+    wire = RawSocket(link.namespace, link.host)
+    index = vpp.interface_index(link.vpp)
+    for count in range(1, 4):
+        wire.send([bytes.fromhex("0180c200000e020000000001") + b"\x88\xcc" + bytes(46)])
+        until(f"{link.vpp} to receive", lambda count=count: _received(vpp, index) >= count)
+    wire.close()
+
+
+def _received(vpp: Vpp, index: int) -> int:
+    """Packets that an interface has received."""
+    return sum(packets for packets, _ in vpp.stats("/if/rx$", index)["/if/rx"])
 
 
 def add_addresses(vpp: Vpp, link: Link, interface: str | None = None) -> None:

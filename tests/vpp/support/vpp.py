@@ -102,9 +102,10 @@ class Vpp:
         assert reply.get("retval") == 0, f"{message}: {reply}"
         return reply
 
-    def stats(self, pattern: str) -> dict[str, list]:
+    def stats(self, pattern: str, index: int = 0) -> dict[str, list]:
         """Entries of the stats segment whose path begins so: for each thread the value of
-        a counter (a pair where it counts packets and octets), for a gauge just one."""
+        a counter (a pair where it counts packets and octets), for a gauge just one. Of
+        counters that there are several of, such as those of interfaces, `index` is meant."""
         self.check_alive()
         program = installation.vpp_program("vpp_get_stats")
         segment = self._path("stats.sock")
@@ -115,7 +116,7 @@ class Vpp:
             raise
         entries: dict[str, dict[int, object]] = {}
         for line in text.splitlines():
-            parsed = _stats_line(line)
+            parsed = _stats_line(line, str(index))
             if parsed is not None:
                 name, thread, value = parsed
                 entries.setdefault(name, {})[thread] = value
@@ -262,17 +263,17 @@ plugins {{
         return path
 
 
-def _stats_line(line: str) -> tuple[str, int, object] | None:
-    """Name, thread and value of one line; only the first index of a vector counts."""
+def _stats_line(line: str, index: str) -> tuple[str, int, object] | None:
+    """Name, thread and value of one line, where it is of this index or has none."""
     kind, _, rest = line.partition(":")
     words = rest.split(":")
     if len(words) == 2:
         value, name = words
         return name, 0, float(value)
-    if len(words) == 4 and words[0] == "0":
+    if len(words) == 4 and words[0] == index:
         _, thread, value, name = words
         return name, int(thread), int(value)
-    if len(words) == 5 and words[0] == "0":
+    if len(words) == 5 and words[0] == index:
         _, thread, packets, octets, name = words
         return name, int(thread), (int(packets), int(octets))
     return None
