@@ -65,7 +65,6 @@ void *flowmeter_config (struct vlib_main_t *vm, const uint8_t *text, uint32_t le
 void *flowmeter_cli_interface (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
 void *flowmeter_cli_flush (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
 void *flowmeter_cli_set (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
-void *flowmeter_cli_set_exporter (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
 void *flowmeter_cli_show (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
 void *flowmeter_cli_clear (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
 void flowmeter_interface_add_del (uint32_t sw_if_index, uint32_t is_add);

@@ -36,8 +36,8 @@ impl Setting {
     pub(crate) const PATH_MTU: u32 = 1400;
     /// Often enough for collectors that restart.
     pub(crate) const TEMPLATE_INTERVAL: u32 = 30;
-    /// The least that holds every template (RFC 8200 §5 has links take more).
-    pub(crate) const MIN_PATH_MTU: u32 = 576;
+    /// The least that holds every template and every record.
+    pub(crate) const MIN_PATH_MTU: u32 = 256;
 }
 
 /// Where records go.

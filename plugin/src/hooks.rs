@@ -4,7 +4,6 @@
 //! Each makes the types that say which thread it is on, and calls what does the work.
 
 use core::ffi::c_void;
-use core::fmt::Write;
 
 use vpp_sys::{vlib_frame_t, vlib_main_t, vlib_node_runtime_t};
 
@@ -94,8 +93,8 @@ pub unsafe extern "C" fn flowmeter_format_trace(
 ) -> u32 {
     // SAFETY: as the caller promises; a trace refers to nothing.
     let trace = unsafe { trace.cast::<Trace>().read_unaligned() };
-    let mut line = String::new();
-    let _ = write!(line, "{trace}");
+    // SAFETY: traces are shown on the main thread.
+    let line = trace.text(unsafe { Main::current() });
     let length = line.floor_char_boundary(size as usize);
     // SAFETY: as the caller promises.
     unsafe { text.copy_from_nonoverlapping(line.as_ptr(), length) };
@@ -155,8 +154,6 @@ commands! {
     flowmeter_cli_flush: cli::flush,
     /// `set flowmeter`.
     flowmeter_cli_set: cli::set,
-    /// `set flowmeter exporter`.
-    flowmeter_cli_set_exporter: cli::set_exporter,
     /// `show flowmeter`.
     flowmeter_cli_show: cli::show,
     /// `clear flowmeter`.

@@ -24,6 +24,29 @@ pub(crate) enum Variant {
     All,
 }
 
+impl Variant {
+    /// What commands call it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ip4 => "ip4",
+            Self::Ip6 => "ip6",
+            Self::L2 => "l2",
+            Self::All => "all",
+        }
+    }
+}
+
+impl Side {
+    /// What commands call it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Rx => "rx",
+            Self::Tx => "tx",
+            Self::Both => "both",
+        }
+    }
+}
+
 /// Directions, as a user says them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -131,7 +154,9 @@ impl Meter {
         }
         if let Some(known) = self.interfaces.conflict(interface.sw_if_index, &places) {
             return Err(format!(
-                "{name}: {} {} is metered already, and would count packets twice: disable it first",
+                "{}: {name} is metered at {} {} already, and packets would be counted twice: \
+                 disable that first",
+                if frames { "l2" } else { wanted.variant.name() },
                 known.variant(),
                 side(known)
             ));
@@ -155,9 +180,6 @@ impl Meter {
         let metered = self.interfaces.metered.entry(sw_if_index).or_default();
         if !metered.insert(place) {
             return Ok(());
-        }
-        for worker in meter::workers(barrier) {
-            worker.keep_interface(sw_if_index, place.direction());
         }
         for arc in place.arcs() {
             set_feature(barrier, arc, place.node(), sw_if_index, true)?;

@@ -208,7 +208,7 @@ impl Meter {
         barrier: &mut Barrier,
         settings: Settings,
     ) -> Result<(), String> {
-        if workers(barrier).any(|worker| worker.is_retiring()) {
+        if workers(barrier).any(|worker| worker.is_retiring() || worker.has_retired()) {
             return Err(
                 "the flows of the tables before are still being exported: try again \
                         later, or see `show flowmeter exporter`"

@@ -13,6 +13,9 @@ const TICK: f64 = 0.01;
 /// Ticks from one look at clock, exporter and route to the next.
 const LOOK: u32 = 10;
 
+/// Ticks from one look at what interfaces are called to the next.
+const NAMES: u32 = 100;
+
 /// Longer than anybody waits: until somebody signals.
 const FOR_EVER: f64 = 1e9;
 
@@ -22,6 +25,9 @@ pub(crate) fn run(main: Main) -> ! {
     let mut ticks = 0u32;
     let mut sleeps = main.flow_report_sleeps();
     loop {
+        if ticks.is_multiple_of(NAMES) {
+            tidy(main);
+        }
         if !tick(main, ticks.is_multiple_of(LOOK), &mut sleeps) {
             main.wait(FOR_EVER);
             ticks = 0;
@@ -62,6 +68,18 @@ pub(crate) fn update(main: Main) {
     SHARED.set_wall(wall);
     let _ = meter::with_meter(main, |meter| {
         meter.update_exporter(main);
+        Ok(())
+    });
+}
+
+/// Gives memory back that workers don't need any more, and tells collectors of new names.
+fn tidy(main: Main) {
+    let retired: Vec<_> = meter::workers(&mut main.barrier())
+        .filter_map(|worker| worker.take_retired())
+        .collect();
+    // Not while the workers wait.
+    drop(retired);
+    let _ = meter::with_meter(main, |meter| {
         meter.name_interfaces(main);
         Ok(())
     });

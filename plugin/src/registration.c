@@ -133,11 +133,12 @@ call (main_function_t *function, vlib_main_t *vm, u8 *text)
 COMMAND (interface, "flowmeter interface",
 	 "<interface>|<glob> [ip4|ip6|l2|all] [rx|tx|both] [disable]");
 COMMAND (flush, "flowmeter flush", "");
+/* With the exporter in the same command: VPP tries the shorter path too where the longer one's
+   function finds fault, and would print what that makes of it. */
 COMMAND (set, "set flowmeter",
-	 "[active-timeout <seconds>] [idle-timeout <seconds>] [flows-per-worker <n>] [default]");
-COMMAND (set_exporter, "set flowmeter exporter",
-	 "collector <ip> [port <n>] src <ip> [fib <table>] [path-mtu <n>] "
-	 "[template-interval <seconds>] | disable");
+	 "[active-timeout <seconds>] [idle-timeout <seconds>] [flows-per-worker <n>] [default] | "
+	 "exporter collector <ip> [port <n>] src <ip> [fib <table>] [path-mtu <n>] "
+	 "[template-interval <seconds>] | exporter disable");
 COMMAND (show, "show flowmeter",
 	 "[interfaces|exporter|statistics|memory] | flows [top <n>] [by packets|octets] "
 	 "[ip4|ip6|l2] [match <ip>]");

@@ -5,14 +5,18 @@
 //! it says and refers to nothing.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::fmt::Write;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use flowmeter::metering::IgnoredReason;
 use flowmeter::metering::flow_key::{Observed, Ports};
 use flowmeter::observation::Direction;
 use flowmeter::packet::{Dissection, Packet, dissect};
 
+use crate::interfaces::side;
 use crate::place::Place;
+use crate::vlib::Main;
+use crate::vlib::interface::name;
 
 /// One packet's record.
 #[derive(Clone, Copy)]
@@ -80,23 +84,29 @@ impl Trace {
     }
 }
 
-impl fmt::Display for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let direction = match self.place.direction() {
-            Direction::Ingress => "rx",
-            Direction::Egress => "tx",
-        };
+impl Trace {
+    /// What is shown of it.
+    pub(crate) fn text(&self, main: Main) -> String {
+        let mut text = String::new();
+        // Writing into a string does not fail.
+        let _ = self.write(main, &mut text);
+        text
+    }
+
+    fn write(&self, main: Main, out: &mut String) -> fmt::Result {
         let flow = if self.known { "known" } else { "new" };
-        let variant = self.place.variant();
+        let (variant, side) = (self.place.variant(), side(self.place));
         let octets = self.octets;
-        match &self.what {
-            What::Ignored(reason) => {
-                write!(
-                    f,
-                    "{variant} {direction}: not metered: {}, {octets} octets",
-                    reason.name()
-                )
-            }
+        if let What::Ignored(reason) = self.what {
+            let reason = reason.name();
+            return write!(
+                out,
+                "{variant} {side}: not metered: {reason}, {octets} octets"
+            );
+        }
+        write!(out, "{variant} {side}: {flow} flow, {octets} octets\n    ")?;
+        let observed = match &self.what {
+            What::Ignored(_) => return Ok(()),
             What::Ip {
                 source,
                 destination,
@@ -104,61 +114,57 @@ impl fmt::Display for Trace {
                 observed,
             } => {
                 write!(
-                    f,
-                    "{variant} {direction}: {flow} flow, {octets} octets\n    "
+                    out,
+                    "{}",
+                    Ends(*source, *destination, *ports, observed.payload)
                 )?;
-                endpoints(f, *source, *destination, *ports, observed.payload)?;
-                observed_at(f, observed)
+                write!(out, " protocol {}", observed.payload)?;
+                observed
             }
             What::L2 {
                 source,
                 destination,
                 observed,
             } => {
-                write!(
-                    f,
-                    "{variant} {direction}: {flow} flow, {octets} octets\n    "
-                )?;
-                write!(f, "{} -> {}", Mac(source), Mac(destination))?;
-                write!(f, " ethertype 0x{:04x}", observed.payload)?;
-                observed_at(f, observed)
+                write!(out, "{} -> {}", Mac(source), Mac(destination))?;
+                write!(out, " ethertype 0x{:04x}", observed.payload)?;
+                observed
+            }
+        };
+        write!(out, "\n    from {}", name(main, observed.ingress_interface))?;
+        if observed.direction() == Direction::Egress {
+            write!(out, " to {}", name(main, observed.egress_interface))?;
+        }
+        match observed.vlan() {
+            0 => Ok(()),
+            vlan => write!(out, " vlan {vlan}"),
+        }
+    }
+}
+
+/// Both ends of an IP flow, with its ports or ICMP type and code.
+pub(crate) struct Ends(
+    pub(crate) IpAddr,
+    pub(crate) IpAddr,
+    pub(crate) Ports,
+    pub(crate) u16,
+);
+
+impl fmt::Display for Ends {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(source, destination, ports, protocol) = *self;
+        match protocol {
+            1 | 58 => {
+                let [kind, code] = ports.destination;
+                write!(f, "{source} -> {destination} type {kind} code {code}")
+            }
+            _ => {
+                let [from, to] = [ports.source, ports.destination].map(u16::from_be_bytes);
+                let [source, destination] =
+                    [(source, from), (destination, to)].map(SocketAddr::from);
+                write!(f, "{source} -> {destination}")
             }
         }
-    }
-}
-
-fn endpoints(
-    f: &mut fmt::Formatter<'_>,
-    source: IpAddr,
-    destination: IpAddr,
-    ports: Ports,
-    protocol: u16,
-) -> fmt::Result {
-    let [from, to] = [ports.source, ports.destination].map(u16::from_be_bytes);
-    match protocol {
-        1 | 58 => {
-            let [kind, code] = ports.destination;
-            write!(
-                f,
-                "{source} -> {destination} protocol {protocol} type {kind} code {code}"
-            )
-        }
-        _ => write!(
-            f,
-            "{source} port {from} -> {destination} port {to} protocol {protocol}"
-        ),
-    }
-}
-
-fn observed_at(f: &mut fmt::Formatter<'_>, observed: &Observed) -> fmt::Result {
-    write!(
-        f,
-        "\n    ingress {} egress {}",
-        observed.ingress_interface, observed.egress_interface
-    )?;
-    match observed.vlan() {
-        0 => Ok(()),
-        vlan => write!(f, " vlan {vlan}"),
     }
 }
 

@@ -20,8 +20,8 @@ use crate::datagram::{Datagrams, LookupNodes, Session};
 use crate::shared::{Gate, SHARED};
 use crate::vlib::Thread;
 
-/// Groups of slots that are visited between two looks at the clock: some microseconds.
-const SLICE: usize = 32;
+/// Groups of slots that are visited between two looks at the clock: a few microseconds.
+const SLICE: usize = 8;
 
 /// How long one call of [`Worker::expire`] works at most, in microseconds.
 const BUDGET_MICROSECONDS: f64 = 50.0;
@@ -35,6 +35,9 @@ pub(crate) struct Worker {
     metering: Option<MeteringProcess>,
     /// The process before, whose flows are being ended.
     retiring: Option<(MeteringProcess, Flush)>,
+    /// The process before without flows, whose memory the main thread gives back: that takes
+    /// too long for a worker.
+    retired: Option<MeteringProcess>,
     ending: Option<Ending>,
     exporting: ExportingProcess<Datagrams>,
     /// The accounts of processes that are no more.
@@ -95,6 +98,7 @@ impl Worker {
         Self {
             metering: None,
             retiring: None,
+            retired: None,
             ending: None,
             exporting: ExportingProcess::new(Datagrams::new(nodes), domain, true),
             before: Statistics::default(),
@@ -120,7 +124,6 @@ impl Worker {
     /// Meters with `process` from now on; the flows of the one before are ended.
     pub(crate) fn replace(&mut self, process: MeteringProcess) {
         if let Some(old) = self.metering.replace(process) {
-            debug_assert!(self.retiring.is_none());
             self.retiring = Some((old, Flush::default()));
         }
     }
@@ -128,6 +131,16 @@ impl Worker {
     /// Whether a process that was replaced still has flows.
     pub(crate) fn is_retiring(&self) -> bool {
         self.retiring.is_some()
+    }
+
+    /// What has no flows left, for the main thread to give its memory back.
+    pub(crate) fn take_retired(&mut self) -> Option<MeteringProcess> {
+        self.retired.take()
+    }
+
+    /// Whether [`Self::take_retired`] has something to take.
+    pub(crate) fn has_retired(&self) -> bool {
+        self.retired.is_some()
     }
 
     /// Sets when flows expire.
@@ -169,14 +182,6 @@ impl Worker {
             .interfaces
             .insert((sw_if_index, direction == Direction::Egress));
         ending.flush = Flush::default();
-    }
-
-    /// Lets the flows of an interface live on.
-    pub(crate) fn keep_interface(&mut self, sw_if_index: u32, direction: Direction) {
-        if let Some(ending) = &mut self.ending {
-            let interface = (sw_if_index, direction == Direction::Egress);
-            ending.interfaces.remove(&interface);
-        }
     }
 
     /// Whether flows wait to be ended.
@@ -283,7 +288,7 @@ impl Worker {
     /// Whether there is nothing left to do without new packets.
     pub(crate) fn is_idle(&self) -> bool {
         let flows: usize = self.processes().map(MeteringProcess::live_flows).sum();
-        flows == 0 && !self.is_ending() && !self.exporting.is_open()
+        flows == 0 && !self.is_ending() && !self.has_retired() && !self.exporting.is_open()
     }
 
     /// What was ignored by the process that meters now, by reason.
@@ -361,7 +366,7 @@ impl Worker {
                 return swept.into();
             }
             self.before += *process.statistics();
-            self.retiring = None;
+            self.retired = self.retiring.take().map(|(process, _)| process);
         }
         Progress::Done
     }

@@ -112,11 +112,12 @@ impl<T: Transport> ExportingProcess<T> {
     }
 
     /// Begins a session with a collector that has heard nothing yet: what is under
-    /// construction goes to the one before, and templates precede the next record. The
-    /// sequence goes on (RFC 7011 §3.1 has it per domain).
+    /// construction goes to the one before, templates precede the next record, and the
+    /// sequence, which counts within a stream (RFC 7011 §3.1), begins at 0.
     pub fn restart(&mut self) {
         self.send_open();
         self.announced = None;
+        self.sequence = 0;
     }
 
     /// Names the interfaces; collectors learn of it with the first record or within a second.

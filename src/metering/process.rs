@@ -15,7 +15,7 @@ use super::flow_record::EndReason;
 use super::flow_table::group::{Backend, Instructions, Seed, Task};
 use super::flow_table::{FlowTable, Slot};
 use super::frame::{FRAME, Frame};
-use super::statistics::{Statistics, Tally};
+use super::statistics::{Records, Statistics, Tally};
 use super::sweep::{Flush, Sweep, Swept};
 use crate::packet::{Dissection, Packet, Packets, dissect};
 use crate::time::Uptime;
@@ -139,7 +139,8 @@ impl MeteringProcess {
     /// 16 slots in each table.
     ///
     /// Call it often: a share of the tables is looked at that grows with the time since the
-    /// call before, so that each flow is visited once a second.
+    /// call before, so that each flow is visited once a second, or once in up to five seconds
+    /// in a table of more than 1 M flows.
     pub fn expire<E: ExportAll>(&mut self, now: Uptime, budget: usize, export: &mut E) -> Swept {
         super::sweep::expire(self, now, budget, export)
     }
@@ -181,21 +182,21 @@ impl MeteringProcess {
         ipv4.live() + ipv6.live() + l2.as_ref().map_or(0, FlowTable::live)
     }
 
-    /// Groups of slots in each table: what [`Self::show`] and [`Self::tally`] count in.
+    /// Groups of slots in each table: what [`Self::show`] and [`Self::count`] count in.
     pub fn groups(&self) -> usize {
         self.tables.ipv4.groups()
     }
 
     /// What stands in live flows, counted by looking at each of them.
     pub fn live_tally(&self) -> Tally {
-        self.tally(0..self.groups())
+        self.count(0..self.groups()).tally
     }
 
-    /// What stands in the live flows of `groups`, counted by looking at each of them.
-    pub fn tally(&self, groups: Range<usize>) -> Tally {
+    /// The live flows of `groups` and what stands in them, counted by looking at each of them.
+    pub fn count(&self, groups: Range<usize>) -> Records {
         let Tables { ipv4, ipv6, l2 } = &self.tables;
-        let l2 = l2.as_ref().map(|table| tally(table, groups.clone()));
-        tally(ipv4, groups.clone()) + tally(ipv6, groups) + l2.unwrap_or_default()
+        let l2 = l2.as_ref().map(|table| count(table, groups.clone()));
+        count(ipv4, groups.clone()) + count(ipv6, groups) + l2.unwrap_or_default()
     }
 
     /// Shows the live flows of `groups` that have had packets since their last record, each
@@ -242,8 +243,12 @@ fn used<K: FlowKey>(table: &FlowTable<K>, groups: Range<usize>) -> impl Iterator
         .map(|slot| &table[slot])
 }
 
-fn tally<K: FlowKey>(table: &FlowTable<K>, groups: Range<usize>) -> Tally {
-    used(table, groups).map(|slot| slot.flow.tally()).sum()
+fn count<K: FlowKey>(table: &FlowTable<K>, groups: Range<usize>) -> Records {
+    let mut flows = Records::default();
+    for slot in used(table, groups) {
+        flows.count(slot.flow.tally());
+    }
+    flows
 }
 
 fn show<K: FlowKey, E: Export<K>>(table: &FlowTable<K>, groups: Range<usize>, viewer: &mut E) {

@@ -66,6 +66,7 @@ pub struct Records {
 }
 
 impl Records {
+    #[inline]
     pub(super) fn count(&mut self, tally: Tally) {
         self.records += 1;
         self.tally += tally;

@@ -12,8 +12,15 @@ use super::flow_table::{FlowTable, Slot};
 use super::process::{MeteringProcess, Shared, Tables};
 use crate::time::Uptime;
 
-/// Milliseconds in which every slot is visited once, budget permitting.
+/// Milliseconds in which every slot is visited once, budget permitting: up to 1 M flows.
 const ROUND_MILLIS: u32 = 1000;
+
+/// Groups of a table for 1 M flows.
+const GROUPS_IN_ROUND: usize = 73_750;
+
+/// The same for tables of any size: a larger one takes longer, so that what the sweep costs
+/// in a second stays within bounds.
+const MAX_ROUND_MILLIS: u32 = 5000;
 
 /// How far a call came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +38,7 @@ pub enum Swept {
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
     last: Option<Uptime>,
-    /// Groups that are to be visited, times [`ROUND_MILLIS`].
+    /// Groups that are to be visited, times [`round_millis`].
     credit: u64,
     next_to_expire: usize,
 }
@@ -57,9 +64,9 @@ pub(super) fn expire<E: ExportAll>(
         ..
     } = process;
     let groups = tables.ipv4.groups();
-    let round = u64::from(ROUND_MILLIS);
+    let round = round_millis(groups);
     let elapsed = now.since(sweep.last.replace(now).unwrap_or(now));
-    sweep.credit += groups as u64 * u64::from(elapsed.min(ROUND_MILLIS));
+    sweep.credit += groups as u64 * u64::from(elapsed).min(round);
     sweep.credit = sweep.credit.min(groups as u64 * round);
     let wanted = (sweep.credit / round) as usize;
     let timeouts = shared.timeouts;
@@ -76,6 +83,12 @@ pub(super) fn expire<E: ExportAll>(
     } else {
         Swept::Done
     }
+}
+
+/// Milliseconds in which all of so many groups are visited.
+fn round_millis(groups: usize) -> u64 {
+    let round = groups as u64 * u64::from(ROUND_MILLIS) / GROUPS_IN_ROUND as u64;
+    round.clamp(ROUND_MILLIS.into(), MAX_ROUND_MILLIS.into())
 }
 
 /// As [`MeteringProcess::flush`].

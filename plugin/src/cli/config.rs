@@ -26,7 +26,7 @@ fn read(main: Main, words: Vec<&str>) -> Result<(), String> {
             let variant = Variant::All;
             rules.push((name, Wanted { variant, side }));
         } else if !set::read(&mut settings, word, &mut words)?
-            && !exporter.read(main, word, &mut words)?
+            && !exporter.read(word, &mut words)?
         {
             let expected = format!(
                 "interface, active-timeout, idle-timeout, flows-per-worker, {}",

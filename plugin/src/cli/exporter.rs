@@ -5,7 +5,7 @@ use core::net::IpAddr;
 
 use super::words::{Words, unexpected};
 use crate::exporter::Setting;
-use crate::vlib::{Main, buffer};
+use crate::vlib::Main;
 use crate::{meter, process};
 
 /// An exporter as far as its words were read.
@@ -24,12 +24,7 @@ impl Reading {
         "collector, port, src, fib, path-mtu or template-interval";
 
     /// Reads one property; `false` where the word is none.
-    pub(super) fn read(
-        &mut self,
-        main: Main,
-        word: &str,
-        words: &mut Words<'_>,
-    ) -> Result<bool, String> {
+    pub(super) fn read(&mut self, word: &str, words: &mut Words<'_>) -> Result<bool, String> {
         const ADDRESS: &str = "an IPv4 or IPv6 address";
         match word {
             "collector" => self.collector = Some(words.value(word, ADDRESS)?),
@@ -37,8 +32,9 @@ impl Reading {
             "port" => self.port = Some(words.number(word, 1..=u16::MAX)?),
             "fib" => self.table = Some(words.number(word, 0..=u32::MAX - 1)?),
             "path-mtu" => {
-                let most = buffer::size_of_data(main.thread()) as u32;
-                self.path_mtu = Some(words.number(word, Setting::MIN_PATH_MTU..=most)?);
+                // Messages end where VPP's buffers do, too.
+                let range = Setting::MIN_PATH_MTU..=65_535;
+                self.path_mtu = Some(words.number(word, range)?);
             }
             "template-interval" => {
                 self.template_interval = Some(words.number(word, 1..=86_400)?);
@@ -84,8 +80,7 @@ impl Reading {
 }
 
 /// `set flowmeter exporter collector <ip> src <ip> … | disable`.
-pub(crate) fn set_exporter(main: Main, words: Vec<&str>) -> Result<(), String> {
-    let mut words = Words::new(words);
+pub(super) fn set(main: Main, mut words: Words<'_>) -> Result<(), String> {
     let setting = if words.peek() == Some("disable") {
         words.next();
         words.end()?;
@@ -93,7 +88,7 @@ pub(crate) fn set_exporter(main: Main, words: Vec<&str>) -> Result<(), String> {
     } else {
         let mut reading = Reading::default();
         while let Some(word) = words.next() {
-            if !reading.read(main, word, &mut words)? {
+            if !reading.read(word, &mut words)? {
                 return unexpected(word, Reading::EXPECTED);
             }
         }

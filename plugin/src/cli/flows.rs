@@ -6,17 +6,16 @@
 
 use core::cmp::Reverse;
 use core::fmt::Write;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::BinaryHeap;
 
 use flowmeter::metering::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
 use flowmeter::metering::{Export, FlowRecord, NoRoom};
 use flowmeter::observation::Direction;
 
-use super::show::SLICE;
+use super::slices;
 use super::words::{Words, unexpected};
-use crate::meter;
-use crate::trace::Mac;
+use crate::trace::{Ends, Mac};
 use crate::vlib::{Main, text};
 
 /// What was asked for.
@@ -39,10 +38,20 @@ pub(super) fn show(main: Main, words: Words<'_>) -> Result<(), String> {
         query,
         largest: Largest::new(),
         matched: 0,
+        looked_at: 0,
     };
-    for index in 0..crate::vlib::thread::count() {
-        view(main, index, &mut viewer);
-    }
+    slices::each(
+        main,
+        |_| (),
+        |worker, groups| {
+            let before = viewer.looked_at;
+            if let Some(process) = worker.metering() {
+                let end = groups.end.min(process.groups());
+                process.show(groups.start.min(end)..end, &mut viewer);
+            }
+            (viewer.looked_at - before) as usize
+        },
+    );
     let Viewer {
         largest, matched, ..
     } = viewer;
@@ -88,32 +97,11 @@ fn read(mut words: Words<'_>) -> Result<Query, String> {
     Ok(query)
 }
 
-fn view(main: Main, index: usize, viewer: &mut Viewer) {
-    let mut next = 0;
-    loop {
-        {
-            let mut barrier = main.barrier();
-            let Some(worker) = meter::workers(&mut barrier).nth(index) else {
-                return;
-            };
-            let Some(process) = worker.metering() else {
-                return;
-            };
-            if next >= process.groups() {
-                return;
-            }
-            let end = process.groups().min(next + SLICE);
-            process.show(next..end, viewer);
-            next = end;
-        }
-        let _ = main.suspend(1e-5);
-    }
-}
-
 struct Viewer {
     query: Query,
     largest: Largest,
     matched: u64,
+    looked_at: u64,
 }
 
 impl Viewer {
@@ -141,18 +129,7 @@ impl Viewer {
         self.keep(record.packets, record.octets, || {
             let observed = record.key.observed();
             let [source, destination] = ends;
-            let what = match observed.payload {
-                1 | 58 => {
-                    let [kind, code] = ports.destination;
-                    format!("{source} -> {destination} type {kind} code {code}")
-                }
-                _ => {
-                    let [from, to] = [ports.source, ports.destination].map(u16::from_be_bytes);
-                    let [source, destination] =
-                        [(source, from), (destination, to)].map(SocketAddr::from);
-                    format!("{source} -> {destination}")
-                }
-            };
+            let what = Ends(source, destination, ports, observed.payload).to_string();
             line(record, &format!("protocol {}", observed.payload), &what)
         });
     }
@@ -183,6 +160,7 @@ fn line<K: FlowKey>(record: &FlowRecord<K>, protocol: &str, what: &str) -> Strin
 
 impl Export<Ipv4Key> for Viewer {
     fn export(&mut self, record: &FlowRecord<Ipv4Key>) -> Result<(), NoRoom> {
+        self.looked_at += 1;
         if self.query.ip4 {
             let key = &record.key;
             let ends = [key.source, key.destination].map(|end| Ipv4Addr::from(end).into());
@@ -194,6 +172,7 @@ impl Export<Ipv4Key> for Viewer {
 
 impl Export<Ipv6Key> for Viewer {
     fn export(&mut self, record: &FlowRecord<Ipv6Key>) -> Result<(), NoRoom> {
+        self.looked_at += 1;
         if self.query.ip6 {
             let key = &record.key;
             let ends = [key.source, key.destination].map(|end| Ipv6Addr::from(end).into());
@@ -205,6 +184,7 @@ impl Export<Ipv6Key> for Viewer {
 
 impl Export<L2Key> for Viewer {
     fn export(&mut self, record: &FlowRecord<L2Key>) -> Result<(), NoRoom> {
+        self.looked_at += 1;
         if self.query.l2 && self.query.matching.is_none() {
             self.keep(record.packets, record.octets, || {
                 let L2Key {

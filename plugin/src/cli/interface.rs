@@ -17,17 +17,21 @@ pub(crate) fn interface(main: Main, words: Vec<&str>) -> Result<(), String> {
         variant: Variant::All,
         side: Side::Rx,
     };
-    let mut side = None;
-    let mut disable = false;
-    while let Some(word) = words.next() {
-        match word {
-            "ip4" => wanted.variant = Variant::Ip4,
-            "ip6" => wanted.variant = Variant::Ip6,
-            "l2" => wanted.variant = Variant::L2,
-            "all" => wanted.variant = Variant::All,
-            "disable" => disable = true,
-            _ => side = Some(self::side(word)?),
-        }
+    // In this order, each at most once.
+    if let Some(variant) = words.peek().and_then(variant) {
+        wanted.variant = variant;
+        words.next();
+    }
+    let side = words.peek().and_then(side);
+    if side.is_some() {
+        words.next();
+    }
+    let disable = words.peek() == Some("disable");
+    if disable {
+        words.next();
+    }
+    if let Some(word) = words.next() {
+        return unexpected(word, "[ip4|ip6|l2|all] [rx|tx|both] [disable]");
     }
     // Who disables and names no direction means all there is.
     let default = if disable { Side::Both } else { Side::Rx };
@@ -42,18 +46,28 @@ pub(crate) fn interface(main: Main, words: Vec<&str>) -> Result<(), String> {
     }
 }
 
-fn side(word: &str) -> Result<Side, String> {
+fn variant(word: &str) -> Option<Variant> {
     match word {
-        "rx" => Ok(Side::Rx),
-        "tx" => Ok(Side::Tx),
-        "both" => Ok(Side::Both),
-        _ => unexpected(word, "ip4, ip6, l2, all, rx, tx, both or disable"),
+        "ip4" => Some(Variant::Ip4),
+        "ip6" => Some(Variant::Ip6),
+        "l2" => Some(Variant::L2),
+        "all" => Some(Variant::All),
+        _ => None,
+    }
+}
+
+fn side(word: &str) -> Option<Side> {
+    match word {
+        "rx" => Some(Side::Rx),
+        "tx" => Some(Side::Tx),
+        "both" => Some(Side::Both),
+        _ => None,
     }
 }
 
 /// What stands after an interface in startup.conf: a direction, if it is one.
 pub(super) fn side_if_any(words: &mut Words<'_>) -> Side {
-    let side = words.peek().and_then(|word| side(word).ok());
+    let side = words.peek().and_then(side);
     if side.is_some() {
         words.next();
     }

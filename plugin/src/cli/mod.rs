@@ -10,10 +10,10 @@ mod flows;
 mod interface;
 mod set;
 mod show;
+mod slices;
 mod words;
 
 pub(crate) use clear::{clear, flush};
-pub(crate) use exporter::set_exporter;
 pub(crate) use interface::interface;
 pub(crate) use set::set;
 pub(crate) use show::show;

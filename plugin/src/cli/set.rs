@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `set flowmeter`.
 
+use super::exporter;
 use super::words::{Words, unexpected};
 use crate::meter::{self, Settings};
 use crate::vlib::Main;
@@ -25,12 +26,18 @@ pub(super) fn read(
     Ok(true)
 }
 
-/// `set flowmeter [active-timeout <s>] [idle-timeout <s>] [flows-per-worker <n>] [default]`.
+/// `set flowmeter [active-timeout <s>] [idle-timeout <s>] [flows-per-worker <n>] [default]`,
+/// or `set flowmeter exporter …`.
 pub(crate) fn set(main: Main, words: Vec<&str>) -> Result<(), String> {
     const EXPECTED: &str = "active-timeout, idle-timeout, flows-per-worker or default";
     let mut words = Words::new(words);
-    if words.peek().is_none() {
-        return Err(format!("expected {EXPECTED}, or exporter"));
+    match words.peek() {
+        None => return Err(format!("expected {EXPECTED}, or exporter")),
+        Some("exporter") => {
+            words.next();
+            return exporter::set(main, words);
+        }
+        Some(_) => {}
     }
     let mut settings = meter::with_meter(main, |meter| Ok(meter.settings))?;
     while let Some(word) = words.next() {

@@ -6,18 +6,15 @@ use core::fmt::Write;
 use flowmeter::metering::{EndReason, IgnoredReason, NoRoom, Tally};
 
 use super::flows;
+use super::slices;
 use super::words::{Words, unexpected};
-use crate::interfaces::{Side, Variant, Wanted, side};
+use crate::interfaces::{Wanted, side};
 use crate::meter::{self, Meter};
 use crate::shared::{Gate, SHARED};
 use crate::vlib::interface::Interface;
-use crate::vlib::{Main, text};
+use crate::vlib::{Barrier, Main, text};
 use crate::worker::Accounts;
 use crate::{COMMIT, VERSION, VPP_VERSION};
-
-/// Groups of slots that are counted while the workers stand still: 64 k flows at most, a few
-/// hundred microseconds.
-pub(super) const SLICE: usize = 4096;
 
 /// `show flowmeter [interfaces|exporter|statistics|memory] | flows …`.
 pub(crate) fn show(main: Main, words: Vec<&str>) -> Result<(), String> {
@@ -66,12 +63,9 @@ fn show_settings(main: Main, out: &mut String) -> Result<(), String> {
 }
 
 fn show_exporter(main: Main, out: &mut String) -> Result<(), String> {
-    let (mut messages, mut records) = (0, 0);
-    for worker in meter::workers(&mut main.barrier()) {
-        let accounts = worker.accounts();
-        messages += accounts.messages;
-        records += accounts.records;
-    }
+    let Accounts {
+        messages, records, ..
+    } = total(&mut main.barrier());
     meter::with_meter(main, |meter| {
         let exporter = &meter.exporter;
         match (exporter.in_effect(), exporter.setting()) {
@@ -135,17 +129,7 @@ fn show_interfaces(main: Main, out: &mut String) -> Result<(), String> {
 
 fn show_rules(meter: &Meter, out: &mut String) {
     for (pattern, Wanted { variant, side }) in meter.interfaces.rules() {
-        let variant = match variant {
-            Variant::Ip4 => "ip4",
-            Variant::Ip6 => "ip6",
-            Variant::L2 => "l2",
-            Variant::All => "all",
-        };
-        let side = match side {
-            Side::Rx => "rx",
-            Side::Tx => "tx",
-            Side::Both => "both",
-        };
+        let (variant, side) = (variant.name(), side.name());
         let _ = writeln!(out, "also any that comes: {pattern} {variant} {side}");
     }
 }
@@ -217,43 +201,21 @@ fn lines_of(out: &str) -> usize {
     out.len() - start
 }
 
-/// The accounts of all workers, and what their live flows hold. The flows are counted in
-/// slices between which the workers run: if nothing has changed at the end, the count is
-/// exact, and with few flows there is but one slice.
+/// The accounts of all workers, and what their live flows hold. With more flows than the
+/// workers may stand still for, they are counted in slices; if nothing has changed at the end,
+/// the count is exact all the same.
 fn count(main: Main) -> (Accounts, Live) {
-    let mut barrier = main.barrier();
-    let before = total(main);
     let mut tally = Tally::default();
-    let mut left = SLICE;
-    let workers = crate::vlib::thread::count();
-    for index in 0..workers {
-        let mut next = 0;
-        loop {
-            let Some(worker) = meter::workers(&mut barrier).nth(index) else {
-                break;
-            };
-            let groups = worker.processes().map(|process| process.groups()).max();
-            let groups = groups.unwrap_or(0);
-            if next >= groups {
-                break;
-            }
-            let end = groups.min(next + left);
-            for process in worker.processes() {
-                let end = end.min(process.groups());
-                tally += process.tally(next.min(end)..end);
-            }
-            left -= end - next;
-            next = end;
-            if left == 0 {
-                left = SLICE;
-                drop(barrier);
-                let _ = main.suspend(1e-5);
-                barrier = main.barrier();
-            }
+    let (before, after) = slices::each(main, total, |worker, groups| {
+        let mut flows = 0;
+        for process in worker.processes() {
+            let end = groups.end.min(process.groups());
+            let counted = process.count(groups.start.min(end)..end);
+            tally += counted.tally;
+            flows += counted.records as usize;
         }
-    }
-    let after = total(main);
-    drop(barrier);
+        flows
+    });
     if before.statistics == after.statistics {
         (after, Live::Counted(tally))
     } else {
@@ -261,9 +223,9 @@ fn count(main: Main) -> (Accounts, Live) {
     }
 }
 
-fn total(main: Main) -> Accounts {
+fn total(barrier: &mut Barrier) -> Accounts {
     let mut total = Accounts::default();
-    for worker in meter::workers(&mut main.barrier()) {
+    for worker in meter::workers(barrier) {
         total += worker.accounts();
     }
     total

@@ -56,7 +56,7 @@ impl Table {
     pub(crate) fn find(_main: Main, id: u32, is_ip6: bool) -> Option<Self> {
         // SAFETY: this is the main thread.
         let index = unsafe { vpp_sys::vpp_shim_fib_lock(id, u8::from(is_ip6)) };
-        (index != u32::MAX).then_some(Self { index, is_ip6 })
+        (index != u32::MAX).then(|| Self { index, is_ip6 })
     }
 
     /// VPP's index of it.

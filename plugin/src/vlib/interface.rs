@@ -47,11 +47,8 @@ impl Interface {
     }
 
     /// What VPP calls it.
-    pub(crate) fn name(&self, _main: Main) -> String {
-        read(|text, size| {
-            // SAFETY: `text` has room for `size` octets.
-            unsafe { vpp_sys::vpp_shim_interface_name(self.sw_if_index, text, size) }
-        })
+    pub(crate) fn name(&self, main: Main) -> String {
+        name(main, self.sw_if_index)
     }
 
     /// What who made it says of it; often nothing.
@@ -67,6 +64,14 @@ impl Interface {
         // SAFETY: this is the main thread.
         unsafe { vpp_sys::vpp_shim_interface_table(self.sw_if_index, u8::from(is_ip6)) }
     }
+}
+
+/// What VPP calls the interface of this number.
+pub(crate) fn name(_main: Main, sw_if_index: u32) -> String {
+    read(|text, size| {
+        // SAFETY: `text` has room for `size` octets; VPP has a name for any number.
+        unsafe { vpp_sys::vpp_shim_interface_name(sw_if_index, text, size) }
+    })
 }
 
 fn read(fill: impl FnOnce(*mut u8, u32) -> u32) -> String {

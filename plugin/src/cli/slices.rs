@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Going through all tables while the workers go on: in slices, each under a barrier of its own.
+
+use core::ops::Range;
+
+use flowmeter::metering::MeteringProcess;
+
+use crate::meter;
+use crate::vlib::{Barrier, Main, thread};
+use crate::worker::Worker;
+
+/// What a slice may cost, in flows that are looked at: some hundred microseconds. Empty groups
+/// cost little, so a table with few flows is one slice however large it is.
+const BUDGET: usize = 16_384;
+
+/// Groups of slots that are looked at together.
+const STEP: usize = 256;
+
+/// What as many groups cost as one flow does.
+const GROUPS_AS_FLOW: usize = 16;
+
+/// Seconds for which the workers run between two slices.
+const PAUSE: f64 = 1e-4;
+
+/// Shows all tables to `act`, a worker and some of its groups at a time; `act` tells how many
+/// flows it looked at. What `snapshot` says stands first for the moment before the first slice,
+/// and then for that after the last, each without the workers moving in between.
+pub(super) fn each<S>(
+    main: Main,
+    snapshot: impl Fn(&mut Barrier) -> S,
+    mut act: impl FnMut(&Worker, Range<usize>) -> usize,
+) -> (S, S) {
+    let mut barrier = main.barrier();
+    let first = snapshot(&mut barrier);
+    let mut left = BUDGET;
+    for index in 0..thread::count() {
+        let mut next = 0;
+        loop {
+            let Some(worker) = meter::workers(&mut barrier).nth(index) else {
+                break;
+            };
+            let groups = worker.processes().map(MeteringProcess::groups).max();
+            let groups = next..groups.unwrap_or(0).min(next + STEP);
+            if groups.is_empty() {
+                break;
+            }
+            next = groups.end;
+            let cost = groups.len() / GROUPS_AS_FLOW + act(worker, groups);
+            left = left.saturating_sub(cost);
+            if left == 0 {
+                left = BUDGET;
+                drop(barrier);
+                let _ = main.suspend(PAUSE);
+                barrier = main.barrier();
+            }
+        }
+    }
+    let last = snapshot(&mut barrier);
+    (first, last)
+}
