@@ -13,11 +13,11 @@ use super::export::Export;
 use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
 use super::flow_record::{EndReason, Flow};
 use super::flow_table::group::{Instructions, Seed};
-use super::flow_table::{Candidates, FlowTable, Place, Slot, SlotIndex};
+use super::flow_table::{Candidates, FlowTable, Lookup, Place, Slot, SlotIndex};
 use super::ignored::IgnoredReason;
-use super::plain::plain_ipv4;
-use super::process::Shared;
-use super::statistics::{Statistics, Tally};
+use super::plain::{plain_ipv4, plain_ipv6};
+use super::process::{Shared, Tables};
+use super::statistics::Tally;
 use crate::packet::{Dissection, Headers, Packet, Packets, dissect};
 use crate::time::{Timestamp, Uptime};
 
@@ -46,66 +46,157 @@ pub(super) struct Queue<K: FlowKey> {
     length: usize,
 }
 
-/// One packet between the phases: of IPv4 a cache line.
+/// One packet between the phases. Times and the like are asked of [`Packets`] again where they
+/// are needed: a host knows them without looking, or has them in a cache.
 #[derive(Clone, Copy)]
-#[repr(C, align(64))]
 pub(super) struct Pending<K: FlowKey> {
-    pub(super) headers: Headers<K>,
-    pub(super) time: Timestamp,
-    pub(super) uptime: Uptime,
-    pub(super) vrf: u32,
+    headers: Headers<K>,
+    /// Its number in the frame.
+    number: u16,
     candidates: Candidates,
     /// The slot that the probe found.
     probed: SlotIndex,
 }
 
-impl Frame {
-    /// Phase one: headers are read, of the packets with these numbers.
+/// The packets of one call of which one frame is metered.
+pub(super) struct Framed<'a, P: ?Sized> {
+    pub(super) packets: &'a P,
+    pub(super) numbers: Range<usize>,
+}
+
+impl<P: Packets + ?Sized> Framed<'_, P> {
     #[inline(always)]
-    pub(super) fn parse<P: Packets + ?Sized>(
+    fn packet<K: FlowKey>(&self, pending: &Pending<K>) -> Packet<'_> {
+        let number = self.numbers.start + usize::from(pending.number);
+        self.packets.packet(number)
+    }
+
+    /// Where a packet stands in the frame.
+    #[inline(always)]
+    fn place(&self, number: usize) -> u16 {
+        (number - self.numbers.start) as u16
+    }
+
+    #[inline(always)]
+    fn times<K: FlowKey>(&self, pending: &Pending<K>) -> (Timestamp, Uptime) {
+        let number = self.numbers.start + usize::from(pending.number);
+        self.packets.times(number)
+    }
+}
+
+impl Frame {
+    /// Phase one: headers are read, keys are hashed, and the control octets of their groups
+    /// asked for.
+    ///
+    /// Packets of one kind mostly follow each other, and each kind has a loop of its own: one
+    /// loop for all kept so much at hand that most of it was in memory.
+    #[inline(always)]
+    pub(super) fn parse<I: Instructions, P: Packets + ?Sized>(
         &mut self,
-        packets: &P,
-        numbers: Range<usize>,
-        l2: bool,
-        statistics: &mut Statistics,
+        framed: &Framed<'_, P>,
+        tables: &Tables,
+        shared: &mut Shared,
     ) {
-        // The length of the queue that most packets go to stays in a register.
-        let mut ipv4 = 0;
-        self.ipv6.length = 0;
+        let numbers = framed.numbers.clone();
+        let mut ipv4 = self.ipv4.fill(tables.ipv4.lookup(), shared.seed);
+        let mut ipv6 = self.ipv6.fill(tables.ipv6.lookup(), shared.seed);
         self.l2.length = 0;
         let mut octets = 0;
-        for number in numbers.clone() {
-            packets.prefetch(number + AHEAD);
-            let packet = packets.packet(number);
-            octets += u64::from(match plain_ipv4(&packet) {
-                Some(headers) => self.ipv4.put(&mut ipv4, &packet, headers),
-                None => {
-                    self.ipv4.length = ipv4;
-                    let octets = self.parse_any(&packet, l2, statistics);
-                    ipv4 = self.ipv4.length;
-                    octets
+        let mut number = numbers.start;
+        loop {
+            let before = number;
+            octets += ipv4.run::<I, P>(framed, &mut number, plain_ipv4);
+            octets += ipv6.run::<I, P>(framed, &mut number, plain_ipv6);
+            if number >= numbers.end {
+                break;
+            }
+            if number > before {
+                continue;
+            }
+            let packet = framed.packets.packet(number);
+            let place = framed.place(number);
+            octets += u64::from(match (dissect_any(&packet), &tables.l2) {
+                (Dissection::Ipv4(headers), _) => ipv4.put::<I>(place, headers),
+                (Dissection::Ipv6(headers), _) => ipv6.put::<I>(place, headers),
+                (Dissection::NonIp(headers), Some(table)) => {
+                    let mut l2 = self.l2.fill_on(table.lookup(), shared.seed);
+                    l2.put::<I>(place, headers);
+                    self.l2.length = l2.length();
+                    headers.octets
                 }
+                (Dissection::NonIp(headers), None) => shared
+                    .statistics
+                    .ignore(IgnoredReason::NonIp, headers.octets),
+                (Dissection::Ignored(reason), _) => shared
+                    .statistics
+                    .ignore(reason, packet.octets_on_wire()),
             });
+            number += 1;
         }
+        let (ipv4, ipv6) = (ipv4.length(), ipv6.length());
         self.ipv4.length = ipv4;
-        statistics.observed += Tally {
+        self.ipv6.length = ipv6;
+        shared.statistics.observed += Tally {
             packets: numbers.len() as u64,
             octets,
         };
     }
+}
 
-    /// Queues or ignores any packet; tells its octets.
-    #[inline(never)]
-    fn parse_any(&mut self, packet: &Packet<'_>, l2: bool, statistics: &mut Statistics) -> u32 {
-        let (reason, octets) = match dissect(packet) {
-            Dissection::Ipv4(headers) => return self.ipv4.push(packet, headers),
-            Dissection::Ipv6(headers) => return self.ipv6.push(packet, headers),
-            Dissection::NonIp(headers) if l2 => return self.l2.push(packet, headers),
-            Dissection::NonIp(headers) => (IgnoredReason::NonIp, headers.octets),
-            Dissection::Ignored(reason) => (reason, packet.octets_on_wire()),
-        };
-        statistics.ignored[reason as usize] += Tally::packet(octets);
+/// Out of line, so that the loop around it stays small.
+#[inline(never)]
+fn dissect_any(packet: &Packet<'_>) -> Dissection {
+    dissect(packet)
+}
+
+/// A queue that is being filled.
+struct Fill<'a, K: FlowKey> {
+    free: core::slice::IterMut<'a, Pending<K>>,
+    lookup: Lookup<'a, K>,
+    seed: Seed,
+}
+
+impl<K: FlowKey> Fill<'_, K> {
+    /// Queues packets from `number` on while `read` reads them; tells their octets.
+    #[inline(always)]
+    fn run<I: Instructions, P: Packets + ?Sized>(
+        &mut self,
+        framed: &Framed<'_, P>,
+        number: &mut usize,
+        read: impl Fn(&Packet<'_>) -> Option<Headers<K>>,
+    ) -> u64 {
+        let mut octets = 0;
+        let mut next = *number;
+        while next < framed.numbers.end {
+            framed.packets.prefetch(next + AHEAD);
+            let Some(headers) = read(&framed.packets.packet(next)) else {
+                break;
+            };
+            octets += u64::from(self.put::<I>(framed.place(next), headers));
+            next += 1;
+        }
+        *number = next;
         octets
+    }
+
+    /// Queues a packet; tells its octets.
+    #[inline(always)]
+    fn put<I: Instructions>(&mut self, number: u16, headers: Headers<K>) -> u32 {
+        // A frame has no more packets than a queue has room.
+        if let Some(pending) = self.free.next() {
+            let hash = I::hash(&self.seed, headers.key.words().as_ref());
+            let candidates = self.lookup.candidates(hash);
+            self.lookup.prefetch_tags(&candidates);
+            pending.headers = headers;
+            pending.number = number;
+            pending.candidates = candidates;
+        }
+        headers.octets
+    }
+
+    /// Packets in the queue.
+    fn length(&self) -> usize {
+        FRAME - self.free.len()
     }
 }
 
@@ -119,32 +210,30 @@ impl<K: FlowKey> Default for Queue<K> {
 }
 
 impl<K: FlowKey> Queue<K> {
-    /// Queues a packet; tells its octets.
-    fn push(&mut self, packet: &Packet<'_>, headers: Headers<K>) -> u32 {
-        let mut length = self.length;
-        let octets = self.put(&mut length, packet, headers);
-        self.length = length;
-        octets
+    /// Begins to fill it anew.
+    #[inline(always)]
+    fn fill<'a>(&'a mut self, lookup: Lookup<'a, K>, seed: Seed) -> Fill<'a, K> {
+        self.length = 0;
+        self.fill_on(lookup, seed)
     }
 
+    /// Goes on to fill it.
     #[inline(always)]
-    fn put(&mut self, length: &mut usize, packet: &Packet<'_>, headers: Headers<K>) -> u32 {
-        if let Some(pending) = self.pending.get_mut(*length) {
-            pending.headers = headers;
-            pending.time = packet.time;
-            pending.uptime = packet.uptime;
-            pending.vrf = packet.point.vrf;
-            *length += 1;
+    fn fill_on<'a>(&'a mut self, lookup: Lookup<'a, K>, seed: Seed) -> Fill<'a, K> {
+        let free = self.pending.get_mut(self.length..).unwrap_or_default();
+        Fill {
+            free: free.iter_mut(),
+            lookup,
+            seed,
         }
-        headers.octets
     }
 
     /// The other phases, each a step behind the one before: while a step is counted, the
-    /// slots of the next are on their way from memory, and the control octets of the one
-    /// after.
+    /// slots of the next are on their way from memory.
     #[inline(always)]
-    pub(super) fn meter<I: Instructions, E: Export<K>>(
+    pub(super) fn meter<I: Instructions, P: Packets + ?Sized, E: Export<K>>(
         &mut self,
+        framed: &Framed<'_, P>,
         table: &mut FlowTable<K>,
         shared: &mut Shared,
         export: &mut E,
@@ -154,15 +243,12 @@ impl<K: FlowKey> Queue<K> {
         };
         let steps = queue.len().div_ceil(STEP);
         let step = |number: usize| number * STEP..self.length.min((number + 1) * STEP);
-        for number in 0..steps + 2 {
+        for number in 0..=steps {
             if number < steps {
-                hash::<I, K>(&mut queue[step(number)], table, &shared.seed);
+                probe::<I, K>(&mut queue[step(number)], table);
             }
-            if (1..=steps).contains(&number) {
-                probe::<I, K>(&mut queue[step(number - 1)], table);
-            }
-            if number >= 2 {
-                count::<I, K, E>(&queue[step(number - 2)], table, shared, export);
+            if number > 0 {
+                count::<I, K, P, E>(&queue[step(number - 1)], framed, table, shared, export);
             }
         }
     }
@@ -178,24 +264,10 @@ impl<K: FlowKey> Pending<K> {
                 tcp_flags: 0,
                 attributes: K::Attributes::zeroed(),
             },
-            time: Timestamp::default(),
-            uptime: Uptime::default(),
-            vrf: 0,
+            number: 0,
             candidates: Candidates::default(),
             probed: SlotIndex::NONE,
         }
-    }
-}
-
-/// Phase two: keys are hashed, and the control octets of their groups asked for.
-#[inline(always)]
-fn hash<I: Instructions, K: FlowKey>(step: &mut [Pending<K>], table: &FlowTable<K>, seed: &Seed) {
-    // Copies, so that they stay in registers.
-    let (seed, lookup) = (*seed, table.lookup());
-    for pending in step {
-        let hash = I::hash(&seed, pending.headers.key.words().as_ref());
-        pending.candidates = lookup.candidates(hash);
-        lookup.prefetch_tags(&pending.candidates);
     }
 }
 
@@ -213,8 +285,9 @@ fn probe<I: Instructions, K: FlowKey>(step: &mut [Pending<K>], table: &FlowTable
 
 /// Phase four: each packet is counted into its flow, which is begun where there was none.
 #[inline(always)]
-fn count<I: Instructions, K: FlowKey, E: Export<K>>(
+fn count<I: Instructions, K: FlowKey, P: Packets + ?Sized, E: Export<K>>(
     step: &[Pending<K>],
+    framed: &Framed<'_, P>,
     table: &mut FlowTable<K>,
     shared: &mut Shared,
     export: &mut E,
@@ -230,12 +303,13 @@ fn count<I: Instructions, K: FlowKey, E: Export<K>>(
     let slots = table.slots_mut();
     for (number, pending) in step.iter().enumerate() {
         octets += u64::from(pending.headers.octets);
+        let (time, uptime) = framed.times(pending);
         match slots.get_mut(pending.probed.number()) {
             Some(slot)
                 if slot.holds(&pending.headers.key)
-                    && !timeouts.may_be_due(&slot.flow, pending.uptime) =>
+                    && !timeouts.may_be_due(&slot.flow, uptime) =>
             {
-                slot.flow.add(pending);
+                slot.flow.add(&pending.headers, time, uptime);
             }
             _ => {
                 waiting[waits % STEP] = number as u8;
@@ -248,7 +322,7 @@ fn count<I: Instructions, K: FlowKey, E: Export<K>>(
         octets,
     };
     // Flows may have been seen after the packet that waited.
-    let now = last.uptime;
+    let (_, now) = framed.times(last);
     let waiting = waiting.iter().take(waits);
     let waiting = waiting.map(|number| &step[usize::from(*number)]);
     for pending in waiting.clone() {
@@ -259,13 +333,17 @@ fn count<I: Instructions, K: FlowKey, E: Export<K>>(
     for pending in waiting {
         let index = match table.find::<I>(&pending.candidates, &pending.headers.key) {
             Some(index) => index,
-            None => begin::<I, K, E>(pending, now, table, shared, export),
+            None => {
+                let packet = framed.packet(pending);
+                begin::<I, K, E>(pending, &packet, now, table, shared, export)
+            }
         };
         let slot = &mut table[index];
-        if shared.timeouts.may_be_due(&slot.flow, pending.uptime) {
-            settle(slot, pending, shared, export);
+        let (time, uptime) = framed.times(pending);
+        if shared.timeouts.may_be_due(&slot.flow, uptime) {
+            settle(slot, &pending.headers, &framed.packet(pending), shared, export);
         }
-        slot.flow.add(pending);
+        slot.flow.add(&pending.headers, time, uptime);
     }
 }
 
@@ -273,6 +351,7 @@ fn count<I: Instructions, K: FlowKey, E: Export<K>>(
 #[inline(always)]
 fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
     pending: &Pending<K>,
+    packet: &Packet<'_>,
     now: Uptime,
     table: &mut FlowTable<K>,
     shared: &mut Shared,
@@ -285,7 +364,7 @@ fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
     shared.statistics.flows += 1;
     let slot = Slot {
         key: pending.headers.key,
-        flow: Flow::new(pending),
+        flow: Flow::new(&pending.headers, packet),
         attributes: pending.headers.attributes,
     };
     table.write(place, &pending.candidates, slot)
@@ -315,11 +394,12 @@ fn give_way<K: FlowKey, E: Export<K>>(
 #[inline(never)]
 fn settle<K: FlowKey, E: Export<K>>(
     slot: &mut Slot<K>,
-    pending: &Pending<K>,
+    headers: &Headers<K>,
+    packet: &Packet<'_>,
     shared: &mut Shared,
     export: &mut E,
 ) {
-    let due = shared.timeouts.due(&slot.flow, pending.uptime);
+    let due = shared.timeouts.due(&slot.flow, packet.uptime);
     if let Some(reason) = due.record {
         if shared.offer(slot, reason, export).is_err() {
             // The flow goes on and is tried again.
@@ -328,10 +408,10 @@ fn settle<K: FlowKey, E: Export<K>>(
         slot.flow.clear();
     }
     if due.leaves {
-        slot.flow = Flow::new(pending);
-        slot.attributes = pending.headers.attributes;
+        slot.flow = Flow::new(headers, packet);
+        slot.attributes = headers.attributes;
         shared.statistics.flows += 1;
     } else {
-        slot.flow.resume(pending.time);
+        slot.flow.resume(packet.time);
     }
 }

@@ -3,90 +3,175 @@
 //!
 //! What it reads, [`dissect`](crate::packet::dissect()) reads alike; it is only faster.
 
-use super::flow_key::{Ipv4Key, Observed, Ports};
+use super::flow_key::{Ipv4Key, Ipv6Key, Observed};
 use crate::observation::LinkType;
 use crate::packet::{Headers, Packet};
 
-/// Offsets in an IPv4 header without options (RFC 791 §3.1) and the TCP (RFC 9293 §3.1) or
-/// UDP header behind it.
-mod field {
+/// Offsets in an IPv4 header without options (RFC 791 §3.1) and in the TCP header (RFC 9293
+/// §3.1) or UDP header behind it.
+mod ipv4 {
     pub(super) const VERSION_AND_LENGTH: usize = 0;
     pub(super) const TYPE_OF_SERVICE: usize = 1;
     pub(super) const TOTAL_LENGTH: usize = 2;
     pub(super) const FRAGMENT: usize = 6;
     pub(super) const PROTOCOL: usize = 9;
     pub(super) const SOURCE: usize = 12;
-    pub(super) const DESTINATION: usize = 16;
-    pub(super) const SOURCE_PORT: usize = 20;
-    pub(super) const DESTINATION_PORT: usize = 22;
+    pub(super) const PORTS: usize = 20;
     pub(super) const TCP_FLAGS: usize = 33;
+    /// Octets of the header itself.
+    pub(super) const HEADER: u32 = 20;
     /// Octets that are read.
     pub(super) const END: usize = 34;
 }
 
-const ETHERNET: usize = 14;
-const ETHERNET_TYPE: usize = 12;
-const IPV4: [u8; 2] = [0x08, 0x00];
+/// The same in an IPv6 header (RFC 8200 §3).
+mod ipv6 {
+    pub(super) const PAYLOAD_LENGTH: usize = 4;
+    pub(super) const NEXT_HEADER: usize = 6;
+    pub(super) const SOURCE: usize = 8;
+    pub(super) const PORTS: usize = 40;
+    pub(super) const TCP_FLAGS: usize = 53;
+    /// Octets of the header itself.
+    pub(super) const HEADER: u32 = 40;
+    /// Octets that are read.
+    pub(super) const END: usize = 54;
+}
+
+/// Offsets in an Ethernet header (IEEE 802.3 §3.1.1), untagged and with one tag (IEEE 802.1Q
+/// §9.3).
+mod ethernet {
+    pub(super) const TYPE: usize = 12;
+    pub(super) const TAG: usize = 14;
+    pub(super) const TAGGED_TYPE: usize = 16;
+    pub(super) const UNTAGGED_END: usize = 14;
+    pub(super) const TAGGED_END: usize = 18;
+}
+
+const IPV4: u16 = 0x0800;
+const IPV6: u16 = 0x86dd;
+const VLAN: u16 = 0x8100;
 const VERSION_4_NO_OPTIONS: u8 = 0x45;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
+const VLAN_IDENTIFIER: u16 = 0x0fff;
 
-/// Octets that a packet of each protocol must have for its ports and flags to lie inside it
-/// and not in Ethernet's padding; more than any has for protocols that are not read here.
-const NEEDED: [u32; 256] = {
-    let mut needed = [u32::MAX; 256];
-    needed[TCP as usize] = field::END as u32;
-    needed[UDP as usize] = 24;
-    needed
+/// What a protocol needs to be read here, and what of it is read.
+#[derive(Clone, Copy)]
+#[repr(align(4))]
+struct Upper {
+    /// Octets that it must have for ports and flags to lie inside it and not in Ethernet's
+    /// padding; more than any has for protocols that are not read here.
+    needs: u16,
+    /// What to keep of the octet where TCP has its flags. As a mask, since a branch would be
+    /// mispredicted where TCP and UDP mix.
+    flags: u8,
+}
+
+const UPPER: [Upper; 256] = {
+    const TCP: usize = 6;
+    const UDP: usize = 17;
+
+    let none = Upper {
+        needs: u16::MAX,
+        flags: 0,
+    };
+    let mut upper = [none; 256];
+    upper[TCP] = Upper {
+        needs: 14,
+        flags: 0xff,
+    };
+    upper[UDP] = Upper { needs: 4, flags: 0 };
+    upper
 };
 
-/// The headers of an IPv4 packet without options, not a later fragment, that carries TCP or
-/// UDP, either right behind an untagged Ethernet header or bare; `None` for any other.
+/// The first `N` octets of the IP packet that `packet` has behind an Ethernet header with one
+/// VLAN tag at most, of this EtherType, or bare, and its VLAN.
 #[inline(always)]
-pub(super) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
+fn behind_link<'a, const N: usize>(
+    packet: &Packet<'a>,
+    ether_type: u16,
+) -> Option<(&'a [u8; N], u16)> {
+    let data = packet.data;
+    let vlan = packet.point.vlan;
     match packet.point.link_type {
+        LinkType::RawIp => Some((data.first_chunk()?, vlan)),
         LinkType::Ethernet => {
-            let octets = packet.data.first_chunk::<{ ETHERNET + field::END }>()?;
-            let (ethernet, ip) = octets.split_at(ETHERNET);
-            if ethernet[ETHERNET_TYPE..] != IPV4 {
+            let octets: &[u8; ethernet::TAGGED_END] = data.first_chunk()?;
+            let pair = |offset: usize| u16::from_be_bytes([octets[offset], octets[offset + 1]]);
+            let outer = pair(ethernet::TYPE);
+            if outer == ether_type {
+                return Some((data[ethernet::UNTAGGED_END..].first_chunk()?, vlan));
+            }
+            if outer != VLAN || pair(ethernet::TAGGED_TYPE) != ether_type {
                 return None;
             }
-            read(packet, ip.first_chunk()?)
+            let tag = pair(ethernet::TAG) & VLAN_IDENTIFIER;
+            let vlan = if vlan == 0 { tag } else { vlan };
+            Some((data[ethernet::TAGGED_END..].first_chunk()?, vlan))
         }
-        LinkType::RawIp => read(packet, packet.data.first_chunk()?),
         _ => None,
     }
 }
 
+/// The headers of a packet that carries TCP or UDP in IPv4 without options and not in a later
+/// fragment, behind a plain link layer; `None` for any other.
 #[inline(always)]
-fn read(packet: &Packet<'_>, ip: &[u8; field::END]) -> Option<Headers<Ipv4Key>> {
+pub(super) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
+    let (ip, vlan) = behind_link::<{ ipv4::END }>(packet, IPV4)?;
     let pair = |offset: usize| [ip[offset], ip[offset + 1]];
-    let quad = |offset: usize| [ip[offset], ip[offset + 1], ip[offset + 2], ip[offset + 3]];
 
-    let octets = u32::from(u16::from_be_bytes(pair(field::TOTAL_LENGTH)));
-    let later_fragment = u16::from_ne_bytes(pair(field::FRAGMENT)) & FRAGMENT_OFFSET.to_be();
-    let protocol = ip[field::PROTOCOL];
-    if (ip[field::VERSION_AND_LENGTH] != VERSION_4_NO_OPTIONS)
-        | (later_fragment != 0)
-        | (octets < NEEDED[usize::from(protocol)])
+    let octets = u32::from(u16::from_be_bytes(pair(ipv4::TOTAL_LENGTH)));
+    let later_fragment = u16::from_ne_bytes(pair(ipv4::FRAGMENT)) & FRAGMENT_OFFSET.to_be();
+    let protocol = ip[ipv4::PROTOCOL];
+    let upper = UPPER[usize::from(protocol)];
+    if ip[ipv4::VERSION_AND_LENGTH] != VERSION_4_NO_OPTIONS
+        || later_fragment != 0
+        || octets < ipv4::HEADER + u32::from(upper.needs)
     {
         return None;
     }
-    let is_tcp = protocol == TCP;
+    let observed = Observed::new(&packet.point, vlan, u16::from(protocol));
     Some(Headers {
-        key: Ipv4Key {
-            source: quad(field::SOURCE),
-            destination: quad(field::DESTINATION),
-            ports: Ports {
-                source: pair(field::SOURCE_PORT),
-                destination: pair(field::DESTINATION_PORT),
-            },
-            observed: Observed::new(&packet.point, packet.point.vlan, u16::from(protocol)),
-        },
+        key: Ipv4Key::from_wire(words(ip, ipv4::SOURCE), word(ip, ipv4::PORTS), observed),
         octets,
-        type_of_service: ip[field::TYPE_OF_SERVICE],
-        tcp_flags: if is_tcp { ip[field::TCP_FLAGS] } else { 0 },
+        type_of_service: ip[ipv4::TYPE_OF_SERVICE],
+        tcp_flags: ip[ipv4::TCP_FLAGS] & upper.flags,
         attributes: (),
+    })
+}
+
+/// The headers of a packet that carries TCP or UDP right behind an IPv6 header and a plain
+/// link layer; `None` for any other.
+#[inline(always)]
+pub(super) fn plain_ipv6(packet: &Packet<'_>) -> Option<Headers<Ipv6Key>> {
+    let (ip, vlan) = behind_link::<{ ipv6::END }>(packet, IPV6)?;
+    let version_class_and_label = u32::from_be(word(ip, 0));
+    let payload = u16::from_be_bytes([ip[ipv6::PAYLOAD_LENGTH], ip[ipv6::PAYLOAD_LENGTH + 1]]);
+    let protocol = ip[ipv6::NEXT_HEADER];
+    let upper = UPPER[usize::from(protocol)];
+    if version_class_and_label >> 28 != 6 || payload < upper.needs || payload == u16::MAX {
+        return None;
+    }
+    let observed = Observed::new(&packet.point, vlan, u16::from(protocol));
+    Some(Headers {
+        key: Ipv6Key::from_wire(words(ip, ipv6::SOURCE), word(ip, ipv6::PORTS), observed),
+        octets: ipv6::HEADER + u32::from(payload),
+        type_of_service: (version_class_and_label >> 20) as u8,
+        tcp_flags: ip[ipv6::TCP_FLAGS] & upper.flags,
+        attributes: version_class_and_label & 0x000f_ffff,
+    })
+}
+
+/// Four octets as they are on the wire.
+#[inline(always)]
+fn word(octets: &[u8], offset: usize) -> u32 {
+    u32::from_ne_bytes(core::array::from_fn(|index| octets[offset + index]))
+}
+
+/// The same, of eight octets each.
+#[inline(always)]
+fn words<const N: usize>(octets: &[u8], offset: usize) -> [u64; N] {
+    core::array::from_fn(|word| {
+        let offset = offset + 8 * word;
+        u64::from_ne_bytes(core::array::from_fn(|index| octets[offset + index]))
     })
 }
