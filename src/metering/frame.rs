@@ -9,6 +9,7 @@ use core::ops::Range;
 
 use bytemuck::Zeroable;
 
+use super::expiration::Timeouts;
 use super::export::Export;
 use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
 use super::flow_record::{EndReason, Flow};
@@ -50,9 +51,13 @@ pub(super) struct Queue<K: FlowKey> {
 /// are needed: a host knows them without looking, or has them in a cache.
 #[derive(Clone, Copy)]
 pub(super) struct Pending<K: FlowKey> {
-    headers: Headers<K>,
+    key: K,
+    octets: u32,
     /// Its number in the frame.
     number: u16,
+    tcp_flags: u8,
+    type_of_service: u8,
+    attributes: K::Attributes,
     candidates: Candidates,
     /// The slot that the probe found.
     probed: SlotIndex,
@@ -165,31 +170,33 @@ impl<K: FlowKey> Fill<'_, K> {
         number: &mut usize,
         read: impl Fn(&Packet<'_>) -> Option<Headers<K>>,
     ) -> u64 {
+        // Copies, so that they stay in registers.
+        let (lookup, seed) = (self.lookup, self.seed);
+        let mut free = core::mem::take(&mut self.free);
+        let (mut next, start) = (*number, framed.numbers.start);
         let mut octets = 0;
-        let mut next = *number;
         while next < framed.numbers.end {
             framed.packets.prefetch(next + AHEAD);
             let Some(headers) = read(&framed.packets.packet(next)) else {
                 break;
             };
-            octets += u64::from(self.put::<I>(framed.place(next), headers));
+            octets += u64::from(headers.octets);
+            // A frame has no more packets than a queue has room.
+            if let Some(pending) = free.next() {
+                pending.fill::<I>(headers, (next - start) as u16, lookup, &seed);
+            }
             next += 1;
         }
         *number = next;
+        self.free = free;
         octets
     }
 
     /// Queues a packet; tells its octets.
     #[inline(always)]
     fn put<I: Instructions>(&mut self, number: u16, headers: Headers<K>) -> u32 {
-        // A frame has no more packets than a queue has room.
         if let Some(pending) = self.free.next() {
-            let hash = I::hash(&self.seed, headers.key.words().as_ref());
-            let candidates = self.lookup.candidates(hash);
-            self.lookup.prefetch_tags(&candidates);
-            pending.headers = headers;
-            pending.number = number;
-            pending.candidates = candidates;
+            pending.fill::<I>(headers, number, self.lookup, &self.seed);
         }
         headers.octets
     }
@@ -243,13 +250,34 @@ impl<K: FlowKey> Queue<K> {
         };
         let steps = queue.len().div_ceil(STEP);
         let step = |number: usize| number * STEP..self.length.min((number + 1) * STEP);
+        let mut waiting = Waiting::default();
         for number in 0..=steps {
             if number < steps {
                 probe::<I, K>(&mut queue[step(number)], table);
             }
             if number > 0 {
-                count::<I, K, P, E>(&queue[step(number - 1)], framed, table, shared, export);
+                let step = step(number - 1);
+                let first = step.start;
+                let octets = count(&queue[step], first, framed, table, shared.timeouts, &mut waiting);
+                shared.statistics.metered.octets += octets;
             }
+        }
+        shared.statistics.metered.packets += queue.len() as u64;
+        wait::<I, K, P, E>(queue, &waiting, framed, table, shared, export);
+    }
+}
+
+/// Packets of a queue that need more than counting, by their places.
+struct Waiting {
+    places: [u8; FRAME],
+    length: usize,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            places: [0; FRAME],
+            length: 0,
         }
     }
 }
@@ -257,21 +285,39 @@ impl<K: FlowKey> Queue<K> {
 impl<K: FlowKey> Pending<K> {
     fn empty() -> Self {
         Self {
-            headers: Headers {
-                key: K::zeroed(),
-                octets: 0,
-                type_of_service: 0,
-                tcp_flags: 0,
-                attributes: K::Attributes::zeroed(),
-            },
+            key: K::zeroed(),
+            octets: 0,
             number: 0,
+            tcp_flags: 0,
+            type_of_service: 0,
+            attributes: K::Attributes::zeroed(),
             candidates: Candidates::default(),
             probed: SlotIndex::NONE,
         }
     }
+
+    /// Field by field: written as wholes they went through memory once more.
+    #[inline(always)]
+    fn fill<I: Instructions>(
+        &mut self,
+        headers: Headers<K>,
+        number: u16,
+        lookup: Lookup<'_, K>,
+        seed: &Seed,
+    ) {
+        let hash = I::hash(seed, headers.key.words().as_ref());
+        self.candidates = lookup.candidates(hash);
+        lookup.prefetch_tags(&self.candidates);
+        self.key = headers.key;
+        self.octets = headers.octets;
+        self.number = number;
+        self.tcp_flags = headers.tcp_flags;
+        self.type_of_service = headers.type_of_service;
+        self.attributes = headers.attributes;
+    }
 }
 
-/// Phase three: control octets are matched, and what is behind them asked for.
+/// Phase two: control octets are matched, and what is behind them asked for.
 #[inline(always)]
 fn probe<I: Instructions, K: FlowKey>(step: &mut [Pending<K>], table: &FlowTable<K>) {
     let lookup = table.lookup();
@@ -283,67 +329,77 @@ fn probe<I: Instructions, K: FlowKey>(step: &mut [Pending<K>], table: &FlowTable
     }
 }
 
-/// Phase four: each packet is counted into its flow, which is begun where there was none.
+/// Phase three: each packet is counted into its flow. Those of flows that are new, were not
+/// where the first matching tag pointed, or may owe a record wait, so that this loop calls
+/// nothing. All later packets of their flow wait behind them: nothing here changes that flow,
+/// and what is due stays due. Tells the octets of all.
 #[inline(always)]
-fn count<I: Instructions, K: FlowKey, P: Packets + ?Sized, E: Export<K>>(
+fn count<K: FlowKey, P: Packets + ?Sized>(
     step: &[Pending<K>],
+    first: usize,
+    framed: &Framed<'_, P>,
+    table: &mut FlowTable<K>,
+    timeouts: Timeouts,
+    waiting: &mut Waiting,
+) -> u64 {
+    let mut octets = 0;
+    let slots = table.slots_mut();
+    for (place, pending) in (first..).zip(step) {
+        octets += u64::from(pending.octets);
+        let (time, uptime) = framed.times(pending);
+        match slots.get_mut(pending.probed.number()) {
+            Some(slot)
+                if slot.holds(&pending.key) && !timeouts.may_be_due(&slot.flow, uptime) =>
+            {
+                slot.flow.add(pending.octets, pending.tcp_flags, time, uptime);
+            }
+            _ => {
+                waiting.places[waiting.length % FRAME] = place as u8;
+                waiting.length += 1;
+            }
+        }
+    }
+    octets
+}
+
+/// Phase four: the packets that wait get their flow, which is begun where there is none.
+#[inline(always)]
+fn wait<I: Instructions, K: FlowKey, P: Packets + ?Sized, E: Export<K>>(
+    queue: &[Pending<K>],
+    waiting: &Waiting,
     framed: &Framed<'_, P>,
     table: &mut FlowTable<K>,
     shared: &mut Shared,
     export: &mut E,
 ) {
-    let Some(last) = step.last() else { return };
-    // Packets that need more than counting wait, so that this loop calls nothing. All later
-    // packets of their flow wait behind them: nothing here changes that flow, and what is due
-    // stays due.
-    let mut waiting = [0; STEP];
-    let mut waits = 0;
-    let mut octets = 0;
-    let timeouts = shared.timeouts;
-    let slots = table.slots_mut();
-    for (number, pending) in step.iter().enumerate() {
-        octets += u64::from(pending.headers.octets);
-        let (time, uptime) = framed.times(pending);
-        match slots.get_mut(pending.probed.number()) {
-            Some(slot)
-                if slot.holds(&pending.headers.key)
-                    && !timeouts.may_be_due(&slot.flow, uptime) =>
-            {
-                slot.flow.add(&pending.headers, time, uptime);
-            }
-            _ => {
-                waiting[waits % STEP] = number as u8;
-                waits += 1;
-            }
-        }
-    }
-    shared.statistics.metered += Tally {
-        packets: step.len() as u64,
-        octets,
-    };
+    let Some(last) = queue.last() else { return };
     // Flows may have been seen after the packet that waited.
     let (_, now) = framed.times(last);
-    let waiting = waiting.iter().take(waits);
-    let waiting = waiting.map(|number| &step[usize::from(*number)]);
-    for pending in waiting.clone() {
-        if pending.probed == SlotIndex::NONE {
-            table.prefetch_place::<I>(&pending.candidates, now);
-        }
-    }
-    for pending in waiting {
-        let index = match table.find::<I>(&pending.candidates, &pending.headers.key) {
-            Some(index) => index,
-            None => {
-                let packet = framed.packet(pending);
-                begin::<I, K, E>(pending, &packet, now, table, shared, export)
+    let places = waiting.places.get(..waiting.length).unwrap_or_default();
+    for step in places.chunks(STEP) {
+        let step = step.iter().map(|place| &queue[usize::from(*place)]);
+        for pending in step.clone() {
+            if pending.probed == SlotIndex::NONE {
+                table.prefetch_place::<I>(&pending.candidates, now);
+            } else {
+                table.lookup().prefetch_others::<I>(&pending.candidates);
             }
-        };
-        let slot = &mut table[index];
-        let (time, uptime) = framed.times(pending);
-        if shared.timeouts.may_be_due(&slot.flow, uptime) {
-            settle(slot, &pending.headers, &framed.packet(pending), shared, export);
         }
-        slot.flow.add(&pending.headers, time, uptime);
+        for pending in step {
+            let index = match table.find::<I>(&pending.candidates, &pending.key) {
+                Some(index) => index,
+                None => {
+                    let packet = framed.packet(pending);
+                    begin::<I, K, E>(pending, &packet, now, table, shared, export)
+                }
+            };
+            let slot = &mut table[index];
+            let (time, uptime) = framed.times(pending);
+            if shared.timeouts.may_be_due(&slot.flow, uptime) {
+                settle(slot, pending, &framed.packet(pending), shared, export);
+            }
+            slot.flow.add(pending.octets, pending.tcp_flags, time, uptime);
+        }
     }
 }
 
@@ -363,9 +419,9 @@ fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
     }
     shared.statistics.flows += 1;
     let slot = Slot {
-        key: pending.headers.key,
-        flow: Flow::new(&pending.headers, packet),
-        attributes: pending.headers.attributes,
+        key: pending.key,
+        flow: Flow::new(pending.type_of_service, packet),
+        attributes: pending.attributes,
     };
     table.write(place, &pending.candidates, slot)
 }
@@ -394,7 +450,7 @@ fn give_way<K: FlowKey, E: Export<K>>(
 #[inline(never)]
 fn settle<K: FlowKey, E: Export<K>>(
     slot: &mut Slot<K>,
-    headers: &Headers<K>,
+    pending: &Pending<K>,
     packet: &Packet<'_>,
     shared: &mut Shared,
     export: &mut E,
@@ -408,8 +464,8 @@ fn settle<K: FlowKey, E: Export<K>>(
         slot.flow.clear();
     }
     if due.leaves {
-        slot.flow = Flow::new(headers, packet);
-        slot.attributes = headers.attributes;
+        slot.flow = Flow::new(pending.type_of_service, packet);
+        slot.attributes = pending.attributes;
         shared.statistics.flows += 1;
     } else {
         slot.flow.resume(packet.time);

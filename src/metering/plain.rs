@@ -10,10 +10,8 @@ use crate::packet::{Headers, Packet};
 /// Offsets in an IPv4 header without options (RFC 791 §3.1) and in the TCP header (RFC 9293
 /// §3.1) or UDP header behind it.
 mod ipv4 {
-    pub(super) const VERSION_AND_LENGTH: usize = 0;
     pub(super) const TYPE_OF_SERVICE: usize = 1;
     pub(super) const TOTAL_LENGTH: usize = 2;
-    pub(super) const FRAGMENT: usize = 6;
     pub(super) const PROTOCOL: usize = 9;
     pub(super) const SOURCE: usize = 12;
     pub(super) const PORTS: usize = 20;
@@ -22,6 +20,10 @@ mod ipv4 {
     pub(super) const HEADER: u32 = 20;
     /// Octets that are read.
     pub(super) const END: usize = 34;
+    /// Of the first eight octets the version, the header's length and the fragment's offset.
+    pub(super) const CHECKED: u64 = u64::from_ne_bytes([0xff, 0, 0, 0, 0, 0, 0x1f, 0xff]);
+    /// Version 4, no options, no later fragment.
+    pub(super) const EXPECTED: u64 = u64::from_ne_bytes([0x45, 0, 0, 0, 0, 0, 0, 0]);
 }
 
 /// The same in an IPv6 header (RFC 8200 §3).
@@ -50,38 +52,43 @@ mod ethernet {
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 const VLAN: u16 = 0x8100;
-const VERSION_4_NO_OPTIONS: u8 = 0x45;
-const FRAGMENT_OFFSET: u16 = 0x1fff;
 const VLAN_IDENTIFIER: u16 = 0x0fff;
 
-/// What a protocol needs to be read here, and what of it is read.
+/// What a protocol needs to be read here, and what of it is read: one number for both, since
+/// two would be looked up one by one.
 #[derive(Clone, Copy)]
-#[repr(align(4))]
-struct Upper {
+struct Upper(u32);
+
+impl Upper {
+    const fn new(needs: u32, flags: u8) -> Self {
+        Self(needs | (flags as u32) << 24)
+    }
+
+    /// By protocol number.
+    const ALL: [Self; 256] = {
+        const TCP: usize = 6;
+        const UDP: usize = 17;
+
+        let mut upper = [Self::new(1 << 16, 0); 256];
+        upper[TCP] = Self::new(14, 0xff);
+        upper[UDP] = Self::new(4, 0);
+        upper
+    };
+
     /// Octets that it must have for ports and flags to lie inside it and not in Ethernet's
     /// padding; more than any has for protocols that are not read here.
-    needs: u16,
-    /// What to keep of the octet where TCP has its flags. As a mask, since a branch would be
-    /// mispredicted where TCP and UDP mix.
-    flags: u8,
+    #[inline(always)]
+    fn needs(self) -> u32 {
+        self.0 & 0x00ff_ffff
+    }
+
+    /// TCP's flags, where it has any, in the octet where they are. A mask, since a branch would
+    /// be mispredicted where TCP and UDP mix.
+    #[inline(always)]
+    fn flags(self, octet: u8) -> u8 {
+        octet & (self.0 >> 24) as u8
+    }
 }
-
-const UPPER: [Upper; 256] = {
-    const TCP: usize = 6;
-    const UDP: usize = 17;
-
-    let none = Upper {
-        needs: u16::MAX,
-        flags: 0,
-    };
-    let mut upper = [none; 256];
-    upper[TCP] = Upper {
-        needs: 14,
-        flags: 0xff,
-    };
-    upper[UDP] = Upper { needs: 4, flags: 0 };
-    upper
-};
 
 /// The first `N` octets of the IP packet that `packet` has behind an Ethernet header with one
 /// VLAN tag at most, of this EtherType, or bare, and its VLAN.
@@ -120,13 +127,10 @@ pub(super) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
     let pair = |offset: usize| [ip[offset], ip[offset + 1]];
 
     let octets = u32::from(u16::from_be_bytes(pair(ipv4::TOTAL_LENGTH)));
-    let later_fragment = u16::from_ne_bytes(pair(ipv4::FRAGMENT)) & FRAGMENT_OFFSET.to_be();
+    let [first] = words(ip, 0);
     let protocol = ip[ipv4::PROTOCOL];
-    let upper = UPPER[usize::from(protocol)];
-    if ip[ipv4::VERSION_AND_LENGTH] != VERSION_4_NO_OPTIONS
-        || later_fragment != 0
-        || octets < ipv4::HEADER + u32::from(upper.needs)
-    {
+    let upper = Upper::ALL[usize::from(protocol)];
+    if first & ipv4::CHECKED != ipv4::EXPECTED || octets < ipv4::HEADER + upper.needs() {
         return None;
     }
     let observed = Observed::new(&packet.point, vlan, u16::from(protocol));
@@ -134,7 +138,7 @@ pub(super) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
         key: Ipv4Key::from_wire(words(ip, ipv4::SOURCE), word(ip, ipv4::PORTS), observed),
         octets,
         type_of_service: ip[ipv4::TYPE_OF_SERVICE],
-        tcp_flags: ip[ipv4::TCP_FLAGS] & upper.flags,
+        tcp_flags: upper.flags(ip[ipv4::TCP_FLAGS]),
         attributes: (),
     })
 }
@@ -145,18 +149,19 @@ pub(super) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
 pub(super) fn plain_ipv6(packet: &Packet<'_>) -> Option<Headers<Ipv6Key>> {
     let (ip, vlan) = behind_link::<{ ipv6::END }>(packet, IPV6)?;
     let version_class_and_label = u32::from_be(word(ip, 0));
-    let payload = u16::from_be_bytes([ip[ipv6::PAYLOAD_LENGTH], ip[ipv6::PAYLOAD_LENGTH + 1]]);
+    let pair = |offset: usize| [ip[offset], ip[offset + 1]];
+    let payload = u32::from(u16::from_be_bytes(pair(ipv6::PAYLOAD_LENGTH)));
     let protocol = ip[ipv6::NEXT_HEADER];
-    let upper = UPPER[usize::from(protocol)];
-    if version_class_and_label >> 28 != 6 || payload < upper.needs || payload == u16::MAX {
+    let upper = Upper::ALL[usize::from(protocol)];
+    if version_class_and_label >> 28 != 6 || payload < upper.needs() {
         return None;
     }
     let observed = Observed::new(&packet.point, vlan, u16::from(protocol));
     Some(Headers {
         key: Ipv6Key::from_wire(words(ip, ipv6::SOURCE), word(ip, ipv6::PORTS), observed),
-        octets: ipv6::HEADER + u32::from(payload),
+        octets: ipv6::HEADER + payload,
         type_of_service: (version_class_and_label >> 20) as u8,
-        tcp_flags: ip[ipv6::TCP_FLAGS] & upper.flags,
+        tcp_flags: upper.flags(ip[ipv6::TCP_FLAGS]),
         attributes: version_class_and_label & 0x000f_ffff,
     })
 }

@@ -9,6 +9,7 @@
 pub(crate) mod group;
 mod region;
 
+use core::hint::select_unpredictable;
 use std::io;
 
 use bytemuck::Zeroable;
@@ -33,9 +34,13 @@ where
 
 /// The two groups in which a key may stand, and its tag there.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 pub(super) struct Candidates {
-    groups: [u32; 2],
+    /// The number of the first group's first slot, and the same of the second.
+    first: u32,
+    /// Between them, since they would else be put together before they are written.
     tag: u8,
+    second: u32,
 }
 
 impl Candidates {
@@ -43,8 +48,14 @@ impl Candidates {
     /// predicted, so there must be no branch.
     #[inline(always)]
     fn slot(&self, bit: u32) -> SlotIndex {
-        let group = self.groups[bit as usize / GROUP % 2];
-        SlotIndex(group * GROUP as u32 + bit % GROUP as u32)
+        let group = select_unpredictable(bit < GROUP as u32, self.first, self.second);
+        SlotIndex(group + bit % GROUP as u32)
+    }
+
+    /// Both groups' numbers.
+    #[inline(always)]
+    fn groups(&self) -> [usize; 2] {
+        [self.first, self.second].map(|slot| slot as usize / GROUP)
     }
 }
 
@@ -76,42 +87,50 @@ impl<K: FlowKey> Lookup<'_, K> {
         let groups = self.tags.len() as u64;
         // The high bits of each half choose a group, the low octet of one is the tag: these
         // stay apart for up to 2²⁴ groups.
+        let slot = |half: u64| ((half * groups) >> 32) as u32 * GROUP as u32;
         Candidates {
-            groups: [hash & 0xffff_ffff, hash >> 32].map(|half| ((half * groups) >> 32) as u32),
+            first: slot(hash & 0xffff_ffff),
             tag: (hash as u8).max(1),
+            second: slot(hash >> 32),
         }
     }
 
     /// Asks for the control octets of `candidates`.
     #[inline(always)]
     pub(super) fn prefetch_tags(self, candidates: &Candidates) {
-        for group in candidates.groups {
-            prefetch(self.tags.as_ptr().wrapping_add(group as usize));
+        for group in candidates.groups() {
+            prefetch(self.tags.as_ptr().wrapping_add(group));
         }
     }
 
     /// The slots whose tags are `tag`, as a set of numbers for [`Candidates::slot`].
     #[inline(always)]
     fn matches<I: Instructions>(self, candidates: &Candidates, tag: u8) -> u32 {
-        let [first, second] = candidates.groups.map(|group| &self.tags[group as usize]);
+        let [first, second] = candidates.groups().map(|group| &self.tags[group]);
         I::matches(first, second, tag)
     }
 
-    /// The first slot whose tag is the key's, and [`SlotIndex::NONE`] where there is none;
-    /// it and the next such slot are asked for.
+    /// The first slot whose tag is the key's, which is asked for; [`SlotIndex::NONE`] where
+    /// there is none.
     #[inline(always)]
     pub(super) fn probe<I: Instructions>(self, candidates: &Candidates) -> SlotIndex {
         let mask = self.matches::<I>(candidates, candidates.tag);
         if mask == 0 {
             return SlotIndex::NONE;
         }
-        let others = mask & (mask - 1);
-        if others != 0 {
-            self.prefetch_slot(candidates.slot(others.trailing_zeros()));
-        }
         let first = candidates.slot(mask.trailing_zeros());
         self.prefetch_slot(first);
         first
+    }
+
+    /// Asks for the second slot whose tag is the key's.
+    #[inline(always)]
+    pub(super) fn prefetch_others<I: Instructions>(self, candidates: &Candidates) {
+        let mask = self.matches::<I>(candidates, candidates.tag);
+        let others = mask & mask.wrapping_sub(1);
+        if others != 0 {
+            self.prefetch_slot(candidates.slot(others.trailing_zeros()));
+        }
     }
 
     #[inline(always)]
@@ -275,7 +294,7 @@ impl<K: FlowKey> FlowTable<K> {
         candidates: &Candidates,
         now: Uptime,
     ) -> (SlotIndex, u32) {
-        let [first, second] = candidates.groups.map(|group| &self.stamps[group as usize]);
+        let [first, second] = candidates.groups().map(|group| &self.stamps[group]);
         let (bit, idle) = I::oldest(first, second, now.as_millis());
         (candidates.slot(bit), idle)
     }
@@ -283,8 +302,8 @@ impl<K: FlowKey> FlowTable<K> {
     /// Asks for what is needed to place a key: first the stamps of its groups.
     #[inline(always)]
     pub(super) fn prefetch_stamps(&self, candidates: &Candidates) {
-        for group in candidates.groups {
-            prefetch(self.stamps.as_ptr().wrapping_add(group as usize));
+        for group in candidates.groups() {
+            prefetch(self.stamps.as_ptr().wrapping_add(group));
         }
     }
 
