@@ -53,12 +53,12 @@ pub(super) struct Queue<K: FlowKey> {
 pub(super) struct Pending<K: FlowKey> {
     key: K,
     octets: u32,
-    /// Its number in the frame.
-    number: u16,
+    /// Its number in the call.
+    number: u32,
+    candidates: Candidates,
     tcp_flags: u8,
     type_of_service: u8,
     attributes: K::Attributes,
-    candidates: Candidates,
     /// The slot that the probe found.
     probed: SlotIndex,
 }
@@ -72,19 +72,13 @@ pub(super) struct Framed<'a, P: ?Sized> {
 impl<P: Packets + ?Sized> Framed<'_, P> {
     #[inline(always)]
     fn packet<K: FlowKey>(&self, pending: &Pending<K>) -> Packet<'_> {
-        let number = self.numbers.start + usize::from(pending.number);
+        let number = pending.number as usize;
         self.packets.packet(number)
-    }
-
-    /// Where a packet stands in the frame.
-    #[inline(always)]
-    fn place(&self, number: usize) -> u16 {
-        (number - self.numbers.start) as u16
     }
 
     #[inline(always)]
     fn times<K: FlowKey>(&self, pending: &Pending<K>) -> (Timestamp, Uptime) {
-        let number = self.numbers.start + usize::from(pending.number);
+        let number = pending.number as usize;
         self.packets.times(number)
     }
 }
@@ -119,14 +113,13 @@ impl Frame {
                 continue;
             }
             let packet = framed.packets.packet(number);
-            let place = framed.place(number);
             octets += u64::from(match (dissect_any(&packet), &tables.l2) {
-                (Dissection::Ipv4(headers), _) => ipv4.put::<I>(place, headers),
-                (Dissection::Ipv6(headers), _) => ipv6.put::<I>(place, headers),
+                (Dissection::Ipv4(headers), _) => ipv4.put::<I>(number, headers),
+                (Dissection::Ipv6(headers), _) => ipv6.put::<I>(number, headers),
                 (Dissection::NonIp(headers), Some(table)) => {
                     let mut l2 = self.l2.fill_on(table.lookup(), shared.seed);
-                    l2.put::<I>(place, headers);
-                    self.l2.length = l2.length();
+                    l2.put::<I>(number, headers);
+                    self.l2.length = l2.length;
                     headers.octets
                 }
                 (Dissection::NonIp(headers), None) => shared
@@ -138,7 +131,7 @@ impl Frame {
             });
             number += 1;
         }
-        let (ipv4, ipv6) = (ipv4.length(), ipv6.length());
+        let (ipv4, ipv6) = (ipv4.length, ipv6.length);
         self.ipv4.length = ipv4;
         self.ipv6.length = ipv6;
         shared.statistics.observed += Tally {
@@ -156,7 +149,9 @@ fn dissect_any(packet: &Packet<'_>) -> Dissection {
 
 /// A queue that is being filled.
 struct Fill<'a, K: FlowKey> {
-    free: core::slice::IterMut<'a, Pending<K>>,
+    pending: &'a mut [Pending<K>; FRAME],
+    /// Never more than the frame's packets, so never more than there is room for.
+    length: usize,
     lookup: Lookup<'a, K>,
     seed: Seed,
 }
@@ -172,8 +167,7 @@ impl<K: FlowKey> Fill<'_, K> {
     ) -> u64 {
         // Copies, so that they stay in registers.
         let (lookup, seed) = (self.lookup, self.seed);
-        let mut free = core::mem::take(&mut self.free);
-        let (mut next, start) = (*number, framed.numbers.start);
+        let (mut next, mut length) = (*number, self.length);
         let mut octets = 0;
         while next < framed.numbers.end {
             framed.packets.prefetch(next + AHEAD);
@@ -181,29 +175,21 @@ impl<K: FlowKey> Fill<'_, K> {
                 break;
             };
             octets += u64::from(headers.octets);
-            // A frame has no more packets than a queue has room.
-            if let Some(pending) = free.next() {
-                pending.fill::<I>(headers, (next - start) as u16, lookup, &seed);
-            }
+            self.pending[length % FRAME].fill::<I>(headers, next, lookup, &seed);
+            length += 1;
             next += 1;
         }
         *number = next;
-        self.free = free;
+        self.length = length;
         octets
     }
 
     /// Queues a packet; tells its octets.
     #[inline(always)]
-    fn put<I: Instructions>(&mut self, number: u16, headers: Headers<K>) -> u32 {
-        if let Some(pending) = self.free.next() {
-            pending.fill::<I>(headers, number, self.lookup, &self.seed);
-        }
+    fn put<I: Instructions>(&mut self, number: usize, headers: Headers<K>) -> u32 {
+        self.pending[self.length % FRAME].fill::<I>(headers, number, self.lookup, &self.seed);
+        self.length += 1;
         headers.octets
-    }
-
-    /// Packets in the queue.
-    fn length(&self) -> usize {
-        FRAME - self.free.len()
     }
 }
 
@@ -227,9 +213,9 @@ impl<K: FlowKey> Queue<K> {
     /// Goes on to fill it.
     #[inline(always)]
     fn fill_on<'a>(&'a mut self, lookup: Lookup<'a, K>, seed: Seed) -> Fill<'a, K> {
-        let free = self.pending.get_mut(self.length..).unwrap_or_default();
         Fill {
-            free: free.iter_mut(),
+            pending: &mut self.pending,
+            length: self.length,
             lookup,
             seed,
         }
@@ -301,7 +287,7 @@ impl<K: FlowKey> Pending<K> {
     fn fill<I: Instructions>(
         &mut self,
         headers: Headers<K>,
-        number: u16,
+        number: usize,
         lookup: Lookup<'_, K>,
         seed: &Seed,
     ) {
@@ -310,7 +296,7 @@ impl<K: FlowKey> Pending<K> {
         lookup.prefetch_tags(&self.candidates);
         self.key = headers.key;
         self.octets = headers.octets;
-        self.number = number;
+        self.number = number as u32;
         self.tcp_flags = headers.tcp_flags;
         self.type_of_service = headers.type_of_service;
         self.attributes = headers.attributes;

@@ -166,10 +166,11 @@ pub(super) fn plain_ipv6(packet: &Packet<'_>) -> Option<Headers<Ipv6Key>> {
     })
 }
 
-/// Four octets as they are on the wire.
+/// Four octets as they are on the wire. Read as one: put together from single octets, some were
+/// read one by one.
 #[inline(always)]
 fn word(octets: &[u8], offset: usize) -> u32 {
-    u32::from_ne_bytes(core::array::from_fn(|index| octets[offset + index]))
+    bytemuck::pod_read_unaligned(&octets[offset..offset + 4])
 }
 
 /// The same, of eight octets each.
@@ -177,6 +178,6 @@ fn word(octets: &[u8], offset: usize) -> u32 {
 fn words<const N: usize>(octets: &[u8], offset: usize) -> [u64; N] {
     core::array::from_fn(|word| {
         let offset = offset + 8 * word;
-        u64::from_ne_bytes(core::array::from_fn(|index| octets[offset + index]))
+        bytemuck::pod_read_unaligned(&octets[offset..offset + 8])
     })
 }

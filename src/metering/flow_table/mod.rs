@@ -36,7 +36,6 @@ where
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub(super) struct Candidates {
-    /// The number of the first group's first slot, and the same of the second.
     first: u32,
     /// Between them, since they would else be put together before they are written.
     tag: u8,
@@ -49,13 +48,13 @@ impl Candidates {
     #[inline(always)]
     fn slot(&self, bit: u32) -> SlotIndex {
         let group = select_unpredictable(bit < GROUP as u32, self.first, self.second);
-        SlotIndex(group + bit % GROUP as u32)
+        SlotIndex(group * GROUP as u32 + bit % GROUP as u32)
     }
 
     /// Both groups' numbers.
     #[inline(always)]
     fn groups(&self) -> [usize; 2] {
-        [self.first, self.second].map(|slot| slot as usize / GROUP)
+        [self.first as usize, self.second as usize]
     }
 }
 
@@ -87,11 +86,11 @@ impl<K: FlowKey> Lookup<'_, K> {
         let groups = self.tags.len() as u64;
         // The high bits of each half choose a group, the low octet of one is the tag: these
         // stay apart for up to 2²⁴ groups.
-        let slot = |half: u64| ((half * groups) >> 32) as u32 * GROUP as u32;
+        let group = |half: u64| ((half * groups) >> 32) as u32;
         Candidates {
-            first: slot(hash & 0xffff_ffff),
-            tag: (hash as u8).max(1),
-            second: slot(hash >> 32),
+            first: group(hash & 0xffff_ffff),
+            tag: hash as u8 | u8::from(hash as u8 == 0),
+            second: group(hash >> 32),
         }
     }
 
