@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A frame's way through the table: parse, hash, probe, count.
+//! A frame's way into the tables: its packets are read, looked up and counted.
 //!
-//! Headers are read first, of the whole frame; the other phases go through it in steps, so
-//! that the memory that one needs has been asked for by the one before. It knows nothing of
-//! timeouts beyond asking [`Timeouts`](super::expiration::Timeouts).
+//! It goes through phases, so that the memory that one needs has been asked for by the one
+//! before, and so that each is a short loop whose values fit in registers. Packets that need
+//! more than counting wait for the end of the frame ([`wait`]): those of flows that are new,
+//! were not where the first matching tag pointed, or may owe a record. All later packets of
+//! their flow wait behind them: until then nothing changes that flow, and what is due stays due.
 
 use core::ops::Range;
 
 use bytemuck::Zeroable;
 
 use super::expiration::Timeouts;
-use super::export::Export;
+use super::export::ExportAll;
 use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
-use super::flow_record::{EndReason, Flow};
 use super::flow_table::group::{Instructions, Seed};
-use super::flow_table::{Candidates, FlowTable, Lookup, Place, Slot, SlotIndex};
+use super::flow_table::{Candidates, FlowTable, Lookup, Slot, SlotIndex, prefetch_slot};
 use super::ignored::IgnoredReason;
 use super::plain::{plain_ipv4, plain_ipv6};
 use super::process::{Shared, Tables};
 use super::statistics::Tally;
+use super::waiting::wait;
 use crate::packet::{Dissection, Headers, Packet, Packets, dissect};
 use crate::time::{Timestamp, Uptime};
 
@@ -27,40 +29,37 @@ pub(super) const FRAME: usize = 256;
 
 /// Packets that go through a phase together: as many cache misses as a core has under way at a
 /// time. With 64, 1 M flows took half as much time again (`benches/record/`).
-const STEP: usize = 16;
+pub(super) const STEP: usize = 16;
 
 /// How many packets ahead their headers are asked for: enough to cover the time that one
 /// header takes from memory (`benches/metering/`).
 const AHEAD: usize = 8;
 
-/// The packets of one frame, by the kind of flow that they belong to.
+/// Room for the packets of one frame, by the kind of flow that they belong to.
 #[derive(Default)]
 pub(super) struct Frame {
-    pub(super) ipv4: Queue<Ipv4Key>,
-    pub(super) ipv6: Queue<Ipv6Key>,
-    pub(super) l2: Queue<L2Key>,
+    ipv4: Queue<Ipv4Key>,
+    ipv6: Queue<Ipv6Key>,
+    l2: Queue<L2Key>,
 }
 
-/// Packets that wait for one table.
-pub(super) struct Queue<K: FlowKey> {
-    pending: Box<[Pending<K>; FRAME]>,
-    length: usize,
-}
+/// Room for packets that wait for one table.
+struct Queue<K: FlowKey>(Box<[Pending<K>; FRAME]>);
 
 /// One packet between the phases. Times and the like are asked of [`Packets`] again where they
 /// are needed: a host knows them without looking, or has them in a cache.
 #[derive(Clone, Copy)]
 pub(super) struct Pending<K: FlowKey> {
-    key: K,
-    octets: u32,
+    pub(super) key: K,
+    pub(super) octets: u32,
     /// Its number in the call.
     number: u32,
-    candidates: Candidates,
-    tcp_flags: u8,
-    type_of_service: u8,
-    attributes: K::Attributes,
+    pub(super) candidates: Candidates,
+    pub(super) tcp_flags: u8,
+    pub(super) type_of_service: u8,
+    pub(super) attributes: K::Attributes,
     /// The slot that the probe found.
-    probed: SlotIndex,
+    pub(super) probed: SlotIndex,
 }
 
 /// The packets of one call of which one frame is metered.
@@ -71,41 +70,42 @@ pub(super) struct Framed<'a, P: ?Sized> {
 
 impl<P: Packets + ?Sized> Framed<'_, P> {
     #[inline(always)]
-    fn packet<K: FlowKey>(&self, pending: &Pending<K>) -> Packet<'_> {
-        let number = pending.number as usize;
-        self.packets.packet(number)
+    pub(super) fn packet<K: FlowKey>(&self, pending: &Pending<K>) -> Packet<'_> {
+        self.packets.packet(pending.number as usize)
     }
 
     #[inline(always)]
-    fn times<K: FlowKey>(&self, pending: &Pending<K>) -> (Timestamp, Uptime) {
-        let number = pending.number as usize;
-        self.packets.times(number)
+    pub(super) fn times<K: FlowKey>(&self, pending: &Pending<K>) -> (Timestamp, Uptime) {
+        self.packets.times(pending.number as usize)
     }
 }
 
 impl Frame {
-    /// Phase one: headers are read, keys are hashed, and the control octets of their groups
-    /// asked for.
+    /// Meters a frame.
     ///
     /// Packets of one kind mostly follow each other, and each kind has a loop of its own: one
     /// loop for all kept so much at hand that most of it was in memory.
     #[inline(always)]
-    pub(super) fn parse<I: Instructions, P: Packets + ?Sized>(
+    pub(super) fn meter<I: Instructions, P: Packets + ?Sized, E: ExportAll>(
         &mut self,
         framed: &Framed<'_, P>,
-        tables: &Tables,
+        tables: &mut Tables,
         shared: &mut Shared,
+        export: &mut E,
     ) {
-        let numbers = framed.numbers.clone();
-        let mut ipv4 = self.ipv4.fill(tables.ipv4.lookup(), shared.seed);
-        let mut ipv6 = self.ipv6.fill(tables.ipv6.lookup(), shared.seed);
-        self.l2.length = 0;
+        let mut ipv4 = Lane::new(&mut self.ipv4, &mut tables.ipv4);
+        let mut ipv6 = Lane::new(&mut self.ipv6, &mut tables.ipv6);
+        let mut l2 = tables
+            .l2
+            .as_mut()
+            .map(|table| Lane::new(&mut self.l2, table));
+        let (numbers, seed) = (framed.numbers.clone(), shared.seed);
         let mut octets = 0;
         let mut number = numbers.start;
         loop {
             let before = number;
-            octets += ipv4.run::<I, P>(framed, &mut number, plain_ipv4);
-            octets += ipv6.run::<I, P>(framed, &mut number, plain_ipv6);
+            octets += ipv4.run::<I, P>(framed, &mut number, &seed, plain_ipv4);
+            octets += ipv6.run::<I, P>(framed, &mut number, &seed, plain_ipv6);
             if number >= numbers.end {
                 break;
             }
@@ -113,14 +113,11 @@ impl Frame {
                 continue;
             }
             let packet = framed.packets.packet(number);
-            octets += u64::from(match (dissect_any(&packet), &tables.l2) {
-                (Dissection::Ipv4(headers), _) => ipv4.put::<I>(number, headers),
-                (Dissection::Ipv6(headers), _) => ipv6.put::<I>(number, headers),
-                (Dissection::NonIp(headers), Some(table)) => {
-                    let mut l2 = self.l2.fill_on(table.lookup(), shared.seed);
-                    l2.put::<I>(number, headers);
-                    self.l2.length = l2.length;
-                    headers.octets
+            octets += u64::from(match (dissect_any(&packet), &mut l2) {
+                (Dissection::Ipv4(headers), _) => ipv4.push::<I>(number, &seed, headers),
+                (Dissection::Ipv6(headers), _) => ipv6.push::<I>(number, &seed, headers),
+                (Dissection::NonIp(headers), Some(l2)) => {
+                    l2.push::<I>(number, &seed, headers)
                 }
                 (Dissection::NonIp(headers), None) => shared
                     .statistics
@@ -131,13 +128,17 @@ impl Frame {
             });
             number += 1;
         }
-        let (ipv4, ipv6) = (ipv4.length, ipv6.length);
-        self.ipv4.length = ipv4;
-        self.ipv6.length = ipv6;
         shared.statistics.observed += Tally {
             packets: numbers.len() as u64,
             octets,
         };
+        let waiting = ipv4.finish::<I, P>(framed, shared);
+        wait::<I, _, P, E>(waiting, framed, &mut tables.ipv4, shared, export);
+        let waiting = ipv6.finish::<I, P>(framed, shared);
+        wait::<I, _, P, E>(waiting, framed, &mut tables.ipv6, shared, export);
+        if let (Some(l2), Some(table)) = (l2.map(|l2| l2.finish::<I, P>(framed, shared)), &mut tables.l2) {
+            wait::<I, _, P, E>(l2, framed, table, shared, export);
+        }
     }
 }
 
@@ -147,113 +148,98 @@ fn dissect_any(packet: &Packet<'_>) -> Dissection {
     dissect(packet)
 }
 
-/// A queue that is being filled.
-struct Fill<'a, K: FlowKey> {
-    pending: &'a mut [Pending<K>; FRAME],
-    /// Never more than the frame's packets, so never more than there is room for.
+/// One kind of packets of a frame, and the table to which they go.
+struct Lane<'q, 't, K: FlowKey> {
+    pending: &'q mut [Pending<K>; FRAME],
+    /// Packets in the queue; never more than the frame's.
     length: usize,
-    lookup: Lookup<'a, K>,
-    seed: Seed,
+    lookup: Lookup<'t>,
+    slots: &'t mut [Slot<K>],
 }
 
-impl<K: FlowKey> Fill<'_, K> {
-    /// Queues packets from `number` on while `read` reads them; tells their octets.
+impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
+    #[inline(always)]
+    fn new(queue: &'q mut Queue<K>, table: &'t mut FlowTable<K>) -> Self {
+        let (lookup, slots) = table.parts();
+        Self {
+            pending: &mut queue.0,
+            length: 0,
+            lookup,
+            slots,
+        }
+    }
+
+    /// Phase one: packets from `number` on are read while `read` can, their keys hashed, and the
+    /// control octets of their groups asked for. Tells their octets.
     #[inline(always)]
     fn run<I: Instructions, P: Packets + ?Sized>(
         &mut self,
         framed: &Framed<'_, P>,
         number: &mut usize,
+        seed: &Seed,
         read: impl Fn(&Packet<'_>) -> Option<Headers<K>>,
     ) -> u64 {
-        // Copies, so that they stay in registers.
-        let (lookup, seed) = (self.lookup, self.seed);
-        let (mut next, mut length) = (*number, self.length);
-        let mut octets = 0;
-        while next < framed.numbers.end {
+        let (start, lookup) = (*number, self.lookup);
+        let end = self.length + framed.numbers.end.saturating_sub(start);
+        let room = self.pending.get_mut(self.length..end).unwrap_or_default();
+        let (mut next, mut octets) = (start, 0);
+        for pending in room {
             framed.packets.prefetch(next + AHEAD);
             let Some(headers) = read(&framed.packets.packet(next)) else {
                 break;
             };
             octets += u64::from(headers.octets);
-            self.pending[length % FRAME].fill::<I>(headers, next, lookup, &seed);
-            length += 1;
+            pending.fill::<I>(next, headers, lookup, seed);
             next += 1;
         }
+        self.length += next - start;
         *number = next;
-        self.length = length;
         octets
     }
 
-    /// Queues a packet; tells its octets.
+    /// The same for one packet with these headers.
     #[inline(always)]
-    fn put<I: Instructions>(&mut self, number: usize, headers: Headers<K>) -> u32 {
-        self.pending[self.length % FRAME].fill::<I>(headers, number, self.lookup, &self.seed);
-        self.length += 1;
+    fn push<I: Instructions>(&mut self, number: usize, seed: &Seed, headers: Headers<K>) -> u32 {
+        if let Some(pending) = self.pending.get_mut(self.length) {
+            pending.fill::<I>(number, headers, self.lookup, seed);
+            self.length += 1;
+        }
         headers.octets
     }
-}
 
-impl<K: FlowKey> Default for Queue<K> {
-    fn default() -> Self {
-        Self {
-            pending: Box::new([Pending::empty(); FRAME]),
-            length: 0,
-        }
-    }
-}
-
-impl<K: FlowKey> Queue<K> {
-    /// Begins to fill it anew.
+    /// The other phases, in steps, one behind the other: while a step is counted, the slots of
+    /// the next are on their way from memory. Returns the packets that wait.
     #[inline(always)]
-    fn fill<'a>(&'a mut self, lookup: Lookup<'a, K>, seed: Seed) -> Fill<'a, K> {
-        self.length = 0;
-        self.fill_on(lookup, seed)
-    }
-
-    /// Goes on to fill it.
-    #[inline(always)]
-    fn fill_on<'a>(&'a mut self, lookup: Lookup<'a, K>, seed: Seed) -> Fill<'a, K> {
-        Fill {
-            pending: &mut self.pending,
-            length: self.length,
-            lookup,
-            seed,
-        }
-    }
-
-    /// The other phases, each a step behind the one before: while a step is counted, the
-    /// slots of the next are on their way from memory.
-    #[inline(always)]
-    pub(super) fn meter<I: Instructions, P: Packets + ?Sized, E: Export<K>>(
-        &mut self,
+    fn finish<I: Instructions, P: Packets + ?Sized>(
+        self,
         framed: &Framed<'_, P>,
-        table: &mut FlowTable<K>,
         shared: &mut Shared,
-        export: &mut E,
-    ) {
-        let Some(queue) = self.pending.get_mut(..self.length) else {
-            return;
-        };
-        let steps = queue.len().div_ceil(STEP);
-        let step = |number: usize| number * STEP..self.length.min((number + 1) * STEP);
+    ) -> &'q mut [Pending<K>] {
+        let Self {
+            pending: queue,
+            length,
+            lookup,
+            slots,
+        } = self;
+        let steps = length.div_ceil(STEP);
+        let step = |number: usize| number * STEP..length.min((number + 1) * STEP);
         let mut waiting = Waiting::default();
         for number in 0..=steps {
             if number < steps {
-                probe::<I, K>(&mut queue[step(number)], table);
+                probe::<I, K>(&mut queue[step(number)], lookup, slots);
             }
             if number > 0 {
-                let step = step(number - 1);
+                let (step, timeouts) = (step(number - 1), shared.timeouts);
                 let first = step.start;
-                let octets = count(&queue[step], first, framed, table, shared.timeouts, &mut waiting);
-                shared.statistics.metered.octets += octets;
+                shared.statistics.metered +=
+                    count(&queue[step], first, &mut waiting, framed, slots, timeouts);
             }
         }
-        shared.statistics.metered.packets += queue.len() as u64;
-        wait::<I, K, P, E>(queue, &waiting, framed, table, shared, export);
+        waiting.gather(queue)
     }
 }
 
-/// Packets of a queue that need more than counting, by their places.
+/// The packets of a queue that wait, by their places.
 struct Waiting {
     places: [u8; FRAME],
     length: usize,
@@ -268,27 +254,26 @@ impl Default for Waiting {
     }
 }
 
-impl<K: FlowKey> Pending<K> {
-    fn empty() -> Self {
-        Self {
-            key: K::zeroed(),
-            octets: 0,
-            number: 0,
-            tcp_flags: 0,
-            type_of_service: 0,
-            attributes: K::Attributes::zeroed(),
-            candidates: Candidates::default(),
-            probed: SlotIndex::NONE,
+impl Waiting {
+    /// Brings them to the front of the queue.
+    #[inline(always)]
+    fn gather<'q, K: FlowKey>(&self, queue: &'q mut [Pending<K>; FRAME]) -> &'q mut [Pending<K>] {
+        let places = self.places.get(..self.length).unwrap_or_default();
+        for (to, from) in places.iter().enumerate() {
+            queue[to % FRAME] = queue[usize::from(*from)];
         }
+        queue.get_mut(..places.len()).unwrap_or_default()
     }
+}
 
-    /// Field by field: written as wholes they went through memory once more.
+impl<K: FlowKey> Pending<K> {
+    /// Field by field: written as a whole it went through memory once more.
     #[inline(always)]
     fn fill<I: Instructions>(
         &mut self,
-        headers: Headers<K>,
         number: usize,
-        lookup: Lookup<'_, K>,
+        headers: Headers<K>,
+        lookup: Lookup<'_>,
         seed: &Seed,
     ) {
         let hash = I::hash(seed, headers.key.words().as_ref());
@@ -305,31 +290,37 @@ impl<K: FlowKey> Pending<K> {
 
 /// Phase two: control octets are matched, and what is behind them asked for.
 #[inline(always)]
-fn probe<I: Instructions, K: FlowKey>(step: &mut [Pending<K>], table: &FlowTable<K>) {
-    let lookup = table.lookup();
+fn probe<I: Instructions, K: FlowKey>(
+    step: &mut [Pending<K>],
+    lookup: Lookup<'_>,
+    slots: &[Slot<K>],
+) {
     for pending in step {
-        pending.probed = lookup.probe::<I>(&pending.candidates);
-        if pending.probed == SlotIndex::NONE {
-            table.prefetch_stamps(&pending.candidates);
-        }
+        pending.probed = match lookup.probe::<I>(&pending.candidates) {
+            Some(slot) => {
+                prefetch_slot(slots, slot);
+                slot
+            }
+            None => {
+                lookup.prefetch_stamps(&pending.candidates);
+                SlotIndex::NONE
+            }
+        };
     }
 }
 
-/// Phase three: each packet is counted into its flow. Those of flows that are new, were not
-/// where the first matching tag pointed, or may owe a record wait, so that this loop calls
-/// nothing. All later packets of their flow wait behind them: nothing here changes that flow,
-/// and what is due stays due. Tells the octets of all.
+/// Phase three: packets are counted into their flows, but for those that wait. Tells what all of
+/// them amount to.
 #[inline(always)]
 fn count<K: FlowKey, P: Packets + ?Sized>(
     step: &[Pending<K>],
     first: usize,
-    framed: &Framed<'_, P>,
-    table: &mut FlowTable<K>,
-    timeouts: Timeouts,
     waiting: &mut Waiting,
-) -> u64 {
+    framed: &Framed<'_, P>,
+    slots: &mut [Slot<K>],
+    timeouts: Timeouts,
+) -> Tally {
     let mut octets = 0;
-    let slots = table.slots_mut();
     for (place, pending) in (first..).zip(step) {
         octets += u64::from(pending.octets);
         let (time, uptime) = framed.times(pending);
@@ -345,115 +336,24 @@ fn count<K: FlowKey, P: Packets + ?Sized>(
             }
         }
     }
-    octets
-}
-
-/// Phase four: the packets that wait get their flow, which is begun where there is none.
-#[inline(always)]
-fn wait<I: Instructions, K: FlowKey, P: Packets + ?Sized, E: Export<K>>(
-    queue: &[Pending<K>],
-    waiting: &Waiting,
-    framed: &Framed<'_, P>,
-    table: &mut FlowTable<K>,
-    shared: &mut Shared,
-    export: &mut E,
-) {
-    let Some(last) = queue.last() else { return };
-    // Flows may have been seen after the packet that waited.
-    let (_, now) = framed.times(last);
-    let places = waiting.places.get(..waiting.length).unwrap_or_default();
-    for step in places.chunks(STEP) {
-        let step = step.iter().map(|place| &queue[usize::from(*place)]);
-        for pending in step.clone() {
-            if pending.probed == SlotIndex::NONE {
-                table.prefetch_place::<I>(&pending.candidates, now);
-            } else {
-                table.lookup().prefetch_others::<I>(&pending.candidates);
-            }
-        }
-        for pending in step {
-            let index = match table.find::<I>(&pending.candidates, &pending.key) {
-                Some(index) => index,
-                None => {
-                    let packet = framed.packet(pending);
-                    begin::<I, K, E>(pending, &packet, now, table, shared, export)
-                }
-            };
-            let slot = &mut table[index];
-            let (time, uptime) = framed.times(pending);
-            if shared.timeouts.may_be_due(&slot.flow, uptime) {
-                settle(slot, pending, &framed.packet(pending), shared, export);
-            }
-            slot.flow.add(pending.octets, pending.tcp_flags, time, uptime);
-        }
+    Tally {
+        packets: step.len() as u64,
+        octets,
     }
 }
 
-/// Begins the flow of a packet that has none, and makes room for it if need be.
-#[inline(always)]
-fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
-    pending: &Pending<K>,
-    packet: &Packet<'_>,
-    now: Uptime,
-    table: &mut FlowTable<K>,
-    shared: &mut Shared,
-    export: &mut E,
-) -> SlotIndex {
-    let place = table.place::<I>(&pending.candidates, now);
-    if let Place::Taken(index) = place {
-        give_way(&table[index], now, shared, export);
-    }
-    shared.statistics.flows += 1;
-    let slot = Slot {
-        key: pending.key,
-        flow: Flow::new(pending.type_of_service, packet),
-        attributes: pending.attributes,
-    };
-    table.write(place, &pending.candidates, slot)
-}
-
-/// Makes the last record of a flow whose slot is taken for another.
-#[inline(never)]
-fn give_way<K: FlowKey, E: Export<K>>(
-    slot: &Slot<K>,
-    now: Uptime,
-    shared: &mut Shared,
-    export: &mut E,
-) {
-    if slot.flow.packets() == 0 {
-        return;
-    }
-    let due = shared.timeouts.due(&slot.flow, now).record;
-    let reason = due.unwrap_or(EndReason::LackOfResources);
-    if shared.offer(slot, reason, export).is_err() {
-        shared.statistics.lost.count(slot.flow.tally());
-    }
-}
-
-/// Makes the record that a flow owes before it counts a packet, and begins it anew where
-/// that ended it.
-#[cold]
-#[inline(never)]
-fn settle<K: FlowKey, E: Export<K>>(
-    slot: &mut Slot<K>,
-    pending: &Pending<K>,
-    packet: &Packet<'_>,
-    shared: &mut Shared,
-    export: &mut E,
-) {
-    let due = shared.timeouts.due(&slot.flow, packet.uptime);
-    if let Some(reason) = due.record {
-        if shared.offer(slot, reason, export).is_err() {
-            // The flow goes on and is tried again.
-            return;
-        }
-        slot.flow.clear();
-    }
-    if due.leaves {
-        slot.flow = Flow::new(pending.type_of_service, packet);
-        slot.attributes = pending.attributes;
-        shared.statistics.flows += 1;
-    } else {
-        slot.flow.resume(packet.time);
+impl<K: FlowKey> Default for Queue<K> {
+    fn default() -> Self {
+        let empty = Pending {
+            key: K::zeroed(),
+            octets: 0,
+            number: 0,
+            candidates: Candidates::default(),
+            tcp_flags: 0,
+            type_of_service: 0,
+            attributes: K::Attributes::zeroed(),
+            probed: SlotIndex::NONE,
+        };
+        Self(Box::new([empty; FRAME]))
     }
 }

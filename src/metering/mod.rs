@@ -12,6 +12,7 @@ mod plain;
 mod process;
 mod statistics;
 mod sweep;
+mod waiting;
 
 pub use expiration::Timeouts;
 pub use export::{Export, ExportAll, NoRoom};

@@ -69,13 +69,13 @@ impl Upper {
         const TCP: usize = 6;
         const UDP: usize = 17;
 
-        let mut upper = [Self::new(1 << 16, 0); 256];
-        upper[TCP] = Self::new(14, 0xff);
-        upper[UDP] = Self::new(4, 0);
+        let mut upper = [Self::new(1 << 17, 0); 256];
+        upper[TCP] = Self::new(34, 0xff);
+        upper[UDP] = Self::new(24, 0);
         upper
     };
 
-    /// Octets that it must have for ports and flags to lie inside it and not in Ethernet's
+    /// Octets that it must have, with an IPv4 header's, for ports and flags to lie inside it and not in Ethernet's
     /// padding; more than any has for protocols that are not read here.
     #[inline(always)]
     fn needs(self) -> u32 {
@@ -130,7 +130,7 @@ pub(super) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
     let [first] = words(ip, 0);
     let protocol = ip[ipv4::PROTOCOL];
     let upper = Upper::ALL[usize::from(protocol)];
-    if first & ipv4::CHECKED != ipv4::EXPECTED || octets < ipv4::HEADER + upper.needs() {
+    if first & ipv4::CHECKED != ipv4::EXPECTED || octets < upper.needs() {
         return None;
     }
     let observed = Observed::new(&packet.point, vlan, u16::from(protocol));
@@ -153,7 +153,7 @@ pub(super) fn plain_ipv6(packet: &Packet<'_>) -> Option<Headers<Ipv6Key>> {
     let payload = u32::from(u16::from_be_bytes(pair(ipv6::PAYLOAD_LENGTH)));
     let protocol = ip[ipv6::NEXT_HEADER];
     let upper = Upper::ALL[usize::from(protocol)];
-    if version_class_and_label >> 28 != 6 || payload < upper.needs() {
+    if version_class_and_label >> 28 != 6 || payload + ipv4::HEADER < upper.needs() {
         return None;
     }
     let observed = Observed::new(&packet.point, vlan, u16::from(protocol));

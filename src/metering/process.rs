@@ -267,16 +267,7 @@ impl<P: Packets + ?Sized, E: ExportAll> Task for Observe<'_, P, E> {
             ..
         } = process;
         let framed = Framed { packets, numbers };
-        frame.parse::<I, P>(&framed, tables, shared);
-        frame
-            .ipv4
-            .meter::<I, P, _>(&framed, &mut tables.ipv4, shared, export);
-        frame
-            .ipv6
-            .meter::<I, P, _>(&framed, &mut tables.ipv6, shared, export);
-        if let Some(table) = &mut tables.l2 {
-            frame.l2.meter::<I, P, _>(&framed, table, shared, export);
-        }
+        frame.meter::<I, P, E>(&framed, tables, shared, export);
     }
 }
 

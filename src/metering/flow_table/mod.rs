@@ -72,14 +72,14 @@ impl<K: FlowKey> Slot<K> {
     }
 }
 
-/// A table that is only looked at; copied, so that its parts stay in registers.
+/// What stands apart from a table's slots; copied, so that its parts stay in registers.
 #[derive(Clone, Copy)]
-pub(super) struct Lookup<'a, K: FlowKey> {
+pub(super) struct Lookup<'a> {
     tags: &'a [Tags],
-    slots: &'a [Slot<K>],
+    stamps: &'a [Stamps],
 }
 
-impl<K: FlowKey> Lookup<'_, K> {
+impl Lookup<'_> {
     /// Where a key with this hash may stand.
     #[inline(always)]
     pub(super) fn candidates(self, hash: u64) -> Candidates {
@@ -109,33 +109,26 @@ impl<K: FlowKey> Lookup<'_, K> {
         I::matches(first, second, tag)
     }
 
-    /// The first slot whose tag is the key's, which is asked for; [`SlotIndex::NONE`] where
-    /// there is none.
+    /// The first slot whose tag is the key's.
     #[inline(always)]
-    pub(super) fn probe<I: Instructions>(self, candidates: &Candidates) -> SlotIndex {
+    pub(super) fn probe<I: Instructions>(self, candidates: &Candidates) -> Option<SlotIndex> {
         let mask = self.matches::<I>(candidates, candidates.tag);
-        if mask == 0 {
-            return SlotIndex::NONE;
-        }
-        let first = candidates.slot(mask.trailing_zeros());
-        self.prefetch_slot(first);
-        first
+        (mask != 0).then(|| candidates.slot(mask.trailing_zeros()))
     }
 
-    /// Asks for the second slot whose tag is the key's.
+    /// Asks for the stamps of `candidates`, of which the first is needed to place a key.
     #[inline(always)]
-    pub(super) fn prefetch_others<I: Instructions>(self, candidates: &Candidates) {
-        let mask = self.matches::<I>(candidates, candidates.tag);
-        let others = mask & mask.wrapping_sub(1);
-        if others != 0 {
-            self.prefetch_slot(candidates.slot(others.trailing_zeros()));
+    pub(super) fn prefetch_stamps(self, candidates: &Candidates) {
+        for group in candidates.groups() {
+            prefetch(self.stamps.as_ptr().wrapping_add(group));
         }
     }
+}
 
-    #[inline(always)]
-    fn prefetch_slot(self, index: SlotIndex) {
-        prefetch(self.slots.as_ptr().wrapping_add(index.number()));
-    }
+/// Asks for the slot with this number, which may be any.
+#[inline(always)]
+pub(super) fn prefetch_slot<K: FlowKey>(slots: &[Slot<K>], index: SlotIndex) {
+    prefetch(slots.as_ptr().wrapping_add(index.number()));
 }
 
 /// Slots, by number.
@@ -208,19 +201,22 @@ impl<K: FlowKey> FlowTable<K> {
         size_of_val(&*self.tags) + size_of_val(&*self.slots) + size_of_val(&*self.stamps)
     }
 
-    /// The table as a frame's first phases need it.
+    /// The table in two parts, one to look into and one to change.
     #[inline(always)]
-    pub(super) fn lookup(&self) -> Lookup<'_, K> {
-        Lookup {
+    pub(super) fn parts(&mut self) -> (Lookup<'_>, &mut [Slot<K>]) {
+        let lookup = Lookup {
             tags: &self.tags,
-            slots: &self.slots,
-        }
+            stamps: &self.stamps,
+        };
+        (lookup, &mut self.slots)
     }
 
-    /// All slots.
     #[inline(always)]
-    pub(super) fn slots_mut(&mut self) -> &mut [Slot<K>] {
-        &mut self.slots
+    fn lookup(&self) -> Lookup<'_> {
+        Lookup {
+            tags: &self.tags,
+            stamps: &self.stamps,
+        }
     }
 
     /// The slot in which `key` stands.
@@ -298,22 +294,22 @@ impl<K: FlowKey> FlowTable<K> {
         (candidates.slot(bit), idle)
     }
 
-    /// Asks for what is needed to place a key: first the stamps of its groups.
-    #[inline(always)]
-    pub(super) fn prefetch_stamps(&self, candidates: &Candidates) {
-        for group in candidates.groups() {
-            prefetch(self.stamps.as_ptr().wrapping_add(group));
-        }
-    }
-
-    /// Then the slot where [`Self::place`] will probably say.
+    /// Asks for the slot where a key with these candidates probably stands, if it is not in
+    /// the first whose tag matches; where there is none, for that where [`Self::place`] will
+    /// probably say.
     #[inline(always)]
     pub(super) fn prefetch_place<I: Instructions>(&self, candidates: &Candidates, now: Uptime) {
-        let slot = match self.free_slot::<I>(candidates) {
-            Some(slot) => slot,
-            None => self.oldest_stamp::<I>(candidates, now).0,
+        let matches = self.lookup().matches::<I>(candidates, candidates.tag);
+        let others = matches & matches.wrapping_sub(1);
+        let slot = if others != 0 {
+            candidates.slot(others.trailing_zeros())
+        } else {
+            match self.free_slot::<I>(candidates) {
+                Some(slot) => slot,
+                None => self.oldest_stamp::<I>(candidates, now).0,
+            }
         };
-        prefetch(self.slots.as_ptr().wrapping_add(slot.number()));
+        prefetch_slot(&self.slots, slot);
     }
 
     /// Notes that the flow in `slot` had its latest packet no earlier than `seen`.

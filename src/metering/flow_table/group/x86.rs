@@ -49,9 +49,9 @@ fn aes_hash(seed: &Seed, words: &[u64]) -> u64 {
             _mm_cvtsi64_si128(third.cast_signed()),
             _mm_setzero_si128(),
         );
-        state = _mm_aesenc_si128(_mm_xor_si128(state, block), spread);
-        state = _mm_aesenc_si128(state, key(1));
+        state = _mm_aesenc_si128(_mm_xor_si128(state, block), _mm_xor_si128(spread, key(1)));
         state = _mm_aesenc_si128(state, key(2));
+        state = _mm_aesenc_si128(state, key(1));
         return _mm_cvtsi128_si64(state).cast_unsigned();
     }
     for pair in words.chunks(2) {
