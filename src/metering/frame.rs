@@ -116,15 +116,13 @@ impl Frame {
             octets += u64::from(match (dissect_any(&packet), &mut l2) {
                 (Dissection::Ipv4(headers), _) => ipv4.push::<I>(number, &seed, headers),
                 (Dissection::Ipv6(headers), _) => ipv6.push::<I>(number, &seed, headers),
-                (Dissection::NonIp(headers), Some(l2)) => {
-                    l2.push::<I>(number, &seed, headers)
-                }
+                (Dissection::NonIp(headers), Some(l2)) => l2.push::<I>(number, &seed, headers),
                 (Dissection::NonIp(headers), None) => shared
                     .statistics
                     .ignore(IgnoredReason::NonIp, headers.octets),
-                (Dissection::Ignored(reason), _) => shared
-                    .statistics
-                    .ignore(reason, packet.octets_on_wire()),
+                (Dissection::Ignored(reason), _) => {
+                    shared.statistics.ignore(reason, packet.octets_on_wire())
+                }
             });
             number += 1;
         }
@@ -136,7 +134,10 @@ impl Frame {
         wait::<I, _, P, E>(waiting, framed, &mut tables.ipv4, shared, export);
         let waiting = ipv6.finish::<I, P>(framed, shared);
         wait::<I, _, P, E>(waiting, framed, &mut tables.ipv6, shared, export);
-        if let (Some(l2), Some(table)) = (l2.map(|l2| l2.finish::<I, P>(framed, shared)), &mut tables.l2) {
+        if let (Some(l2), Some(table)) = (
+            l2.map(|l2| l2.finish::<I, P>(framed, shared)),
+            &mut tables.l2,
+        ) {
             wait::<I, _, P, E>(l2, framed, table, shared, export);
         }
     }
@@ -325,10 +326,9 @@ fn count<K: FlowKey, P: Packets + ?Sized>(
         octets += u64::from(pending.octets);
         let (time, uptime) = framed.times(pending);
         match slots.get_mut(pending.probed.number()) {
-            Some(slot)
-                if slot.holds(&pending.key) && !timeouts.may_be_due(&slot.flow, uptime) =>
-            {
-                slot.flow.add(pending.octets, pending.tcp_flags, time, uptime);
+            Some(slot) if slot.holds(&pending.key) && !timeouts.may_be_due(&slot.flow, uptime) => {
+                slot.flow
+                    .add(pending.octets, pending.tcp_flags, time, uptime);
             }
             _ => {
                 waiting.places[waiting.length % FRAME] = place as u8;

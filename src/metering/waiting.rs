@@ -47,7 +47,8 @@ pub(super) fn wait<I: Instructions, K: FlowKey, P: Packets + ?Sized, E: Export<K
             if shared.timeouts.may_be_due(&slot.flow, uptime) {
                 settle(slot, pending, &framed.packet(pending), shared, export);
             }
-            slot.flow.add(pending.octets, pending.tcp_flags, time, uptime);
+            slot.flow
+                .add(pending.octets, pending.tcp_flags, time, uptime);
         }
     }
 }

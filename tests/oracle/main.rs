@@ -4,6 +4,7 @@
 
 mod naive;
 mod traffic;
+mod views;
 
 use std::collections::HashMap;
 
@@ -67,7 +68,8 @@ impl Run {
 
     fn observe(&mut self, frame: &[Sent]) {
         let packets: Vec<_> = frame.iter().map(Sent::packet).collect();
-        self.process.observe(packets.as_slice(), &mut self.collected);
+        self.process
+            .observe(packets.as_slice(), &mut self.collected);
         self.check_balance();
     }
 

@@ -45,10 +45,7 @@ fn aes_hash(seed: &Seed, words: &[u64]) -> u64 {
         // choose of it (protocol and VLAN) cancels no difference that one round has made of
         // the first two unless it guesses three octets of the S-box's output.
         let block = _mm_set_epi64x(second.cast_signed(), first.cast_signed());
-        let spread = _mm_unpacklo_epi8(
-            _mm_cvtsi64_si128(third.cast_signed()),
-            _mm_setzero_si128(),
-        );
+        let spread = _mm_unpacklo_epi8(_mm_cvtsi64_si128(third.cast_signed()), _mm_setzero_si128());
         state = _mm_aesenc_si128(_mm_xor_si128(state, block), _mm_xor_si128(spread, key(1)));
         state = _mm_aesenc_si128(state, key(2));
         state = _mm_aesenc_si128(state, key(1));
