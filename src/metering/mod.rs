@@ -8,6 +8,7 @@ mod flow_record;
 pub(crate) mod flow_table;
 mod frame;
 pub(crate) mod ignored;
+mod lane;
 mod plain;
 mod process;
 mod statistics;

@@ -181,3 +181,87 @@ fn words<const N: usize>(octets: &[u8], offset: usize) -> [u64; N] {
         bytemuck::pod_read_unaligned(&octets[offset..offset + 8])
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::observation::ObservationPoint;
+    use crate::packet::{Dissection, dissect};
+
+    const ETHERNET: [u8; 14] = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00];
+    const IPV4: [u8; 20] = [
+        0x45, 0x28, 0, 60, 1, 2, 0x40, 0, 64, 6, 0, 0, 10, 1, 2, 3, 10, 4, 5, 6,
+    ];
+    const IPV6: [u8; 8] = [0x62, 0x81, 0x23, 0x45, 0, 40, 6, 64];
+
+    /// A packet with nothing unusual, its link type, and where its IP header begins.
+    fn usual() -> impl Strategy<Value = (LinkType, usize, Vec<u8>)> {
+        let protocol = prop::sample::select(vec![6u8, 17]);
+        (0..3usize, any::<bool>(), protocol, vec(any::<u8>(), 80)).prop_map(
+            |(link, is_ipv4, protocol, rest)| {
+                let (mut octets, ether_type) = match link {
+                    0 => (vec![], 0),
+                    1 => (ETHERNET.to_vec(), 12),
+                    _ => ([&ETHERNET[..12], &[0x81, 0, 0x20, 7, 8, 0]].concat(), 16),
+                };
+                if link > 0 && !is_ipv4 {
+                    octets[ether_type..ether_type + 2].copy_from_slice(&[0x86, 0xdd]);
+                }
+                let ip = octets.len();
+                octets.extend_from_slice(if is_ipv4 { &IPV4 } else { &IPV6 });
+                octets[ip + if is_ipv4 { 9 } else { 6 }] = protocol;
+                octets.extend(rest);
+                let link_type = if link == 0 {
+                    LinkType::RawIp
+                } else {
+                    LinkType::Ethernet
+                };
+                (link_type, ip, octets)
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+        /// The short way is taken for what is usual, and never says anything else than the long
+        /// one, whatever is changed or missing.
+        #[test]
+        fn it_reads_as_dissect_does(
+            (link_type, ip, mut octets) in usual(),
+            changes in vec((0..64usize, any::<u8>()), 0..4),
+            cut in 0..200usize,
+            vlan in prop::sample::select(vec![0u16, 9, 0xffff]),
+        ) {
+            for &(place, octet) in &changes {
+                octets[place] = octet;
+            }
+            octets.truncate(cut);
+            let packet = Packet {
+                data: &octets,
+                point: ObservationPoint {
+                    link_type,
+                    vlan,
+                    ingress_interface: 3,
+                    egress_interface: 4,
+                    ..ObservationPoint::default()
+                },
+                length: octets.len() as u32,
+                ..Packet::default()
+            };
+            let (ipv4, ipv6) = (plain_ipv4(&packet), plain_ipv6(&packet));
+            if changes.is_empty() && octets.len() >= ip + 54 {
+                prop_assert!(ipv4.is_some() != ipv6.is_some());
+            }
+            if let Some(headers) = ipv4 {
+                prop_assert_eq!(Dissection::Ipv4(headers), dissect(&packet));
+            }
+            if let Some(headers) = ipv6 {
+                prop_assert_eq!(Dissection::Ipv6(headers), dissect(&packet));
+            }
+        }
+    }
+}
