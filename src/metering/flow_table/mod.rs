@@ -257,13 +257,16 @@ impl<K: FlowKey> FlowTable<K> {
     #[inline(always)]
     fn free_slot<I: Instructions>(&self, candidates: &Candidates) -> Option<SlotIndex> {
         let free = self.lookup().matches::<I>(candidates, 0);
+        if free == 0 {
+            return None;
+        }
         let (first, second) = (free & 0xffff, free & 0xffff_0000);
         let emptier = if second.count_ones() > first.count_ones() {
             second
         } else {
             first
         };
-        (emptier != 0).then(|| candidates.slot(emptier.trailing_zeros()))
+        Some(candidates.slot(emptier.trailing_zeros()))
     }
 
     /// The slot idle longest in two full groups, to the millisecond; of equals the first.

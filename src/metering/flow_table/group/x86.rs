@@ -15,17 +15,17 @@ pub(super) struct Avx2;
 /// AVX-512 VL and BW with AES-NI.
 pub(super) struct Avx512;
 
-#[target_feature(enable = "sse2,aes")]
+#[target_feature(enable = "sse2,aes,popcnt")]
 pub(super) fn run_sse2<T: Task>(task: T) -> T::Output {
     task.run::<Sse2>()
 }
 
-#[target_feature(enable = "avx2,aes,bmi1,bmi2,lzcnt")]
+#[target_feature(enable = "avx2,aes,bmi1,bmi2,lzcnt,popcnt")]
 pub(super) fn run_avx2<T: Task>(task: T) -> T::Output {
     task.run::<Avx2>()
 }
 
-#[target_feature(enable = "avx512vl,avx512bw,avx2,aes,bmi1,bmi2,lzcnt")]
+#[target_feature(enable = "avx512vl,avx512bw,avx2,aes,bmi1,bmi2,lzcnt,popcnt")]
 pub(super) fn run_avx512<T: Task>(task: T) -> T::Output {
     task.run::<Avx512>()
 }
