@@ -73,8 +73,8 @@ impl Frame {
         let mut octets = 0;
         let mut number = numbers.start;
         loop {
-            let before = number;
             octets += ipv4.run::<I, P>(framed, &mut number, &seed, plain_ipv4);
+            let before = number;
             octets += ipv6.run::<I, P>(framed, &mut number, &seed, plain_ipv6);
             if number >= numbers.end {
                 break;
@@ -82,6 +82,7 @@ impl Frame {
             if number > before {
                 continue;
             }
+            // Neither could read it.
             let packet = framed.packets.packet(number);
             octets += u64::from(match (dissect_any(&packet), &mut l2) {
                 (Dissection::Ipv4(headers), _) => ipv4.push::<I>(number, &seed, headers),
