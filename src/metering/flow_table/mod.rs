@@ -125,11 +125,19 @@ impl Lookup<'_> {
     }
 }
 
-/// Asks for the slot with this number, which may be any.
+/// Asks for the slot with this number, which may be any: for all its cache lines, since the
+/// processor brings the second of an IPv6 slot by itself only when it is late.
 #[inline(always)]
 pub(super) fn prefetch_slot<K: FlowKey>(slots: &[Slot<K>], index: SlotIndex) {
-    prefetch(slots.as_ptr().wrapping_add(index.number()));
+    let slot = slots.as_ptr().wrapping_add(index.number());
+    prefetch(slot);
+    if size_of::<Slot<K>>() > LINE {
+        prefetch(slot.cast::<u8>().wrapping_add(LINE));
+    }
 }
+
+/// Octets of a cache line.
+const LINE: usize = 64;
 
 /// Slots, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
