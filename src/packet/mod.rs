@@ -62,7 +62,8 @@ pub trait Packets {
 
     /// Packet number `number`, less than [`Self::count`].
     ///
-    /// It is asked for when its headers are read, and once more where it begins a flow.
+    /// It is asked for when its headers are read, and again where they are unusual or begin a
+    /// flow; the answer must be the same throughout a call.
     fn packet(&self, number: usize) -> Packet<'_>;
 
     /// The time and the uptime of packet number `number`, as [`Self::packet`] says; asked for
