@@ -7,6 +7,7 @@
 //! `cargo bench --bench metering`; results are kept under `benches/record/`.
 
 mod clocks;
+mod host;
 mod traffic;
 
 use std::hint::black_box;
@@ -23,7 +24,8 @@ use flowmeter::time::Timestamp;
 use hashbrown::HashMap;
 
 use self::clocks::{Clocks, now};
-use self::traffic::{FRAME, Traffic};
+use self::host::{Host, points};
+use self::traffic::{FRAME, IPV4, IPV6, Kind, Traffic, VLAN};
 
 const FLOWS: [usize; 4] = [1_000, 100_000, 1_000_000, 10_000_000];
 
@@ -56,14 +58,32 @@ fn metering(flows: usize, backend: Backend) -> MeteringProcess {
     MeteringProcess::new(&configuration).unwrap()
 }
 
-/// Measures `meter` over frames of random flows, after each flow has been seen.
+/// The clocks that `work` takes.
+fn clocks(work: impl FnOnce()) -> u64 {
+    let before = now();
+    work();
+    now() - before
+}
+
+/// The clocks of so many packets, from those of the median frame: a frame in which the system
+/// took the processor away counts no more than another.
+fn typical(packets: u64, frame: impl FnMut() -> u64) -> u64 {
+    let frames = packets.div_ceil(FRAME as u64) as usize;
+    let mut clocks: Vec<u64> = core::iter::repeat_with(frame).take(frames).collect();
+    let (_, median, _) = clocks.select_nth_unstable(frames / 2);
+    *median * packets / FRAME as u64
+}
+
+/// Measures `meter`, which tells its clocks, over frames of random flows, after each flow has
+/// been seen.
 fn bench_frames(
     group: &mut BenchmarkGroup<'_, Clocks>,
     name: &str,
     flows: usize,
-    mut meter: impl FnMut(&[Packet<'_>]),
+    kind: Kind,
+    mut meter: impl FnMut(&[Packet<'_>]) -> u64,
 ) {
-    let mut traffic = Traffic::new();
+    let mut traffic = Traffic::new(kind);
     let mut next = 0;
     while next < flows as u64 {
         meter(&traffic.frame(|_| {
@@ -74,15 +94,10 @@ fn bench_frames(
     group.bench_function(format!("{name}/{flows}"), |bencher| {
         // An iteration is one packet, and frames are whole.
         bencher.iter_custom(|packets| {
-            let frames = packets.div_ceil(FRAME as u64);
-            let mut clocks = 0;
-            for _ in 0..frames {
+            typical(packets, || {
                 let frame = traffic.frame(|traffic| traffic.random(flows as u64));
-                let before = now();
-                meter(black_box(&frame));
-                clocks += now() - before;
-            }
-            clocks * packets / (frames * FRAME as u64)
+                meter(black_box(&frame))
+            })
         });
     });
 }
@@ -94,52 +109,72 @@ fn observe(criterion: &mut Criterion<Clocks>) {
             let mut process = metering(flows, backend);
             let mut exporter = exporter();
             let name = format!("flowmeter-{}", backend.name());
-            bench_frames(&mut group, &name, flows, |packets| {
-                process.observe(packets, &mut exporter);
+            bench_frames(&mut group, &name, flows, IPV4, |packets| {
+                clocks(|| process.observe(packets, &mut exporter))
+            });
+        }
+        for (name, kind) in [("ipv6", IPV6), ("vlan", VLAN)] {
+            let mut process = metering(flows, Backend::detect());
+            let mut exporter = exporter();
+            bench_frames(&mut group, name, flows, kind, |packets| {
+                clocks(|| process.observe(packets, &mut exporter))
+            });
+        }
+        for (name, kind) in [("host-ipv4", IPV4), ("host-ipv6", IPV6)] {
+            let mut process = metering(flows, Backend::detect());
+            let mut exporter = exporter();
+            let points = points();
+            bench_frames(&mut group, name, flows, kind, |packets| {
+                let host = Host::new(packets, &points);
+                clocks(|| process.observe(black_box(&host), &mut exporter))
             });
         }
 
         let mut map: HashMap<Ipv4Key, [u64; 5]> = HashMap::with_capacity(flows);
-        bench_frames(&mut group, "hashbrown", flows, |packets| {
-            for packet in packets {
-                let Dissection::Ipv4(headers) = dissect(packet) else {
-                    continue;
-                };
-                let time = packet.time.as_millis();
-                let counters = map.entry(headers.key).or_insert([0, 0, time, time, 0]);
-                counters[0] += 1;
-                counters[1] += u64::from(headers.octets);
-                counters[3] = time;
-                counters[4] |= u64::from(headers.tcp_flags);
-            }
+        bench_frames(&mut group, "hashbrown", flows, IPV4, |packets| {
+            clocks(|| {
+                for packet in packets {
+                    let Dissection::Ipv4(headers) = dissect(packet) else {
+                        continue;
+                    };
+                    let time = packet.time.as_millis();
+                    let counters = map.entry(headers.key).or_insert([0, 0, time, time, 0]);
+                    counters[0] += 1;
+                    counters[1] += u64::from(headers.octets);
+                    counters[3] = time;
+                    counters[4] |= u64::from(headers.tcp_flags);
+                }
+            })
         });
 
         let mut lines = memmap2::MmapMut::map_anon(flows * 118 / 100 * 64).unwrap();
         #[cfg(target_os = "linux")]
         lines.advise(memmap2::Advice::HugePage).unwrap();
         let lines: &mut [[u64; 8]] = bytemuck::cast_slice_mut(&mut lines);
-        bench_frames(&mut group, "roofline", flows, |packets| {
-            let mut indices = [0; FRAME];
-            for (index, packet) in indices.iter_mut().zip(packets) {
-                let key = u64::from_ne_bytes(packet.data[26..34].try_into().unwrap());
-                let hash = u128::from(key.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-                *index = ((hash * lines.len() as u128) >> 64) as usize;
-                prefetch(&lines[*index]);
-            }
-            for index in indices {
-                lines[index][0] += 1;
-            }
+        bench_frames(&mut group, "roofline", flows, IPV4, |packets| {
+            clocks(|| {
+                let mut indices = [0; FRAME];
+                for (index, packet) in indices.iter_mut().zip(packets) {
+                    let key = u64::from_ne_bytes(packet.data[26..34].try_into().unwrap());
+                    let hash = u128::from(key.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+                    *index = ((hash * lines.len() as u128) >> 64) as usize;
+                    prefetch(&lines[*index]);
+                }
+                for index in indices {
+                    lines[index][0] += 1;
+                }
+            })
         });
     }
     group.finish();
 }
 
-fn prefetch(line: &[u64; 8]) {
+fn prefetch<T>(line: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: prefetching reads no memory.
     unsafe {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(line).cast());
+        _mm_prefetch::<_MM_HINT_T0>(line.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     black_box(line);
@@ -152,7 +187,7 @@ fn churn(criterion: &mut Criterion<Clocks>) {
     for flows in [1_000, 100_000, 1_000_000] {
         let mut process = metering(flows, Backend::detect());
         let mut exporter = exporter();
-        let mut traffic = Traffic::new();
+        let mut traffic = Traffic::new(IPV4);
         let mut flow = 0;
         let mut frame = move || {
             let packets = traffic.frame(|_| {
@@ -170,11 +205,7 @@ fn churn(criterion: &mut Criterion<Clocks>) {
             frame();
         }
         group.bench_function(flows.to_string(), |bencher| {
-            bencher.iter_custom(|packets| {
-                let frames = packets.div_ceil(FRAME as u64);
-                let clocks: u64 = (0..frames).map(|_| frame()).sum();
-                clocks * packets / (frames * FRAME as u64)
-            });
+            bencher.iter_custom(|packets| typical(packets, &mut frame));
         });
     }
     group.finish();

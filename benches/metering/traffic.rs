@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! 64-byte packets in random flow order, written anew for each frame.
+//! Small packets in random flow order, written anew for each frame.
 
 use flowmeter::observation::ObservationPoint;
 use flowmeter::packet::Packet;
@@ -12,11 +12,49 @@ pub(crate) const FRAME: usize = 256;
 const STRIDE: usize = 2304;
 const BUFFERS: usize = 8192;
 
-/// Octets of a 64-byte Ethernet frame without its checksum.
-const OCTETS: usize = 60;
+/// Octets of an Ethernet header.
+pub(crate) const ETHERNET: usize = 14;
+
+/// What packets are, as the octets of each but for its addresses.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    /// From the EtherType on.
+    network: &'static [u8],
+    /// Where the numbers that make a flow stand.
+    flow: [usize; 2],
+    /// Where the transport header begins.
+    transport: usize,
+    /// Octets of the frame without its checksum.
+    octets: usize,
+}
+
+/// TCP in IPv4 in 64 octets of Ethernet.
+pub(crate) const IPV4: Kind = Kind {
+    network: &[8, 0, 0x45, 0, 0, 46, 0, 0, 0, 0, 64, 6],
+    flow: [26, 30],
+    transport: 34,
+    octets: 60,
+};
+
+/// The same with a VLAN tag.
+pub(crate) const VLAN: Kind = Kind {
+    network: &[0x81, 0, 0, 5, 8, 0, 0x45, 0, 0, 42, 0, 0, 0, 0, 64, 6],
+    flow: [30, 34],
+    transport: 38,
+    octets: 60,
+};
+
+/// TCP in IPv6; as short as it can be.
+pub(crate) const IPV6: Kind = Kind {
+    network: &[0x86, 0xdd, 0x60, 0, 0, 0, 0, 20, 6, 64],
+    flow: [34, 50],
+    transport: 54,
+    octets: 74,
+};
 
 /// A source of frames.
 pub(crate) struct Traffic {
+    kind: Kind,
     buffers: Vec<u8>,
     next: usize,
     random: u64,
@@ -24,15 +62,16 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(kind: Kind) -> Self {
         let mut buffers = vec![0; STRIDE * BUFFERS];
         for buffer in buffers.chunks_mut(STRIDE) {
-            let ipv4 = [8, 0, 0x45, 0, 0, 46, 0, 0, 0, 0, 64, 6];
-            buffer[12..12 + ipv4.len()].copy_from_slice(&ipv4);
-            buffer[34..38].copy_from_slice(&[0x34, 0x12, 0x01, 0xbb]);
-            buffer[46..48].copy_from_slice(&[0x50, 0x10]);
+            let transport = kind.transport;
+            buffer[12..12 + kind.network.len()].copy_from_slice(kind.network);
+            buffer[transport..transport + 4].copy_from_slice(&[0x34, 0x12, 0x01, 0xbb]);
+            buffer[transport + 12..transport + 14].copy_from_slice(&[0x50, 0x10]);
         }
         Self {
+            kind,
             buffers,
             next: 0,
             random: 88_172_645_463_325_252,
@@ -57,19 +96,25 @@ impl Traffic {
         self.next += FRAME;
         for number in first..first + FRAME {
             let flow = flow(self) as u32;
-            let addresses = &mut self.buffers[number * STRIDE + 26..number * STRIDE + 34];
-            addresses[..4].copy_from_slice(&flow.wrapping_add(0x0a00_0000).to_be_bytes());
-            addresses[4..].copy_from_slice(&flow.wrapping_mul(2_654_435_761).to_be_bytes());
+            let buffer = &mut self.buffers[number * STRIDE..(number + 1) * STRIDE];
+            let numbers = [
+                flow.wrapping_add(0x0a00_0000),
+                flow.wrapping_mul(2_654_435_761),
+            ];
+            for (offset, number) in self.kind.flow.into_iter().zip(numbers) {
+                buffer[offset..offset + 4].copy_from_slice(&number.to_be_bytes());
+            }
+            buffer[self.kind.octets - 1] = flow as u8;
         }
         self.packets += FRAME as u64;
         let millis = self.packets / 10_000;
         (first..first + FRAME)
             .map(|number| Packet {
-                data: &self.buffers[number * STRIDE..number * STRIDE + OCTETS],
+                data: &self.buffers[number * STRIDE..number * STRIDE + self.kind.octets],
                 point: ObservationPoint::default(),
                 time: Timestamp::from_millis(1_700_000_000_000 + millis),
                 uptime: Uptime::from_millis(millis as u32),
-                length: OCTETS as u32,
+                length: self.kind.octets as u32,
             })
             .collect()
     }

@@ -138,6 +138,11 @@ impl<O: Observe> Packets for PacketsOf<'_, O> {
     }
 
     #[inline(always)]
+    fn times(&self, _number: usize) -> (Timestamp, Uptime) {
+        (self.time, self.uptime)
+    }
+
+    #[inline(always)]
     fn prefetch(&self, number: usize) {
         // On the other arcs a node before has just read them.
         if O::PLACE == Place::InputL2 {

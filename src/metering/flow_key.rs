@@ -66,6 +66,16 @@ impl Observed {
         }
     }
 
+    /// It and the ports before it in a key, as the words that they make there.
+    #[inline(always)]
+    fn words_behind(self, ports: u32) -> [u64; 2] {
+        let last = bytemuck::cast([self.vlan_and_direction, self.payload]);
+        [
+            bytemuck::cast([ports, self.ingress_interface]),
+            bytemuck::cast([self.egress_interface, last]),
+        ]
+    }
+
     /// IANA element 58, `vlanId`; 0 for untagged and priority-tagged packets.
     pub fn vlan(&self) -> u16 {
         self.vlan_and_direction & Self::VLAN
@@ -105,6 +115,16 @@ impl FlowKey for Ipv4Key {
     }
 }
 
+impl Ipv4Key {
+    /// The key with these addresses and ports, as they follow each other on the wire. Made of
+    /// whole words, so that it is hashed without having been written.
+    #[inline(always)]
+    pub(super) fn from_wire(addresses: [u64; 1], ports: u32, observed: Observed) -> Self {
+        let [second, third] = observed.words_behind(ports);
+        bytemuck::cast([addresses[0], second, third])
+    }
+}
+
 /// The key of an IPv6 flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(C)]
@@ -127,6 +147,16 @@ impl FlowKey for Ipv6Key {
     #[inline(always)]
     fn observed(&self) -> &Observed {
         &self.observed
+    }
+}
+
+impl Ipv6Key {
+    /// As [`Ipv4Key::from_wire`].
+    #[inline(always)]
+    pub(super) fn from_wire(addresses: [u64; 4], ports: u32, observed: Observed) -> Self {
+        let [fifth, sixth] = observed.words_behind(ports);
+        let [first, second, third, fourth] = addresses;
+        bytemuck::cast([first, second, third, fourth, fifth, sixth])
     }
 }
 

@@ -7,8 +7,8 @@
 use bytemuck::Zeroable;
 
 use super::flow_key::FlowKey;
-use super::frame::Pending;
 use super::statistics::Tally;
+use crate::packet::Packet;
 use crate::time::{Timestamp, Uptime};
 
 /// Why a record was made (IANA element 136, `flowEndReason`).
@@ -79,8 +79,9 @@ pub struct FlowRecord<K: FlowKey> {
 #[repr(C)]
 pub(super) struct Flow {
     packets: u64,
-    octets: u64,
+    /// Between the counts, which would else be added to as a vector, in more instructions.
     start: u64,
+    octets: u64,
     /// Milliseconds from the first packet's time to the latest; [`Self::NO_PACKETS`] where
     /// none has come since the last record.
     duration: u32,
@@ -102,37 +103,31 @@ impl Flow {
 
     /// A flow that has yet to count its first packet.
     #[inline(always)]
-    pub(super) fn new<K: FlowKey>(first: &Pending<K>) -> Self {
+    pub(super) fn new(type_of_service: u8, first: &Packet<'_>) -> Self {
         Self {
             packets: 0,
             octets: 0,
             start: first.time.as_millis(),
             duration: 0,
             seen: first.uptime.as_millis(),
-            vrf: first.vrf,
+            vrf: first.point.vrf,
             tcp_flags: 0,
-            type_of_service: first.headers.type_of_service,
+            type_of_service,
             _reserved: 0,
         }
     }
 
     /// Counts one packet.
     #[inline(always)]
-    pub(super) fn add<K: FlowKey>(&mut self, packet: &Pending<K>) {
-        let Pending {
-            headers,
-            time,
-            uptime,
-            ..
-        } = packet;
+    pub(super) fn add(&mut self, octets: u32, tcp_flags: u8, time: Timestamp, uptime: Uptime) {
         self.packets += 1;
-        self.octets += u64::from(headers.octets);
+        self.octets += u64::from(octets);
         // A packet from before the first one leaves the duration as it is.
         let since_start = time.as_millis().wrapping_sub(self.start).cast_signed();
         let duration = since_start.max(i64::from(self.duration));
         self.duration = duration.min(i64::from(Self::NO_PACKETS - 1)) as u32;
         self.seen = uptime.as_millis();
-        let tcp_flags = u16::from(headers.tcp_flags);
+        let tcp_flags = u16::from(tcp_flags);
         self.tcp_flags |= tcp_flags | (tcp_flags & FIN_OR_RST) << 8;
     }
 

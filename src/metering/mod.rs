@@ -8,10 +8,12 @@ mod flow_record;
 pub(crate) mod flow_table;
 mod frame;
 pub(crate) mod ignored;
+mod lane;
 mod plain;
 mod process;
 mod statistics;
 mod sweep;
+mod waiting;
 
 pub use expiration::Timeouts;
 pub use export::{Export, ExportAll, NoRoom};

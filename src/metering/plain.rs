@@ -3,90 +3,265 @@
 //!
 //! What it reads, [`dissect`](crate::packet::dissect()) reads alike; it is only faster.
 
-use super::flow_key::{Ipv4Key, Observed, Ports};
+use super::flow_key::{Ipv4Key, Ipv6Key, Observed};
 use crate::observation::LinkType;
 use crate::packet::{Headers, Packet};
 
-/// Offsets in an IPv4 header without options (RFC 791 §3.1) and the TCP (RFC 9293 §3.1) or
-/// UDP header behind it.
-mod field {
-    pub(super) const VERSION_AND_LENGTH: usize = 0;
+/// Offsets in an IPv4 header without options (RFC 791 §3.1) and in the TCP header (RFC 9293
+/// §3.1) or UDP header behind it.
+mod ipv4 {
     pub(super) const TYPE_OF_SERVICE: usize = 1;
     pub(super) const TOTAL_LENGTH: usize = 2;
-    pub(super) const FRAGMENT: usize = 6;
     pub(super) const PROTOCOL: usize = 9;
     pub(super) const SOURCE: usize = 12;
-    pub(super) const DESTINATION: usize = 16;
-    pub(super) const SOURCE_PORT: usize = 20;
-    pub(super) const DESTINATION_PORT: usize = 22;
+    pub(super) const PORTS: usize = 20;
     pub(super) const TCP_FLAGS: usize = 33;
+    /// Octets of the header itself.
+    pub(super) const HEADER: u32 = 20;
     /// Octets that are read.
     pub(super) const END: usize = 34;
+    /// Of the first eight octets the version, the header's length and the fragment's offset.
+    pub(super) const CHECKED: u64 = u64::from_ne_bytes([0xff, 0, 0, 0, 0, 0, 0x1f, 0xff]);
+    /// Version 4, no options, no later fragment.
+    pub(super) const EXPECTED: u64 = u64::from_ne_bytes([0x45, 0, 0, 0, 0, 0, 0, 0]);
 }
 
-const ETHERNET: usize = 14;
-const ETHERNET_TYPE: usize = 12;
-const IPV4: [u8; 2] = [0x08, 0x00];
-const VERSION_4_NO_OPTIONS: u8 = 0x45;
-const FRAGMENT_OFFSET: u16 = 0x1fff;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
+/// The same in an IPv6 header (RFC 8200 §3).
+mod ipv6 {
+    pub(super) const PAYLOAD_LENGTH: usize = 4;
+    pub(super) const NEXT_HEADER: usize = 6;
+    pub(super) const SOURCE: usize = 8;
+    pub(super) const PORTS: usize = 40;
+    pub(super) const TCP_FLAGS: usize = 53;
+    /// Octets of the header itself.
+    pub(super) const HEADER: u32 = 40;
+    /// Octets that are read.
+    pub(super) const END: usize = 54;
+}
 
-/// Octets that a packet of each protocol must have for its ports and flags to lie inside it
-/// and not in Ethernet's padding; more than any has for protocols that are not read here.
-const NEEDED: [u32; 256] = {
-    let mut needed = [u32::MAX; 256];
-    needed[TCP as usize] = field::END as u32;
-    needed[UDP as usize] = 24;
-    needed
-};
+/// Offsets in an Ethernet header (IEEE 802.3 §3.1.1), untagged and with one tag (IEEE 802.1Q
+/// §9.3).
+mod ethernet {
+    pub(super) const TYPE: usize = 12;
+    pub(super) const TAG: usize = 14;
+    pub(super) const TAGGED_TYPE: usize = 16;
+    pub(super) const UNTAGGED_END: usize = 14;
+    pub(super) const TAGGED_END: usize = 18;
+}
 
-/// The headers of an IPv4 packet without options, not a later fragment, that carries TCP or
-/// UDP, either right behind an untagged Ethernet header or bare; `None` for any other.
+const IPV4: u16 = 0x0800;
+const IPV6: u16 = 0x86dd;
+const VLAN: u16 = 0x8100;
+const VLAN_IDENTIFIER: u16 = 0x0fff;
+
+/// What a protocol needs to be read here, and what of it is read: one number for both, since
+/// two would be looked up one by one.
+#[derive(Clone, Copy)]
+struct Upper(u32);
+
+impl Upper {
+    const fn new(needs: u32, flags: u8) -> Self {
+        Self(needs | (flags as u32) << 24)
+    }
+
+    /// By protocol number.
+    const ALL: [Self; 256] = {
+        const TCP: usize = 6;
+        const UDP: usize = 17;
+
+        let mut upper = [Self::new(1 << 17, 0); 256];
+        upper[TCP] = Self::new(34, 0xff);
+        upper[UDP] = Self::new(24, 0);
+        upper
+    };
+
+    /// Octets that it must have, with an IPv4 header's, for ports and flags to lie inside it and not in Ethernet's
+    /// padding; more than any has for protocols that are not read here.
+    #[inline(always)]
+    fn needs(self) -> u32 {
+        self.0 & 0x00ff_ffff
+    }
+
+    /// TCP's flags, where it has any, in the octet where they are. A mask, since a branch would
+    /// be mispredicted where TCP and UDP mix.
+    #[inline(always)]
+    fn flags(self, octet: u8) -> u8 {
+        octet & (self.0 >> 24) as u8
+    }
+}
+
+/// The first `N` octets of the IP packet that `packet` has behind an Ethernet header with one
+/// VLAN tag at most, of this EtherType, or bare, and its VLAN.
 #[inline(always)]
-pub(super) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
+fn behind_link<'a, const N: usize>(
+    packet: &Packet<'a>,
+    ether_type: u16,
+) -> Option<(&'a [u8; N], u16)> {
+    let data = packet.data;
+    let vlan = packet.point.vlan;
     match packet.point.link_type {
+        LinkType::RawIp => Some((data.first_chunk()?, vlan)),
         LinkType::Ethernet => {
-            let octets = packet.data.first_chunk::<{ ETHERNET + field::END }>()?;
-            let (ethernet, ip) = octets.split_at(ETHERNET);
-            if ethernet[ETHERNET_TYPE..] != IPV4 {
+            let octets: &[u8; ethernet::TAGGED_END] = data.first_chunk()?;
+            let pair = |offset: usize| u16::from_be_bytes([octets[offset], octets[offset + 1]]);
+            let outer = pair(ethernet::TYPE);
+            if outer == ether_type {
+                return Some((data[ethernet::UNTAGGED_END..].first_chunk()?, vlan));
+            }
+            if outer != VLAN || pair(ethernet::TAGGED_TYPE) != ether_type {
                 return None;
             }
-            read(packet, ip.first_chunk()?)
+            let tag = pair(ethernet::TAG) & VLAN_IDENTIFIER;
+            let vlan = if vlan == 0 { tag } else { vlan };
+            Some((data[ethernet::TAGGED_END..].first_chunk()?, vlan))
         }
-        LinkType::RawIp => read(packet, packet.data.first_chunk()?),
         _ => None,
     }
 }
 
+/// The headers of a packet that carries TCP or UDP in IPv4 without options and not in a later
+/// fragment, behind a plain link layer; `None` for any other.
 #[inline(always)]
-fn read(packet: &Packet<'_>, ip: &[u8; field::END]) -> Option<Headers<Ipv4Key>> {
+pub(super) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
+    let (ip, vlan) = behind_link::<{ ipv4::END }>(packet, IPV4)?;
     let pair = |offset: usize| [ip[offset], ip[offset + 1]];
-    let quad = |offset: usize| [ip[offset], ip[offset + 1], ip[offset + 2], ip[offset + 3]];
 
-    let octets = u32::from(u16::from_be_bytes(pair(field::TOTAL_LENGTH)));
-    let later_fragment = u16::from_ne_bytes(pair(field::FRAGMENT)) & FRAGMENT_OFFSET.to_be();
-    let protocol = ip[field::PROTOCOL];
-    if (ip[field::VERSION_AND_LENGTH] != VERSION_4_NO_OPTIONS)
-        | (later_fragment != 0)
-        | (octets < NEEDED[usize::from(protocol)])
-    {
+    let octets = u32::from(u16::from_be_bytes(pair(ipv4::TOTAL_LENGTH)));
+    let [first] = words(ip, 0);
+    let protocol = ip[ipv4::PROTOCOL];
+    let upper = Upper::ALL[usize::from(protocol)];
+    if first & ipv4::CHECKED != ipv4::EXPECTED || octets < upper.needs() {
         return None;
     }
-    let is_tcp = protocol == TCP;
+    let observed = Observed::new(&packet.point, vlan, u16::from(protocol));
     Some(Headers {
-        key: Ipv4Key {
-            source: quad(field::SOURCE),
-            destination: quad(field::DESTINATION),
-            ports: Ports {
-                source: pair(field::SOURCE_PORT),
-                destination: pair(field::DESTINATION_PORT),
-            },
-            observed: Observed::new(&packet.point, packet.point.vlan, u16::from(protocol)),
-        },
+        key: Ipv4Key::from_wire(words(ip, ipv4::SOURCE), word(ip, ipv4::PORTS), observed),
         octets,
-        type_of_service: ip[field::TYPE_OF_SERVICE],
-        tcp_flags: if is_tcp { ip[field::TCP_FLAGS] } else { 0 },
+        type_of_service: ip[ipv4::TYPE_OF_SERVICE],
+        tcp_flags: upper.flags(ip[ipv4::TCP_FLAGS]),
         attributes: (),
     })
+}
+
+/// The headers of a packet that carries TCP or UDP right behind an IPv6 header and a plain
+/// link layer; `None` for any other.
+#[inline(always)]
+pub(super) fn plain_ipv6(packet: &Packet<'_>) -> Option<Headers<Ipv6Key>> {
+    let (ip, vlan) = behind_link::<{ ipv6::END }>(packet, IPV6)?;
+    let version_class_and_label = u32::from_be(word(ip, 0));
+    let pair = |offset: usize| [ip[offset], ip[offset + 1]];
+    let payload = u32::from(u16::from_be_bytes(pair(ipv6::PAYLOAD_LENGTH)));
+    let protocol = ip[ipv6::NEXT_HEADER];
+    let upper = Upper::ALL[usize::from(protocol)];
+    if version_class_and_label >> 28 != 6 || payload + ipv4::HEADER < upper.needs() {
+        return None;
+    }
+    let observed = Observed::new(&packet.point, vlan, u16::from(protocol));
+    Some(Headers {
+        key: Ipv6Key::from_wire(words(ip, ipv6::SOURCE), word(ip, ipv6::PORTS), observed),
+        octets: ipv6::HEADER + payload,
+        type_of_service: (version_class_and_label >> 20) as u8,
+        tcp_flags: upper.flags(ip[ipv6::TCP_FLAGS]),
+        attributes: version_class_and_label & 0x000f_ffff,
+    })
+}
+
+/// Four octets as they are on the wire. Read as one: put together from single octets, some were
+/// read one by one.
+#[inline(always)]
+fn word(octets: &[u8], offset: usize) -> u32 {
+    bytemuck::pod_read_unaligned(&octets[offset..offset + 4])
+}
+
+/// The same, of eight octets each.
+#[inline(always)]
+fn words<const N: usize>(octets: &[u8], offset: usize) -> [u64; N] {
+    core::array::from_fn(|word| {
+        let offset = offset + 8 * word;
+        bytemuck::pod_read_unaligned(&octets[offset..offset + 8])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::observation::ObservationPoint;
+    use crate::packet::{Dissection, dissect};
+
+    const ETHERNET: [u8; 14] = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00];
+    const IPV4: [u8; 20] = [
+        0x45, 0x28, 0, 60, 1, 2, 0x40, 0, 64, 6, 0, 0, 10, 1, 2, 3, 10, 4, 5, 6,
+    ];
+    const IPV6: [u8; 8] = [0x62, 0x81, 0x23, 0x45, 0, 40, 6, 64];
+
+    /// A packet with nothing unusual, its link type, and where its IP header begins.
+    fn usual() -> impl Strategy<Value = (LinkType, usize, Vec<u8>)> {
+        let protocol = prop::sample::select(vec![6u8, 17]);
+        (0..3usize, any::<bool>(), protocol, vec(any::<u8>(), 80)).prop_map(
+            |(link, is_ipv4, protocol, rest)| {
+                let (mut octets, ether_type) = match link {
+                    0 => (vec![], 0),
+                    1 => (ETHERNET.to_vec(), 12),
+                    _ => ([&ETHERNET[..12], &[0x81, 0, 0x20, 7, 8, 0]].concat(), 16),
+                };
+                if link > 0 && !is_ipv4 {
+                    octets[ether_type..ether_type + 2].copy_from_slice(&[0x86, 0xdd]);
+                }
+                let ip = octets.len();
+                octets.extend_from_slice(if is_ipv4 { &IPV4 } else { &IPV6 });
+                octets[ip + if is_ipv4 { 9 } else { 6 }] = protocol;
+                octets.extend(rest);
+                let link_type = if link == 0 {
+                    LinkType::RawIp
+                } else {
+                    LinkType::Ethernet
+                };
+                (link_type, ip, octets)
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+        /// The short way is taken for what is usual, and never says anything else than the long
+        /// one, whatever is changed or missing.
+        #[test]
+        fn it_reads_as_dissect_does(
+            (link_type, ip, mut octets) in usual(),
+            changes in vec((0..64usize, any::<u8>()), 0..4),
+            cut in 0..200usize,
+            vlan in prop::sample::select(vec![0u16, 9, 0xffff]),
+        ) {
+            for &(place, octet) in &changes {
+                octets[place] = octet;
+            }
+            octets.truncate(cut);
+            let packet = Packet {
+                data: &octets,
+                point: ObservationPoint {
+                    link_type,
+                    vlan,
+                    ingress_interface: 3,
+                    egress_interface: 4,
+                    ..ObservationPoint::default()
+                },
+                length: octets.len() as u32,
+                ..Packet::default()
+            };
+            let (ipv4, ipv6) = (plain_ipv4(&packet), plain_ipv6(&packet));
+            if changes.is_empty() && octets.len() >= ip + 54 {
+                prop_assert!(ipv4.is_some() != ipv6.is_some());
+            }
+            if let Some(headers) = ipv4 {
+                prop_assert_eq!(Dissection::Ipv4(headers), dissect(&packet));
+            }
+            if let Some(headers) = ipv6 {
+                prop_assert_eq!(Dissection::Ipv6(headers), dissect(&packet));
+            }
+        }
+    }
 }

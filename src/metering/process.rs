@@ -14,7 +14,7 @@ use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed};
 use super::flow_record::EndReason;
 use super::flow_table::group::{Backend, Instructions, Seed, Task};
 use super::flow_table::{FlowTable, Slot};
-use super::frame::{FRAME, Frame};
+use super::frame::{FRAME, Frame, Framed};
 use super::statistics::{Records, Statistics, Tally};
 use super::sweep::{Flush, Sweep, Swept};
 use crate::packet::{Dissection, Packet, Packets, dissect};
@@ -283,17 +283,8 @@ impl<P: Packets + ?Sized, E: ExportAll> Task for Observe<'_, P, E> {
             shared,
             ..
         } = process;
-        frame.parse(
-            packets,
-            numbers,
-            tables.l2.is_some(),
-            &mut shared.statistics,
-        );
-        frame.ipv4.meter::<I, _>(&mut tables.ipv4, shared, export);
-        frame.ipv6.meter::<I, _>(&mut tables.ipv6, shared, export);
-        if let Some(table) = &mut tables.l2 {
-            frame.l2.meter::<I, _>(table, shared, export);
-        }
+        let framed = Framed { packets, numbers };
+        frame.meter::<I, P, E>(&framed, tables, shared, export);
     }
 }
 

@@ -109,6 +109,12 @@ pub struct Statistics {
 }
 
 impl Statistics {
+    /// Counts a packet that belongs to no flow; tells its octets.
+    pub(super) fn ignore(&mut self, reason: IgnoredReason, octets: u32) -> u32 {
+        self.ignored[reason as usize] += Tally::packet(octets);
+        octets
+    }
+
     /// All that was ignored.
     pub fn ignored(&self) -> Tally {
         self.ignored.iter().copied().sum()

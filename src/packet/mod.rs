@@ -61,7 +61,18 @@ pub trait Packets {
     fn count(&self) -> usize;
 
     /// Packet number `number`, less than [`Self::count`].
+    ///
+    /// It is asked for when its headers are read, and again where they are unusual or begin a
+    /// flow; the answer must be the same throughout a call.
     fn packet(&self, number: usize) -> Packet<'_>;
+
+    /// The time and the uptime of packet number `number`, as [`Self::packet`] says; asked for
+    /// when it is counted. A host whose packets all have the same answers with a constant.
+    #[inline(always)]
+    fn times(&self, number: usize) -> (Timestamp, Uptime) {
+        let packet = self.packet(number);
+        (packet.time, packet.uptime)
+    }
 
     /// Asks the processor for what [`Self::packet`] and the reading of its headers will need;
     /// the number may be any.

@@ -4,6 +4,7 @@
 
 mod naive;
 mod traffic;
+mod views;
 
 use std::collections::HashMap;
 

@@ -58,6 +58,7 @@ impl Record {
 }
 
 /// A flow with all its packets since the last record.
+#[derive(Clone)]
 struct Flow {
     first: Sent,
     packets: Vec<Sent>,
@@ -169,6 +170,16 @@ impl NaiveMap {
             *flow = Flow::new(packet);
         }
         flow.add(packet);
+    }
+
+    /// The record of each flow that has packets, as if it ended now.
+    pub(crate) fn show(&self) -> Vec<Record> {
+        let flows = self.flows.values().filter(|flow| !flow.packets.is_empty());
+        let mut records: Vec<_> = flows
+            .map(|flow| flow.clone().record(EndReason::ForcedEnd))
+            .collect();
+        records.sort();
+        records
     }
 
     pub(crate) fn finish(mut self, last: Option<&Sent>) -> Vec<Record> {

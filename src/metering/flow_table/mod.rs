@@ -9,6 +9,7 @@
 pub(crate) mod group;
 mod region;
 
+use core::hint::select_unpredictable;
 use std::io;
 
 use bytemuck::Zeroable;
@@ -33,9 +34,12 @@ where
 
 /// The two groups in which a key may stand, and its tag there.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 pub(super) struct Candidates {
-    groups: [u32; 2],
+    first: u32,
+    /// Between them, since they would else be put together before they are written.
     tag: u8,
+    second: u32,
 }
 
 impl Candidates {
@@ -43,8 +47,14 @@ impl Candidates {
     /// predicted, so there must be no branch.
     #[inline(always)]
     fn slot(&self, bit: u32) -> SlotIndex {
-        let group = self.groups[bit as usize / GROUP % 2];
+        let group = select_unpredictable(bit < GROUP as u32, self.first, self.second);
         SlotIndex(group * GROUP as u32 + bit % GROUP as u32)
+    }
+
+    /// Both groups' numbers.
+    #[inline(always)]
+    fn groups(&self) -> [usize; 2] {
+        [self.first as usize, self.second as usize]
     }
 }
 
@@ -62,63 +72,72 @@ impl<K: FlowKey> Slot<K> {
     }
 }
 
-/// A table that is only looked at; copied, so that its parts stay in registers.
+/// What stands apart from a table's slots; copied, so that its parts stay in registers.
 #[derive(Clone, Copy)]
-pub(super) struct Lookup<'a, K: FlowKey> {
+pub(super) struct Lookup<'a> {
     tags: &'a [Tags],
-    slots: &'a [Slot<K>],
+    stamps: &'a [Stamps],
 }
 
-impl<K: FlowKey> Lookup<'_, K> {
+impl Lookup<'_> {
     /// Where a key with this hash may stand.
     #[inline(always)]
     pub(super) fn candidates(self, hash: u64) -> Candidates {
         let groups = self.tags.len() as u64;
         // The high bits of each half choose a group, the low octet of one is the tag: these
         // stay apart for up to 2²⁴ groups.
+        let group = |half: u64| ((half * groups) >> 32) as u32;
         Candidates {
-            groups: [hash & 0xffff_ffff, hash >> 32].map(|half| ((half * groups) >> 32) as u32),
-            tag: (hash as u8).max(1),
+            first: group(hash & 0xffff_ffff),
+            tag: hash as u8 | u8::from(hash as u8 == 0),
+            second: group(hash >> 32),
         }
     }
 
     /// Asks for the control octets of `candidates`.
     #[inline(always)]
     pub(super) fn prefetch_tags(self, candidates: &Candidates) {
-        for group in candidates.groups {
-            prefetch(self.tags.as_ptr().wrapping_add(group as usize));
+        for group in candidates.groups() {
+            prefetch(self.tags.as_ptr().wrapping_add(group));
         }
     }
 
     /// The slots whose tags are `tag`, as a set of numbers for [`Candidates::slot`].
     #[inline(always)]
     fn matches<I: Instructions>(self, candidates: &Candidates, tag: u8) -> u32 {
-        let [first, second] = candidates.groups.map(|group| &self.tags[group as usize]);
+        let [first, second] = candidates.groups().map(|group| &self.tags[group]);
         I::matches(first, second, tag)
     }
 
-    /// The first slot whose tag is the key's, and [`SlotIndex::NONE`] where there is none;
-    /// it and the next such slot are asked for.
+    /// The first slot whose tag is the key's.
     #[inline(always)]
-    pub(super) fn probe<I: Instructions>(self, candidates: &Candidates) -> SlotIndex {
+    pub(super) fn probe<I: Instructions>(self, candidates: &Candidates) -> Option<SlotIndex> {
         let mask = self.matches::<I>(candidates, candidates.tag);
-        if mask == 0 {
-            return SlotIndex::NONE;
-        }
-        let others = mask & (mask - 1);
-        if others != 0 {
-            self.prefetch_slot(candidates.slot(others.trailing_zeros()));
-        }
-        let first = candidates.slot(mask.trailing_zeros());
-        self.prefetch_slot(first);
-        first
+        (mask != 0).then(|| candidates.slot(mask.trailing_zeros()))
     }
 
+    /// Asks for the stamps of `candidates`, of which the first is needed to place a key.
     #[inline(always)]
-    fn prefetch_slot(self, index: SlotIndex) {
-        prefetch(self.slots.as_ptr().wrapping_add(index.number()));
+    pub(super) fn prefetch_stamps(self, candidates: &Candidates) {
+        for group in candidates.groups() {
+            prefetch(self.stamps.as_ptr().wrapping_add(group));
+        }
     }
 }
+
+/// Asks for the slot with this number, which may be any: for all its cache lines, since the
+/// processor brings the second of an IPv6 slot by itself only when it is late.
+#[inline(always)]
+pub(super) fn prefetch_slot<K: FlowKey>(slots: &[Slot<K>], index: SlotIndex) {
+    let slot = slots.as_ptr().wrapping_add(index.number());
+    prefetch(slot);
+    if size_of::<Slot<K>>() > LINE {
+        prefetch(slot.cast::<u8>().wrapping_add(LINE));
+    }
+}
+
+/// Octets of a cache line.
+const LINE: usize = 64;
 
 /// Slots, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,19 +209,22 @@ impl<K: FlowKey> FlowTable<K> {
         size_of_val(&*self.tags) + size_of_val(&*self.slots) + size_of_val(&*self.stamps)
     }
 
-    /// The table as a frame's first phases need it.
+    /// The table in two parts, one to look into and one to change.
     #[inline(always)]
-    pub(super) fn lookup(&self) -> Lookup<'_, K> {
-        Lookup {
+    pub(super) fn parts(&mut self) -> (Lookup<'_>, &mut [Slot<K>]) {
+        let lookup = Lookup {
             tags: &self.tags,
-            slots: &self.slots,
-        }
+            stamps: &self.stamps,
+        };
+        (lookup, &mut self.slots)
     }
 
-    /// All slots.
     #[inline(always)]
-    pub(super) fn slots_mut(&mut self) -> &mut [Slot<K>] {
-        &mut self.slots
+    fn lookup(&self) -> Lookup<'_> {
+        Lookup {
+            tags: &self.tags,
+            stamps: &self.stamps,
+        }
     }
 
     /// The slot in which `key` stands.
@@ -243,13 +265,16 @@ impl<K: FlowKey> FlowTable<K> {
     #[inline(always)]
     fn free_slot<I: Instructions>(&self, candidates: &Candidates) -> Option<SlotIndex> {
         let free = self.lookup().matches::<I>(candidates, 0);
+        if free == 0 {
+            return None;
+        }
         let (first, second) = (free & 0xffff, free & 0xffff_0000);
         let emptier = if second.count_ones() > first.count_ones() {
             second
         } else {
             first
         };
-        (emptier != 0).then(|| candidates.slot(emptier.trailing_zeros()))
+        Some(candidates.slot(emptier.trailing_zeros()))
     }
 
     /// The slot idle longest in two full groups, to the millisecond; of equals the first.
@@ -275,27 +300,27 @@ impl<K: FlowKey> FlowTable<K> {
         candidates: &Candidates,
         now: Uptime,
     ) -> (SlotIndex, u32) {
-        let [first, second] = candidates.groups.map(|group| &self.stamps[group as usize]);
+        let [first, second] = candidates.groups().map(|group| &self.stamps[group]);
         let (bit, idle) = I::oldest(first, second, now.as_millis());
         (candidates.slot(bit), idle)
     }
 
-    /// Asks for what is needed to place a key: first the stamps of its groups.
-    #[inline(always)]
-    pub(super) fn prefetch_stamps(&self, candidates: &Candidates) {
-        for group in candidates.groups {
-            prefetch(self.stamps.as_ptr().wrapping_add(group as usize));
-        }
-    }
-
-    /// Then the slot where [`Self::place`] will probably say.
+    /// Asks for the slot where a key with these candidates probably stands, if it is not in
+    /// the first whose tag matches; where there is none, for that where [`Self::place`] will
+    /// probably say.
     #[inline(always)]
     pub(super) fn prefetch_place<I: Instructions>(&self, candidates: &Candidates, now: Uptime) {
-        let slot = match self.free_slot::<I>(candidates) {
-            Some(slot) => slot,
-            None => self.oldest_stamp::<I>(candidates, now).0,
+        let matches = self.lookup().matches::<I>(candidates, candidates.tag);
+        let others = matches & matches.wrapping_sub(1);
+        let slot = if others != 0 {
+            candidates.slot(others.trailing_zeros())
+        } else {
+            match self.free_slot::<I>(candidates) {
+                Some(slot) => slot,
+                None => self.oldest_stamp::<I>(candidates, now).0,
+            }
         };
-        prefetch(self.slots.as_ptr().wrapping_add(slot.number()));
+        prefetch_slot(&self.slots, slot);
     }
 
     /// Notes that the flow in `slot` had its latest packet no earlier than `seen`.

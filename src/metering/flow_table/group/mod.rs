@@ -100,10 +100,12 @@ impl Backend {
         Self(Set::Generic)
     }
 
-    /// SSE2 with AES-NI.
+    /// SSE2 with AES-NI and POPCNT.
     pub fn sse2() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("aes") {
+        if std::arch::is_x86_feature_detected!("aes")
+            && std::arch::is_x86_feature_detected!("popcnt")
+        {
             return Some(Self(Set::Sse2));
         }
         None
@@ -112,7 +114,7 @@ impl Backend {
     /// AVX2 with AES-NI.
     pub fn avx2() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("aes")
+        if Self::sse2().is_some()
             && std::arch::is_x86_feature_detected!("avx2")
             && std::arch::is_x86_feature_detected!("bmi1")
             && std::arch::is_x86_feature_detected!("bmi2")

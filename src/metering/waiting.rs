@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The packets of a frame that need more than counting: their flow is new, was not where the
+//! first matching tag pointed, or may owe a record.
+//!
+//! They come after all others of their frame, and in their order. It knows nothing of
+//! timeouts beyond asking [`Timeouts`](super::expiration::Timeouts).
+
+use super::export::Export;
+use super::flow_key::FlowKey;
+use super::flow_record::{EndReason, Flow};
+use super::flow_table::group::Instructions;
+use super::flow_table::{FlowTable, Place, Slot, SlotIndex};
+use super::frame::Framed;
+use super::lane::{Pending, STEP};
+use super::process::Shared;
+use crate::packet::{Packet, Packets};
+use crate::time::Uptime;
+
+/// Gets the packets that waited their flows, which are begun where there are none, and counts
+/// them.
+#[inline(always)]
+pub(super) fn wait<I: Instructions, K: FlowKey, P: Packets + ?Sized, E: Export<K>>(
+    waiting: &[Pending<K>],
+    framed: &Framed<'_, P>,
+    table: &mut FlowTable<K>,
+    shared: &mut Shared,
+    export: &mut E,
+) {
+    if waiting.is_empty() {
+        return;
+    }
+    // Flows may have been seen after the packet that waited.
+    let (_, now) = framed.packets.times(framed.numbers.end - 1);
+    for step in waiting.chunks(STEP) {
+        for pending in step {
+            table.prefetch_place::<I>(&pending.candidates, now);
+        }
+        for pending in step {
+            let index = match table.find::<I>(&pending.candidates, &pending.key) {
+                Some(index) => index,
+                None => {
+                    let packet = framed.packet(pending);
+                    begin::<I, K, E>(pending, &packet, now, table, shared, export)
+                }
+            };
+            let slot = &mut table[index];
+            let (time, uptime) = framed.times(pending);
+            if shared.timeouts.may_be_due(&slot.flow, uptime) {
+                settle(slot, pending, &framed.packet(pending), shared, export);
+            }
+            slot.flow
+                .add(pending.octets, pending.tcp_flags, time, uptime);
+        }
+    }
+}
+
+/// Begins the flow of a packet that has none, and makes room for it if need be.
+#[inline(always)]
+fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
+    pending: &Pending<K>,
+    packet: &Packet<'_>,
+    now: Uptime,
+    table: &mut FlowTable<K>,
+    shared: &mut Shared,
+    export: &mut E,
+) -> SlotIndex {
+    let place = table.place::<I>(&pending.candidates, now);
+    if let Place::Taken(index) = place {
+        give_way(&table[index], now, shared, export);
+    }
+    shared.statistics.flows += 1;
+    let slot = Slot {
+        key: pending.key,
+        flow: Flow::new(pending.type_of_service, packet),
+        attributes: pending.attributes,
+    };
+    table.write(place, &pending.candidates, slot)
+}
+
+/// Makes the last record of a flow whose slot is taken for another.
+#[inline(never)]
+fn give_way<K: FlowKey, E: Export<K>>(
+    slot: &Slot<K>,
+    now: Uptime,
+    shared: &mut Shared,
+    export: &mut E,
+) {
+    if slot.flow.packets() == 0 {
+        return;
+    }
+    let due = shared.timeouts.due(&slot.flow, now).record;
+    let reason = due.unwrap_or(EndReason::LackOfResources);
+    if let Err(why) = shared.offer(slot, reason, export) {
+        shared.statistics.lost[why as usize].count(slot.flow.tally());
+    }
+}
+
+/// Makes the record that a flow owes before it counts a packet, and begins it anew where
+/// that ended it.
+#[cold]
+#[inline(never)]
+fn settle<K: FlowKey, E: Export<K>>(
+    slot: &mut Slot<K>,
+    pending: &Pending<K>,
+    packet: &Packet<'_>,
+    shared: &mut Shared,
+    export: &mut E,
+) {
+    let due = shared.timeouts.due(&slot.flow, packet.uptime);
+    if let Some(reason) = due.record {
+        if shared.offer(slot, reason, export).is_err() {
+            // The flow goes on and is tried again.
+            return;
+        }
+        slot.flow.clear();
+    }
+    if due.leaves {
+        slot.flow = Flow::new(pending.type_of_service, packet);
+        slot.attributes = pending.attributes;
+        shared.statistics.flows += 1;
+    } else {
+        slot.flow.resume(packet.time);
+    }
+}
