@@ -9,7 +9,7 @@ import pytest
 
 from support import accounts, capture, generator, installation, meter, reference
 from support.collector import Nfcapd, Wiretap
-from support.flows import Flows, Key, of_records
+from support.flows import Flows, as_nfdump_knows, of_records
 from support.link import add_link
 from support.meter import PATH_MTU
 
@@ -74,7 +74,7 @@ def check(vpp, paths, folder, version: int = 4) -> None:
         expected.add(of_capture.items())
         found = of_records(records, lambda record: record["ingressInterface"] == index)
         found.assert_equal(of_capture, path.name)
-    shown.assert_equal(expected.only(Key), "nfcapd")
+    shown.assert_equal(as_nfdump_knows(expected), "nfcapd")
     assert after.metered.packets == expected.total().packets
     assert after.observed.packets == sum(stream.limit for _, stream in streams.values())
     for record in records:

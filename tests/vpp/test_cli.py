@@ -83,11 +83,11 @@ def test_wrong_input_is_refused(vpp, command, part):
 def test_the_same_frames_are_not_counted_twice(vpp):
     """L2 and IP on one interface and direction would be; the second is refused."""
     before = settings(vpp)
-    assert_one_line(vpp.cli("flowmeter interface pg0 l2 rx"), "l2")
+    assert_one_line(vpp.cli("flowmeter interface pg0 l2 rx"), "pg0", "ip4 rx")
     assert settings(vpp) == before
     # In the other direction it is another thing.
     vpp.configure("flowmeter interface pg0 l2 tx")
-    assert_one_line(vpp.cli("flowmeter interface pg0 ip6 tx"), "ip6")
+    assert_one_line(vpp.cli("flowmeter interface pg0 ip6 tx"), "pg0", "l2 tx")
 
 
 def test_l2_needs_an_ethernet_interface(vpp):
@@ -193,7 +193,7 @@ def test_show_flows(start_meter, workers):
 
 def test_show_flows_under_load_takes_little_from_workers(start_meter):
     """While a million flows could be looked at, packets go on."""
-    metered = start_meter(workers=1)
+    metered = start_meter(workers=1, flows=1_000_000)
     vpp = metered.vpp
     source = routing.add_source(vpp)
     vpp.configure(f"flowmeter interface {source} ip4 rx")

@@ -213,7 +213,7 @@ def test_defect_10_egress_is_unknown_on_the_way_in(start_meter):
 
 def test_defect_11_flows_do_not_collide(start_meter):
     """A collision exported and overwrote a live flow."""
-    metered = start_meter()
+    metered = start_meter(flows=None)
     source = metering(metered, ("ip4",))
     sent = many_flows(50_000, rounds=2)
     generator.replay(metered.vpp, source, sent.frames)

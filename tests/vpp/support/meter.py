@@ -12,6 +12,7 @@ from .collector import PORT, UdpSink
 from .ipfix import Record
 from .link import Link, add_link
 from .vpp import Vpp
+from .waiting import until
 
 #: Octets of an IP packet to the collector, as long as nothing else is set.
 PATH_MTU = 1400
@@ -56,6 +57,18 @@ def addresses(link: Link, version: int) -> tuple[str, str]:
 def set_exporter(vpp: Vpp, link: Link, version: int = 4, words: str = "") -> None:
     collector, source = addresses(link, version)
     vpp.configure(f"set flowmeter exporter collector {collector} src {source} {words}".strip())
+
+
+def resize(vpp: Vpp, flows: int) -> None:
+    """Gives the tables another size. While flows of the last time are still on their way, that
+    is refused."""
+
+    def accepted() -> bool:
+        answer = vpp.cli(f"set flowmeter flows-per-worker {flows}").strip()
+        assert answer == "" or "try again" in answer, answer
+        return answer == ""
+
+    until("tables of another size", accepted)
 
 
 def add_sink(link: Link, version: int = 4, path_mtu: int = PATH_MTU, **options) -> UdpSink:

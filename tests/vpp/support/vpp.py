@@ -43,12 +43,18 @@ class Vpp:
         plugins: Iterable[str] = (FLOWMETER,),
         buffers: int = 16384,
         buffer_octets: int = 2048,
+        flows: int | None = 65536,
     ):
+        """`flows` is how many each thread has room for; None leaves it to the plugin. A small
+        table is quick to make, and there are many VPPs here."""
         self.namespace = namespace
         self.workers = workers
         self.folder = Path(tempfile.mkdtemp(prefix="vpp-"))
         self.stopped = False
         try:
+            plugins = list(plugins)
+            if FLOWMETER in plugins and flows is not None and "flowmeter {" not in stanzas:
+                stanzas += f"\nflowmeter {{ flows-per-worker {flows} }}"
             configuration = self._configure(plugins, stanzas, buffers, buffer_octets)
             words = [installation.vpp_program("vpp"), "-c", configuration]
             words = cores.command(workers, words, self.folder)
