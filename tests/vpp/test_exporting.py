@@ -113,8 +113,9 @@ def test_vpps_own_exporter_over_ipv6(start_vpp):
     link = add_link(vpp, 0)
     sink = meter.add_sink(link, 6, path_mtu=1280)
     vpp.api(
-        "set_ipfix_exporter",
+        "ipfix_exporter_create_delete",
         {
+            "is_create": True,
             "collector_address": link.host_address6,
             "collector_port": PORT,
             "src_address": link.vpp_address6,

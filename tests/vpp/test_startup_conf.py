@@ -58,7 +58,7 @@ def test_an_empty_stanza_is_no_mistake(start_vpp):
 
 def test_an_ipv6_collector(start_vpp):
     vpp = start_vpp(
-        stanzas="flowmeter { interface pg0 collector 2001:db8:0::1 src 2001:db8:0::2 }"
+        stanzas="flowmeter { interface pg0 collector 2001:db8:a0::1 src 2001:db8:a0::2 }"
     )
     link = add_link(vpp, 0)
     sink = meter.add_sink(link, 6)

@@ -5,6 +5,8 @@ First fragments of packets whose other fragments never come are kept by reassemb
 their buffers, until it is told to give up on them. So many are sent that no buffer is left.
 """
 
+import itertools
+
 from . import frames, generator, traffic
 from .vpp import Vpp
 from .waiting import until
@@ -13,6 +15,9 @@ from .waiting import until
 _REASSEMBLIES = 1024
 
 _NETWORK = "10.77.0"
+
+#: No packet is like one of another time.
+_first_identifiers = itertools.count(1, _REASSEMBLIES)
 
 
 def prepare(vpp: Vpp) -> str:
@@ -52,11 +57,11 @@ def free(vpp: Vpp) -> int:
 def exhaust(vpp: Vpp, interface: str) -> None:
     """Takes every buffer. VPP has no workers: each thread keeps some for itself."""
     assert vpp.workers == 0
-    identifier = 0
+    first = identifier = next(_first_identifiers)
     # Each of the first kind takes four buffers of 2048 octets.
     for octets, each in ((7900, 4), (16, 1)):
         while (count := _share(free(vpp), each)) > 0:
-            assert identifier + count <= _REASSEMBLIES, "there are too many buffers to take"
+            assert identifier + count - first <= _REASSEMBLIES, "there are too many buffers to take"
             fragments = [_first_fragment(identifier + number, octets) for number in range(count)]
             identifier += count
             generator.Stream(vpp, interface, fragments).run()
@@ -77,7 +82,7 @@ def release(vpp: Vpp, count: int) -> None:
 
 def _first_fragment(identifier: int, octets: int) -> bytes:
     more_fragments = 0x2000
-    source = f"{_NETWORK}.{2 + identifier // 200}"
+    source = f"{_NETWORK}.{2 + identifier // 200 % 200}"
     packet = frames.ip(
         source,
         f"{_NETWORK}.1",

@@ -44,8 +44,8 @@ def add_link(vpp: Vpp, number: int, *, addresses: bool = True) -> Link:
         vpp_mac=f"02:00:00:00:{number:02x}:02",
         host_address=f"192.0.2.{8 * number + 1}",
         vpp_address=f"192.0.2.{8 * number + 2}",
-        host_address6=f"2001:db8:{number:x}::1",
-        vpp_address6=f"2001:db8:{number:x}::2",
+        host_address6=f"2001:db8:{0xA0 + number:x}::1",
+        vpp_address6=f"2001:db8:{0xA0 + number:x}::2",
     )
     namespace.add_pair(link.host, f"vpp{number}", link.host_mac, "02:00:00:00:ff:%02x" % number)
     vpp.cli(f"create host-interface name vpp{number} hw-addr {link.vpp_mac}")
