@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flowmeter::observation::{Direction, LinkType, ObservationPoint};
+use flowmeter::observation::Direction;
 
 use crate::meter::{self, Meter};
-use crate::place::Place;
+use crate::place::{Place, Point};
 use crate::vlib::interface::{Interface, set_feature};
 use crate::vlib::{Barrier, Main};
 
@@ -289,26 +289,17 @@ impl Meter {
             return;
         };
         for place in Place::ALL {
-            let ip = !place.is_l2();
-            // A frame leaves by the hardware interface, whichever part of it sends it.
-            let number = if ip {
-                interface.sw_if_index
-            } else {
-                interface.sup_sw_if_index
-            };
-            let egress = place.direction() == Direction::Egress;
-            let point = ObservationPoint {
-                ingress_interface: if egress { 0 } else { number },
-                egress_interface: if egress { number } else { 0 },
-                vrf: tables[usize::from(place.variant() == "ip6")],
-                // Frames bring their tag along.
-                vlan: if ip { interface.vlan } else { 0 },
-                direction: place.direction(),
-                link_type: if ip {
-                    LinkType::RawIp
+            let frames = place.is_l2();
+            let point = Point {
+                // A frame passes the hardware interface, whichever part of it sends it.
+                sw_if_index: if frames {
+                    interface.sup_sw_if_index
                 } else {
-                    LinkType::Ethernet
+                    interface.sw_if_index
                 },
+                table: tables[usize::from(place.variant() == "ip6")],
+                // Frames bring their tag along.
+                vlan: if frames { 0 } else { interface.vlan },
             };
             points.set(place, interface.sw_if_index, point);
         }

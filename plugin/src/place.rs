@@ -56,6 +56,15 @@ impl Place {
         }
     }
 
+    /// How its packets begin.
+    pub(crate) const fn link_type(self) -> LinkType {
+        if self.is_l2() {
+            LinkType::Ethernet
+        } else {
+            LinkType::RawIp
+        }
+    }
+
     /// Whether it sees frames, and not what is routed.
     pub(crate) const fn is_l2(self) -> bool {
         matches!(self, Self::InputL2 | Self::OutputL2)
@@ -106,54 +115,67 @@ macro_rules! observe {
 
 observe! { InputIp4, InputIp6, InputL2, OutputIp4, OutputIp6, OutputL2, }
 
-/// For each place and interface, what is the same of all its packets. Written only while the
-/// workers stand still.
+/// What is the same of all packets that an interface has at a place.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Point {
+    /// Whose number stands in records.
+    pub(crate) sw_if_index: u32,
+    /// The id of the table that its packets are looked up in.
+    pub(crate) table: u32,
+    /// Its VLAN, where its packets have left their tag behind.
+    pub(crate) vlan: u16,
+}
+
+/// For each place and interface a point. Written only while the workers stand still.
 #[derive(Default)]
-pub(crate) struct Points([Vec<ObservationPoint>; Place::ALL.len()]);
+pub(crate) struct Points([Vec<Point>; Place::ALL.len()]);
 
 impl Points {
     /// Sets the point of one interface at one place.
-    pub(crate) fn set(&mut self, place: Place, sw_if_index: u32, point: ObservationPoint) {
+    pub(crate) fn set(&mut self, place: Place, sw_if_index: u32, point: Point) {
         let points = &mut self.0[place as usize];
         let index = sw_if_index as usize;
         if points.len() <= index {
-            points.resize(index + 1, ObservationPoint::default());
+            points.resize(index + 1, Point::default());
         }
         points[index] = point;
     }
 
     /// The points of one place.
     #[inline(always)]
-    pub(crate) fn of(&self, place: Place) -> &[ObservationPoint] {
+    pub(crate) fn of(&self, place: Place) -> &[Point] {
         &self.0[place as usize]
     }
 }
 
 /// The observation point of a packet at `O`.
 #[inline(always)]
-pub(crate) fn point<O: Observe>(
-    points: &[ObservationPoint],
-    buffer: Buffer<'_>,
-) -> ObservationPoint {
-    let sw_if_index = match O::PLACE.direction() {
-        Direction::Ingress => buffer.rx_sw_if_index(),
-        Direction::Egress => buffer.tx_sw_if_index(),
+pub(crate) fn point<O: Observe>(points: &[Point], buffer: Buffer<'_>) -> ObservationPoint {
+    let egress = matches!(O::PLACE.direction(), Direction::Egress);
+    let sw_if_index = if egress {
+        buffer.tx_sw_if_index()
+    } else {
+        buffer.rx_sw_if_index()
     };
-    let mut point = match points.get(sw_if_index as usize) {
-        Some(point) => *point,
-        None => ObservationPoint {
-            link_type: LinkType::Unsupported,
-            ..ObservationPoint::default()
-        },
+    // VPP runs a feature only on interfaces that it was enabled on, and these have points.
+    let point = points.get(sw_if_index as usize);
+    let point = point.copied().unwrap_or_default();
+    let (ingress_interface, egress_interface) = if !egress {
+        (point.sw_if_index, 0)
+    } else if buffer.rx_sw_if_index() == u32::MAX {
+        // Nobody's: VPP's own packets.
+        (0, point.sw_if_index)
+    } else {
+        (buffer.rx_sw_if_index(), point.sw_if_index)
     };
-    if O::PLACE.direction() == Direction::Egress {
-        point.ingress_interface = match buffer.rx_sw_if_index() {
-            // Nobody's: VPP's own packets.
-            u32::MAX => 0,
-            sw_if_index => sw_if_index,
-        };
+    ObservationPoint {
+        ingress_interface,
+        egress_interface,
+        vrf: point.table,
+        vlan: point.vlan,
+        direction: O::PLACE.direction(),
+        link_type: O::PLACE.link_type(),
     }
-    point
 }
 
 /// Where the header begins that `link_type` names.

@@ -46,18 +46,28 @@ vpp_shim_buffer_alloc (vlib_main_t *vm, u32 *buffer_index)
   return vlib_buffer_alloc (vm, buffer_index, 1);
 }
 
-u32
+vpp_shim_common_t
 vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u32 n)
 {
-  u32 flags = 0;
+  vpp_shim_common_t common = {};
+  u32 rx = 0, tx = 0;
 
+  if (n)
+    {
+      vlib_buffer_t *b = vlib_get_buffer (vm, buffer_indices[0]);
+      rx = vnet_buffer (b)->sw_if_index[VLIB_RX];
+      tx = vnet_buffer (b)->sw_if_index[VLIB_TX];
+    }
   for (u32 i = 0; i < n; i++)
     {
       vlib_buffer_t *b = vlib_get_buffer (vm, buffer_indices[i]);
-      flags |= b->flags;
+      CLIB_PREFETCH (b->data, CLIB_CACHE_LINE_BYTES, LOAD);
+      common.flags |= b->flags;
+      common.rx_differs |= rx ^ vnet_buffer (b)->sw_if_index[VLIB_RX];
+      common.tx_differs |= tx ^ vnet_buffer (b)->sw_if_index[VLIB_TX];
       vnet_feature_next_u16 (nexts + i, b);
     }
-  return flags;
+  return common;
 }
 
 void

@@ -39,9 +39,20 @@ void vpp_shim_make_own (vlib_main_t *vm, u32 buffer_index, u16 length, u32 fib_i
 u32 vpp_shim_buffer_length_in_chain (vlib_main_t *vm, vlib_buffer_t *buffer);
 u32 vpp_shim_buffer_alloc (vlib_main_t *vm, u32 *buffer_index);
 
-/* The next feature of each buffer, whose place on its arc moves on by one. Returns the flags of
-   all of them, or'ed. */
-u32 vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u32 n);
+/* What the buffers of a frame have in common. */
+typedef struct
+{
+  /* The flags of all of them, or'ed. */
+  u32 flags;
+  /* Where a bit is set, their receiving or their sending interfaces differ in it. */
+  u32 rx_differs;
+  u32 tx_differs;
+} vpp_shim_common_t;
+
+/* The next feature of each buffer, whose place on its arc moves on by one. Asks the processor for
+   what each buffer's data begin with. */
+vpp_shim_common_t vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts,
+					 u32 n);
 void vpp_shim_enqueue_to_next (vlib_main_t *vm, vlib_node_runtime_t *node, u32 *buffer_indices,
 			       u16 *nexts, u32 n);
 

@@ -14,7 +14,9 @@ pub(crate) const FRAME: usize = vpp_sys::VLIB_FRAME_SIZE as usize;
 pub(crate) struct Frame<'a> {
     thread: Thread,
     node: *mut vlib_node_runtime_t,
-    indices: &'a mut [u32],
+    /// As many as a frame has room for; the first `count` are its packets.
+    indices: &'a mut [u32; FRAME],
+    count: usize,
     /// Where VPP's buffers begin; a buffer's index counts cache lines from here.
     memory: usize,
 }
@@ -22,7 +24,8 @@ pub(crate) struct Frame<'a> {
 /// The packets of a frame, or some of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Buffers<'a> {
-    indices: &'a [u32],
+    indices: &'a [u32; FRAME],
+    count: usize,
     memory: usize,
     thread: Thread,
 }
@@ -35,9 +38,28 @@ pub(crate) struct Buffer<'a> {
     _frame: PhantomData<&'a ()>,
 }
 
-/// What the flags of a frame's packets say, of any of them.
+/// What the flags of a packet say, or those of several, of any of them.
 #[derive(Clone, Copy)]
 pub(crate) struct Flags(u32);
+
+/// What the packets of a frame have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Common(vpp_sys::vpp_shim_common_t);
+
+impl Common {
+    /// What the flags of any of them say.
+    #[inline(always)]
+    pub(crate) fn flags(&self) -> Flags {
+        Flags(self.0.flags)
+    }
+
+    /// Whether all came in by one interface, leave by one, and stand in one buffer each.
+    #[inline(always)]
+    pub(crate) fn is_uniform(&self) -> bool {
+        let chained = self.0.flags & vpp_sys::VLIB_BUFFER_NEXT_PRESENT;
+        (self.0.rx_differs | self.0.tx_differs | chained) == 0
+    }
+}
 
 impl Flags {
     /// Whether VPP made it to report flows.
@@ -64,14 +86,15 @@ impl<'a> Frame<'a> {
         let count = usize::from(unsafe { (*frame).n_vectors });
         // SAFETY: as above.
         let first = unsafe { vpp_sys::vpp_shim_frame_args(frame) };
-        // SAFETY: a frame holds so many indices, and is this node's until it returns.
-        let indices = unsafe { core::slice::from_raw_parts_mut(first, count.min(FRAME)) };
+        // SAFETY: every frame has room for so many indices, and is this node's until it returns.
+        let indices = unsafe { &mut *first.cast::<[u32; FRAME]>() };
         // SAFETY: `vm` is this thread's.
         let memory = unsafe { vpp_sys::vpp_shim_buffer_memory(vm) } as usize;
         Self {
             thread,
             node,
             indices,
+            count: count.min(FRAME),
             memory,
         }
     }
@@ -102,6 +125,7 @@ impl<'a> Frame<'a> {
     pub(crate) fn buffers(&self) -> Buffers<'_> {
         Buffers {
             indices: self.indices,
+            count: self.count,
             memory: self.memory,
             thread: self.thread,
         }
@@ -125,16 +149,16 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Decides where each packet goes next, and tells their flags.
+    /// Decides where each packet goes next, and tells what they have in common.
     #[inline(always)]
-    pub(crate) fn find_next(&self, nexts: &mut [u16; FRAME]) -> Flags {
+    pub(crate) fn find_next(&self, nexts: &mut [u16; FRAME]) -> Common {
         // SAFETY: there are at most FRAME packets, each on an arc of features.
-        Flags(unsafe {
+        Common(unsafe {
             vpp_sys::vpp_shim_feature_next(
                 self.thread.vm(),
                 self.indices.as_ptr(),
                 nexts.as_mut_ptr(),
-                self.indices.len() as u32,
+                self.count as u32,
             )
         })
     }
@@ -142,7 +166,7 @@ impl<'a> Frame<'a> {
     /// Hands the packets on, and the frame with them; tells how many there were.
     #[inline(always)]
     pub(crate) fn hand_on(self, nexts: &mut [u16; FRAME]) -> u64 {
-        let count = self.indices.len() as u32;
+        let count = self.count as u32;
         // SAFETY: `nexts` says for each packet where it goes.
         unsafe {
             vpp_sys::vpp_shim_enqueue_to_next(
@@ -161,14 +185,14 @@ impl<'a> Buffers<'a> {
     /// How many.
     #[inline(always)]
     pub(crate) fn count(&self) -> usize {
-        self.indices.len()
+        self.count
     }
 
     /// The packet of this number.
     #[inline(always)]
     pub(crate) fn get(&self, number: usize) -> Buffer<'a> {
         Buffer {
-            buffer: self.address(self.indices[number]) as *mut vlib_buffer_t,
+            buffer: self.address(self.indices[number % FRAME]) as *mut vlib_buffer_t,
             thread: self.thread,
             _frame: PhantomData,
         }
@@ -179,23 +203,16 @@ impl<'a> Buffers<'a> {
         (0..self.count()).map(move |number| self.get(number))
     }
 
-    /// Those of `indices`, which are some of these.
-    pub(crate) fn only<'b>(&self, indices: &'b [u32]) -> Buffers<'b>
+    /// The first `count` of `indices`, which are some of these.
+    pub(crate) fn only<'b>(&self, indices: &'b [u32; FRAME], count: usize) -> Buffers<'b>
     where
         'a: 'b,
     {
-        Buffers { indices, ..*self }
-    }
-
-    /// Asks the processor for the packet of this number and what its data begins with.
-    #[inline(always)]
-    pub(crate) fn prefetch(&self, number: usize) {
-        let Some(index) = self.indices.get(number) else {
-            return;
-        };
-        let address = self.address(*index);
-        prefetch(address);
-        prefetch(address + DATA);
+        Buffers {
+            indices,
+            count,
+            ..*self
+        }
     }
 
     #[inline(always)]
@@ -206,9 +223,6 @@ impl<'a> Buffers<'a> {
 
 /// Where a buffer's data begins, from its start.
 const DATA: usize = vpp_sys::VPP_SHIM_BUFFER_DATA as usize;
-
-/// What `current_data` is at least.
-const HEADROOM: isize = vpp_sys::VPP_SHIM_BUFFER_PRE_DATA as isize;
 
 impl<'a> Buffer<'a> {
     #[inline(always)]
@@ -261,13 +275,19 @@ impl<'a> Buffer<'a> {
     pub(crate) fn data(&self, offset: usize) -> &'a [u8] {
         let header = self.header();
         let skipped = offset.min(usize::from(header.current_length));
-        let start = isize::from(header.current_data).max(-HEADROOM) + skipped as isize;
+        let start = isize::from(header.current_data) + skipped as isize;
         let length = usize::from(header.current_length) - skipped;
         let buffer = self.buffer.cast::<u8>();
         // SAFETY: what VPP says is a buffer's data lies in its headroom and data area.
         let first = unsafe { buffer.offset(DATA as isize + start) };
         // SAFETY: as above; nobody writes there for the length of the node's call.
         unsafe { core::slice::from_raw_parts(first, length) }
+    }
+
+    /// Octets of a packet that stands in one buffer, from `offset` on.
+    #[inline(always)]
+    pub(crate) fn length_of_one(&self, offset: usize) -> u32 {
+        u32::from(self.header().current_length).saturating_sub(offset as u32)
     }
 
     /// Octets of the whole packet, in however many buffers it stands, from `offset` on.
@@ -282,16 +302,4 @@ impl<'a> Buffer<'a> {
         };
         length.saturating_sub(offset as u32)
     }
-}
-
-#[inline(always)]
-fn prefetch(address: usize) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: prefetching reads no memory and never faults; SSE is part of x86-64.
-    unsafe {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(address as *const i8);
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = address;
 }
