@@ -116,14 +116,6 @@ impl Interfaces {
         self.rules.len() != before
     }
 
-    /// Applies the rules to the interfaces that there are.
-    pub(crate) fn start(meter: &mut Meter, barrier: &Barrier) {
-        let main = barrier.main();
-        for interface in Interface::all(main) {
-            meter.interface_came(&mut main.barrier(), &interface);
-        }
-    }
-
     /// Why places can't be added to those at which an interface is metered already.
     fn conflict(&self, sw_if_index: u32, places: &[Place]) -> Option<Place> {
         let metered = self.metered.get(&sw_if_index)?;
@@ -136,7 +128,8 @@ impl Interfaces {
 }
 
 impl Meter {
-    /// Meters an interface at the places that are wanted; all of it or nothing.
+    /// Meters an interface at the places that are wanted; all of it or nothing. Workers must
+    /// have their tables.
     pub(crate) fn enable(
         &mut self,
         barrier: &mut Barrier,
@@ -161,7 +154,6 @@ impl Meter {
                 side(known)
             ));
         }
-        self.activate(barrier)?;
         self.set_points(barrier, interface);
         for place in places {
             self.enable_place(barrier, interface.sw_if_index, place)?;
@@ -314,6 +306,20 @@ impl Wanted {
             Side::Both => true,
         }
     }
+}
+
+/// Applies the rules to the interfaces that there are, when VPP starts.
+pub(crate) fn apply_rules(main: Main) -> Result<(), String> {
+    if meter::with_meter(main, |meter| Ok(meter.interfaces.rules.is_empty()))? {
+        return Ok(());
+    }
+    meter::activate(main)?;
+    meter::with_meter(main, |meter| {
+        for interface in Interface::all(main) {
+            meter.interface_came(&mut main.barrier(), &interface);
+        }
+        Ok(())
+    })
 }
 
 /// What commands call a place's direction.
