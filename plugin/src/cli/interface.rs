@@ -106,10 +106,13 @@ fn enable_like(main: Main, pattern: &str, wanted: Wanted) -> Result<(), String> 
     meter::activate(main)?;
     let barrier = &mut main.barrier();
     meter::with_meter(main, |meter| {
-        for interface in Interface::all(main) {
-            if interfaces::matches(pattern, &interface.name(main)) {
-                meter.enable(barrier, &interface, wanted)?;
-            }
+        let mut interfaces = Interface::all(main);
+        interfaces.retain(|interface| interfaces::matches(pattern, &interface.name(main)));
+        for interface in &interfaces {
+            meter.places(main, interface, wanted)?;
+        }
+        for interface in &interfaces {
+            meter.enable(barrier, interface, wanted)?;
         }
         meter.interfaces.add_rule(pattern, wanted);
         Ok(())
