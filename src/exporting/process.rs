@@ -9,11 +9,13 @@ use super::message::{
     Header, Message, MessageKind, OPTIONS_TEMPLATE_SET, OpenMessage, TEMPLATE_SET,
 };
 use super::options::{INTERFACES, Interface, SAMPLING, interface_record, sampling_record};
-use super::template::Template;
+use super::template::{Template, TemplateId};
 use crate::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key};
 use crate::metering::{Export, FlowRecord, NoRoom};
 use crate::observation::ObservationDomainId;
 use crate::time::{Timestamp, Uptime};
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
 
 /// Where a host's buffers come from and where messages go.
 pub trait Transport {
@@ -36,12 +38,15 @@ pub struct ExportStatistics {
     pub flow_records: u64,
 }
 
+/// The sequence of an observation domain; of several processes where they send in one.
+pub type Sequence = Arc<AtomicU32>;
+
 /// An Exporting Process for one observation domain.
 pub struct ExportingProcess<T: Transport> {
     transport: T,
     domain: ObservationDomainId,
     /// Data Records in the messages that were sent, modulo 2³² (RFC 7011 §3.1).
-    sequence: u32,
+    sequence: Sequence,
     now: Timestamp,
     uptime: Uptime,
     open: Option<OpenMessage<T::Buffer>>,
@@ -49,6 +54,9 @@ pub struct ExportingProcess<T: Transport> {
     /// When templates were last announced.
     announced: Option<Uptime>,
     announce_millis: u32,
+    linger_millis: u32,
+    /// What is announced instead of everything, each in a message of its own.
+    only: Option<Vec<Template>>,
     /// Whether something about them has changed since.
     changed: bool,
     l2: bool,
@@ -71,13 +79,15 @@ impl<T: Transport> ExportingProcess<T> {
         Self {
             transport,
             domain,
-            sequence: 0,
+            sequence: Sequence::default(),
             now: Timestamp::default(),
             uptime: Uptime::default(),
             open: None,
             opened: Uptime::default(),
             announced: None,
             announce_millis: ANNOUNCE_MILLIS,
+            linger_millis: LINGER_MILLIS,
+            only: None,
             changed: true,
             l2,
             interfaces: Vec::new(),
@@ -85,12 +95,39 @@ impl<T: Transport> ExportingProcess<T> {
         }
     }
 
+    /// Counts in `sequence` together with others that send in the same domain.
+    pub fn share_sequence(&mut self, sequence: &Sequence) {
+        self.sequence = Arc::clone(sequence);
+    }
+
+    /// Has messages wait for so many milliseconds for more records.
+    pub fn set_linger(&mut self, milliseconds: u32) {
+        self.linger_millis = milliseconds;
+    }
+
+    /// Announces these templates instead of all templates and options, each in a message of its
+    /// own and again in each interval; not yet now, see [`Self::announce_one`].
+    pub fn announce_only(&mut self, templates: Vec<Template>) {
+        self.only = Some(templates);
+    }
+
+    /// Announces a template of [`Self::announce_only`] now, and counts the interval from here.
+    ///
+    /// # Errors
+    /// Where there was no buffer.
+    pub fn announce_one(&mut self, template: Template) -> Result<(), NoRoom> {
+        self.announce_template(template, MessageKind::Templates)?;
+        self.send_open();
+        self.announced = Some(self.uptime);
+        Ok(())
+    }
+
     /// Tells the time, and sends what is due: a message that waited, templates and options.
     /// Call it before the records of each frame.
     pub fn tick(&mut self, now: Timestamp, uptime: Uptime) {
         self.now = now;
         self.uptime = uptime;
-        if self.open.is_some() && uptime.since(self.opened) >= LINGER_MILLIS {
+        if self.open.is_some() && uptime.since(self.opened) >= self.linger_millis {
             self.send_open();
         }
         let after = |millis| {
@@ -99,7 +136,7 @@ impl<T: Transport> ExportingProcess<T> {
         };
         let stale = after(self.announce_millis);
         // Not at once, so that nobody makes us announce with each packet.
-        let changed = self.changed && after(LINGER_MILLIS);
+        let changed = self.changed && self.only.is_none() && after(LINGER_MILLIS);
         if stale || changed {
             // Without a buffer now, the next call tries again.
             let _ = self.announce();
@@ -117,7 +154,7 @@ impl<T: Transport> ExportingProcess<T> {
     pub fn restart(&mut self) {
         self.send_open();
         self.announced = None;
-        self.sequence = 0;
+        self.sequence.store(0, Ordering::Relaxed);
     }
 
     /// Names the interfaces; collectors learn of it with the first record or within a second.
@@ -161,6 +198,16 @@ impl<T: Transport> ExportingProcess<T> {
         } else {
             MessageKind::Templates
         };
+        if let Some(only) = self.only.take() {
+            let told = only.iter().try_for_each(|template| {
+                self.announce_template(*template, kind)?;
+                self.send_open();
+                Ok(())
+            });
+            self.only = Some(only);
+            self.announced = Some(self.uptime);
+            return told;
+        }
         let ip = [Ipv4Key::TEMPLATE, Ipv6Key::TEMPLATE];
         let l2 = self.l2.then_some(L2Key::TEMPLATE);
         for template in ip.into_iter().chain(l2).chain([INTERFACES, SAMPLING]) {
@@ -203,6 +250,15 @@ impl<T: Transport> ExportingProcess<T> {
         Ok(())
     }
 
+    /// Adds a Data Record.
+    pub(super) fn append_data(
+        &mut self,
+        template: TemplateId,
+        record: &[u8],
+    ) -> Result<&mut OpenMessage<T::Buffer>, NoRoom> {
+        self.append(MessageKind::Data, template.0, record)
+    }
+
     /// Adds a record to the open message if that is of `kind` and has room, else to a new one.
     #[inline(always)]
     fn append(
@@ -236,12 +292,12 @@ impl<T: Transport> ExportingProcess<T> {
         let Some(open) = self.open.take_if(|open| !open.is_empty()) else {
             return;
         };
+        let records = open.data_records;
         let message = open.finish(&Header {
             export_time: self.now,
-            sequence: self.sequence,
+            sequence: self.sequence.fetch_add(records, Ordering::Relaxed),
             domain: self.domain,
         });
-        self.sequence = self.sequence.wrapping_add(message.data_records);
         self.statistics.messages += 1;
         self.statistics.flow_records += u64::from(message.flow_records);
         self.transport.send(message);

@@ -262,7 +262,11 @@ fn count<K: FlowKey>(table: &FlowTable<K>, groups: Range<usize>) -> Records {
     flows
 }
 
-fn show<K: FlowKey, E: Export<K>>(table: &FlowTable<K>, groups: Range<usize>, viewer: &mut E) {
+pub(super) fn show<K: FlowKey, E: Export<K>>(
+    table: &FlowTable<K>,
+    groups: Range<usize>,
+    viewer: &mut E,
+) {
     for slot in used(table, groups).filter(|slot| slot.flow.packets() > 0) {
         // Who only looks has nowhere to put a refusal.
         let _ = viewer.export(&slot.record(EndReason::ForcedEnd));
