@@ -6,7 +6,8 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=src/registration.c");
-    println!("cargo::rerun-if-changed=../include/flowmeter.h");
+    println!("cargo::rerun-if-changed=src/flowprobe/registration.c");
+    println!("cargo::rerun-if-changed=../include");
     println!("cargo::rerun-if-changed=../.git/HEAD");
     println!("cargo::rerun-if-changed=../.git/logs/HEAD");
     let of_shim = |what: &str| {
@@ -21,6 +22,7 @@ fn main() {
 
     cc::Build::new()
         .file("src/registration.c")
+        .file("src/flowprobe/registration.c")
         .include(of_shim("INCLUDE"))
         .include(of_shim("HEADERS"))
         .include("../include")

@@ -194,6 +194,12 @@ impl Meter {
         self.exporter.told = None;
     }
 
+    /// Tells workers that have come since where records go.
+    pub(crate) fn renew_sessions(&mut self, barrier: &mut Barrier) {
+        let in_effect = self.exporter.in_effect;
+        self.set_sessions(barrier, in_effect);
+    }
+
     /// One line in the log whenever it changes.
     fn tell(&mut self, main: Main, gate: Gate) {
         if self.exporter.told == Some(gate) {

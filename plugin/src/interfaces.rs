@@ -37,6 +37,15 @@ impl Variant {
 }
 
 impl Side {
+    /// Whether packets of this direction are meant.
+    pub(crate) const fn has(self, direction: Direction) -> bool {
+        match self {
+            Self::Rx => matches!(direction, Direction::Ingress),
+            Self::Tx => matches!(direction, Direction::Egress),
+            Self::Both => true,
+        }
+    }
+
     /// What commands call it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -79,11 +88,7 @@ impl Wanted {
             Variant::L2 => place.is_l2(),
             Variant::All => place.is_l2() == frames,
         };
-        let side = |place: &Place| match self.side {
-            Side::Rx => place.direction() == Direction::Ingress,
-            Side::Tx => place.direction() == Direction::Egress,
-            Side::Both => true,
-        };
+        let side = |place: &Place| self.side.has(place.direction());
         Place::ALL
             .into_iter()
             .filter(variant)
@@ -136,6 +141,12 @@ impl Meter {
         wanted: Wanted,
     ) -> Result<Vec<Place>, String> {
         let name = interface.name(main);
+        if self.flowprobe.is_enabled() {
+            return Err(format!(
+                "{name}: interfaces are metered in flowprobe's place: disable these first, see \
+                 `show flowprobe feature`"
+            ));
+        }
         let places = wanted.places(interface);
         let frames = places.iter().any(|place| place.is_l2());
         if frames && !(interface.is_hardware && interface.is_ethernet) {
@@ -195,13 +206,9 @@ impl Meter {
             Variant::All => true,
             _ => wanted.places(interface).contains(place),
         };
-        let side = Wanted {
-            variant: Variant::All,
-            side: wanted.side,
-        };
         let places: Vec<_> = Place::ALL
             .into_iter()
-            .filter(|place| all(place) && side.has(place.direction()))
+            .filter(|place| all(place) && wanted.side.has(place.direction()))
             .filter(|place| {
                 let metered = self.interfaces.metered.get(&interface.sw_if_index);
                 metered.is_some_and(|metered| metered.contains(place))
@@ -259,6 +266,7 @@ impl Meter {
     /// An interface is gone, and VPP has taken its features away: its flows end.
     pub(crate) fn interface_went(&mut self, barrier: &mut Barrier, sw_if_index: u32) {
         self.forget(barrier, sw_if_index, &Place::ALL);
+        self.flowprobe.interface_went(barrier, sw_if_index);
     }
 
     /// Something about an interface has changed that its points say.
@@ -273,7 +281,7 @@ impl Meter {
     }
 
     /// Writes down what all packets of an interface have in common, at each place.
-    fn set_points(&self, barrier: &mut Barrier, interface: &Interface) {
+    pub(crate) fn set_points(&self, barrier: &mut Barrier, interface: &Interface) {
         let main = barrier.main();
         let tables = [false, true].map(|is_ip6| interface.table(main, is_ip6));
         let Some(points) = meter::points(barrier) else {
@@ -293,16 +301,6 @@ impl Meter {
                 vlan: if frames { 0 } else { interface.vlan },
             };
             points.set(place, interface.sw_if_index, point);
-        }
-    }
-}
-
-impl Wanted {
-    fn has(self, direction: Direction) -> bool {
-        match self.side {
-            Side::Rx => direction == Direction::Ingress,
-            Side::Tx => direction == Direction::Egress,
-            Side::Both => true,
         }
     }
 }

@@ -20,6 +20,7 @@ mod datagram;
 mod errors;
 mod exit;
 mod exporter;
+mod flowprobe;
 mod hooks;
 mod interfaces;
 mod meter;

@@ -14,6 +14,7 @@ use flowmeter::observation::ObservationDomainId;
 use crate::counters::Counters;
 use crate::datagram::LookupNodes;
 use crate::exporter::Exporter;
+use crate::flowprobe::Flowprobe;
 use crate::interfaces::Interfaces;
 use crate::place::Points;
 use crate::vlib::text::Log;
@@ -59,6 +60,7 @@ pub(crate) struct Meter {
     pub(crate) settings: Settings,
     pub(crate) interfaces: Interfaces,
     pub(crate) exporter: Exporter,
+    pub(crate) flowprobe: Flowprobe,
     pub(crate) nodes: Nodes,
     pub(crate) log: Log,
 }
@@ -108,6 +110,7 @@ pub(crate) fn init(main: Main) -> Result<(), String> {
         settings: Settings::DEFAULT,
         interfaces: Interfaces::default(),
         exporter: Exporter::default(),
+        flowprobe: Flowprobe::default(),
         nodes: Nodes {
             expire: node(c"flowmeter-expire")?,
             process: node(c"flowmeter-process")?,

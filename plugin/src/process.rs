@@ -62,7 +62,7 @@ fn tick(main: Main, look: bool, sleeps: &mut u32) -> bool {
         for thread in 0..crate::vlib::thread::count() {
             main.interrupt(thread, meter.nodes.expire);
         }
-        Ok(!meter.interfaces.metered().is_empty())
+        Ok(!meter.interfaces.metered().is_empty() || meter.flowprobe.is_enabled())
     });
     metered.unwrap_or(true) || !look || is_busy(main)
 }
@@ -101,6 +101,11 @@ fn is_busy(main: Main) -> bool {
 pub(crate) fn expire(thread: Thread, node: u32) {
     meter::with_worker(thread, |worker, _| {
         if worker.expire(thread) == Progress::More {
+            thread.interrupt(node);
+        }
+        if let Some(host) = &mut worker.flowprobe
+            && host.expire(thread) == Progress::More
+        {
             thread.interrupt(node);
         }
         if worker.publish_is_due()

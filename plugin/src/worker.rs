@@ -17,18 +17,19 @@ use flowmeter::packet::{Packet, Packets};
 use flowmeter::time::{Timestamp, Uptime};
 
 use crate::datagram::{Datagrams, LookupNodes, Session};
+use crate::flowprobe;
 use crate::shared::{Gate, SHARED};
 use crate::vlib::Thread;
 
 /// Groups of slots that are visited between two looks at the clock: a few microseconds.
-const SLICE: usize = 8;
+pub(crate) const SLICE: usize = 8;
 
 /// How long one call of [`Worker::expire`] works at most, in microseconds.
-const BUDGET_MICROSECONDS: f64 = 50.0;
+pub(crate) const BUDGET_MICROSECONDS: f64 = 50.0;
 
 /// Messages that may leave in one millisecond, so that a million flows that end together don't
 /// overrun a collector's socket: as the command `flowmeter replay` has it.
-const MESSAGES_PER_MILLISECOND: u32 = 32;
+pub(crate) const MESSAGES_PER_MILLISECOND: u32 = 32;
 
 /// One thread's flow meter.
 pub(crate) struct Worker {
@@ -51,6 +52,8 @@ pub(crate) struct Worker {
     sends: u32,
     /// When the accounts were last published.
     published: u64,
+    /// What meters in flowprobe's place, once it was asked to.
+    pub(crate) flowprobe: Option<Box<flowprobe::Host>>,
 }
 
 /// Flows that are to be ended, whether their time has come or not.
@@ -107,6 +110,7 @@ impl Worker {
             allowed: 0,
             sends: 0,
             published: 0,
+            flowprobe: None,
         }
     }
 
@@ -161,6 +165,9 @@ impl Worker {
         self.exporting.restart();
         self.exporting.set_announce_interval(announce_millis);
         self.exporting.transport().set_session(session);
+        if let Some(host) = &mut self.flowprobe {
+            host.set_session(thread, session, announce_millis);
+        }
     }
 
     /// Names the interfaces for collectors.
@@ -288,7 +295,12 @@ impl Worker {
     /// Whether there is nothing left to do without new packets.
     pub(crate) fn is_idle(&self) -> bool {
         let flows: usize = self.processes().map(MeteringProcess::live_flows).sum();
-        flows == 0 && !self.is_ending() && !self.has_retired() && !self.exporting.is_open()
+        let is_idle = self.flowprobe.as_ref().is_none_or(|host| host.is_idle());
+        flows == 0
+            && !self.is_ending()
+            && !self.has_retired()
+            && !self.exporting.is_open()
+            && is_idle
     }
 
     /// What was ignored by the process that meters now, by reason.
@@ -373,7 +385,7 @@ impl Worker {
 }
 
 /// Calls `step` until it has nothing more to do or `go_on` says no.
-fn repeat(go_on: &mut impl FnMut() -> bool, mut step: impl FnMut() -> Swept) -> Swept {
+pub(crate) fn repeat(go_on: &mut impl FnMut() -> bool, mut step: impl FnMut() -> Swept) -> Swept {
     loop {
         match step() {
             Swept::More if go_on() => {}

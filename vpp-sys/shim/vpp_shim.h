@@ -37,6 +37,9 @@ void vpp_shim_send (vlib_main_t *vm, u32 node_index, const u32 *buffer_indices, 
 /* Makes a buffer's first length octets from its data on a packet of VPP's own, for FIB fib_index. */
 void vpp_shim_make_own (vlib_main_t *vm, u32 buffer_index, u16 length, u32 fib_index);
 u32 vpp_shim_buffer_length_in_chain (vlib_main_t *vm, vlib_buffer_t *buffer);
+/* Octets from the start of the link layer's header that a packet came with to its data; 0 where
+   that is not known. */
+u32 vpp_shim_link_header_octets (const vlib_buffer_t *buffer);
 u32 vpp_shim_buffer_alloc (vlib_main_t *vm, u32 *buffer_index);
 
 /* What the buffers of a frame have in common. */

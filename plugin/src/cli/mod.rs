@@ -11,7 +11,7 @@ mod interface;
 mod set;
 mod show;
 mod slices;
-mod words;
+pub(crate) mod words;
 
 pub(crate) use clear::{clear, flush};
 pub(crate) use interface::interface;

@@ -223,6 +223,8 @@ impl<'a> Buffers<'a> {
 
 /// Where a buffer's data begins, from its start.
 const DATA: usize = vpp_sys::VPP_SHIM_BUFFER_DATA as usize;
+/// How much headroom is before that.
+const PRE_DATA: isize = vpp_sys::VPP_SHIM_BUFFER_PRE_DATA as isize;
 
 impl<'a> Buffer<'a> {
     #[inline(always)]
@@ -280,6 +282,28 @@ impl<'a> Buffer<'a> {
         let buffer = self.buffer.cast::<u8>();
         // SAFETY: what VPP says is a buffer's data lies in its headroom and data area.
         let first = unsafe { buffer.offset(DATA as isize + start) };
+        // SAFETY: as above; nobody writes there for the length of the node's call.
+        unsafe { core::slice::from_raw_parts(first, length) }
+    }
+
+    /// VPP's own, for calls into it.
+    pub(super) fn as_ptr(&self) -> *mut vlib_buffer_t {
+        self.buffer
+    }
+
+    /// Its data from so many octets after their start on, or before that, where the headers are
+    /// that were read; as far as they stand in the first buffer.
+    pub(crate) fn data_from(&self, start: isize) -> &'a [u8] {
+        let header = self.header();
+        let current_length = header.current_length as isize;
+        let headroom = isize::from(header.current_data) + PRE_DATA;
+        let start = start.clamp(-headroom.max(0), current_length);
+        let length = (current_length - start) as usize;
+        let buffer = self.buffer.cast::<u8>();
+        // SAFETY: what VPP says is a buffer's data lies in its headroom and data area, and so
+        // does what is before that, as far as the headroom goes.
+        let first =
+            unsafe { buffer.offset(DATA as isize + isize::from(header.current_data) + start) };
         // SAFETY: as above; nobody writes there for the length of the node's call.
         unsafe { core::slice::from_raw_parts(first, length) }
     }
