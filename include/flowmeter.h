@@ -59,6 +59,7 @@ uint32_t flowmeter_format_trace (const void *trace, uint8_t *text, uint32_t size
    stanza behind the words that chose the function, and of length octets. A function that
    returns a pointer returns a clib_error_t, null where all went well. */
 
+void *flowmeter_early_init (struct vlib_main_t *vm, void *plugin);
 void *flowmeter_init (struct vlib_main_t *vm);
 void *flowmeter_exit (struct vlib_main_t *vm);
 void *flowmeter_config (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);

@@ -177,7 +177,16 @@ impl Meter {
                 }
             }
         };
+        let opens = SHARED.gate() != gate && gate == Gate::Open;
         SHARED.set_gate(gate);
+        if opens && self.flowprobe.is_enabled() {
+            let barrier = &mut main.barrier();
+            for worker in meter::workers(barrier) {
+                if let Some(host) = &mut worker.flowprobe {
+                    host.catch_up(main.thread());
+                }
+            }
+        }
         self.tell(main, gate);
     }
 
@@ -187,8 +196,9 @@ impl Meter {
         let thread = barrier.main().thread();
         let session = wanted.map(|in_effect| in_effect.session);
         let announce = wanted.map_or(0, |in_effect| in_effect.template_interval);
+        let is_vpps = wanted.is_some_and(|in_effect| in_effect.is_vpps);
         for worker in meter::workers(barrier) {
-            worker.set_session(thread, session, announce.saturating_mul(1000));
+            worker.set_session(thread, session, announce.saturating_mul(1000), is_vpps);
         }
         self.exporter.in_effect = wanted;
         self.exporter.told = None;

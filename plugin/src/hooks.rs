@@ -101,6 +101,25 @@ pub unsafe extern "C" fn flowmeter_format_trace(
     length as u32
 }
 
+/// VPP has loaded us, and unloads us again where this is an error: nothing of ours may be there
+/// twice.
+///
+/// # Safety
+/// Called by VPP on its main thread, before any plugin starts.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmeter_early_init(
+    _vm: *mut vlib_main_t,
+    _plugin: *mut c_void,
+) -> *mut c_void {
+    // SAFETY: reads what plugins have registered, and this is the thread that loads them.
+    let copies = unsafe { vpp_sys::vpp_shim_registered_nodes(c"flowmeter-process".as_ptr()) };
+    text::outcome(if copies > 1 {
+        Err("another copy of the flow meter is loaded already, and this one stands back".to_owned())
+    } else {
+        Ok(())
+    })
+}
+
 /// VPP starts.
 ///
 /// # Safety

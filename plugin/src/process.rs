@@ -2,6 +2,7 @@
 //! The process on the main thread that wakes the workers' sweeps, and sleeps where there is
 //! nothing to sweep.
 
+use crate::flowprobe;
 use crate::interfaces;
 use crate::meter;
 use crate::shared::SHARED;
@@ -13,6 +14,9 @@ const TICK: f64 = 0.01;
 
 /// Ticks from one look at clock, exporter and route to the next.
 const LOOK: u32 = 10;
+
+/// Looks at the exporter in a tick, where records wait for one to be set.
+const LOOKS_IN_TICK: u32 = 20;
 
 /// Ticks from one look at what interfaces are called to the next.
 const NAMES: u32 = 100;
@@ -41,7 +45,23 @@ pub(crate) fn run(main: Main) -> ! {
             continue;
         }
         ticks = ticks.wrapping_add(1);
+        wait(main);
+    }
+}
+
+/// Waits for the next tick. Where records wait for somebody to set a collector, it is looked for
+/// oftener: flowprobe's clients expect them with the answer.
+fn wait(main: Main) {
+    if !flowprobe::is_waiting() {
         main.wait(TICK);
+        return;
+    }
+    for _ in 0..LOOKS_IN_TICK {
+        main.wait(TICK / f64::from(LOOKS_IN_TICK));
+        update(main);
+        if !flowprobe::is_waiting() {
+            return;
+        }
     }
 }
 

@@ -160,13 +160,14 @@ impl Worker {
         thread: Thread,
         session: Option<Session>,
         announce_millis: u32,
+        is_vpps: bool,
     ) {
         self.tell_time(thread);
         self.exporting.restart();
         self.exporting.set_announce_interval(announce_millis);
         self.exporting.transport().set_session(session);
         if let Some(host) = &mut self.flowprobe {
-            host.set_session(thread, session, announce_millis);
+            host.set_session(thread, session, announce_millis, is_vpps);
         }
     }
 

@@ -71,6 +71,8 @@ f64 vpp_shim_time_now (vlib_main_t *vm);
 f64 vpp_shim_clocks_per_second (const vlib_main_t *vm);
 u64 vpp_shim_cpu_time_now (void);
 u64 vpp_shim_unix_milliseconds (void);
+/* How many nodes of a name plugins have asked for, before VPP makes them. */
+u32 vpp_shim_registered_nodes (const char *name);
 u32 vpp_shim_node_index (vlib_main_t *vm, const char *name);
 void vpp_shim_node_interrupt (vlib_main_t *vm, u32 node_index);
 void vpp_shim_node_increment (vlib_main_t *vm, u32 node_index, u32 counter, u64 n);

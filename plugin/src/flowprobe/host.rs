@@ -5,6 +5,7 @@
 //! that a call does. All threads' hosts send in one observation domain and count in one
 //! sequence; the main thread's alone announces.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::BTreeSet;
 
 use flowmeter::exporting::{ExportingProcess, Sequence};
@@ -20,6 +21,7 @@ use super::announce::Announced;
 use crate::datagram::{Datagrams, LookupNodes, Session};
 use crate::shared::{Gate, SHARED};
 use crate::vlib::Thread;
+use crate::vlib::exporter::is_vpps;
 use crate::vlib::frame::FRAME;
 use crate::worker::{BUDGET_MICROSECONDS, MESSAGES_PER_MILLISECOND, Progress, SLICE, repeat};
 
@@ -52,11 +54,21 @@ impl Timers {
 /// What all threads share.
 pub(super) static ANNOUNCED: Announced = Announced::new();
 
+/// Whether records wait for a collector to be set.
+static WAITING: AtomicBool = AtomicBool::new(false);
+
+/// Whether records wait for a collector to be set: whoever sets one expects them at once.
+pub(crate) fn is_waiting() -> bool {
+    WAITING.load(Ordering::Relaxed)
+}
+
 /// One thread's recorder.
 pub(crate) struct Host {
     pub(super) recorder: Recorder,
     exporting: ExportingProcess<Datagrams>,
     layers: Layers,
+    /// What is in use, where it is VPP's own exporter.
+    of_vpp: Option<Session>,
     ending: Option<Ending>,
     /// As of the worker.
     now: u64,
@@ -93,6 +105,7 @@ impl Host {
                     recorder: Recorder::new(&Configuration::new(Self::FLOWS)?)?,
                     exporting,
                     layers: Layers::default(),
+                    of_vpp: None,
                     ending: None,
                     now: 0,
                     allowance: 0,
@@ -109,17 +122,20 @@ impl Host {
         self.recorder.set_timeouts(timers.timeouts());
     }
 
-    /// As [`Worker::set_session`](crate::worker::Worker::set_session).
+    /// As [`Worker::set_session`](crate::worker::Worker::set_session); `is_vpps` says whether it is
+    /// VPP's own exporter's.
     pub(crate) fn set_session(
         &mut self,
         thread: Thread,
         session: Option<Session>,
         announce_millis: u32,
+        is_vpps: bool,
     ) {
         self.tell_time(thread);
         self.exporting.restart();
         self.exporting.set_announce_interval(announce_millis);
         self.exporting.transport().set_session(session);
+        self.of_vpp = session.filter(|_| is_vpps);
         ANNOUNCED.forget();
     }
 
@@ -136,6 +152,12 @@ impl Host {
         };
         self.exporting.transport().set_thread(thread);
         let exporter = &mut Exporter::new(&mut self.exporting);
+        // Who takes VPP's exporter away expects no record of any later packet.
+        if let Some(session) = self.of_vpp
+            && !is_vpps(thread, session.collector, session.source)
+        {
+            exporter.gate = Gate::Closed(NoRoom::NoCollector);
+        }
         self.recorder.observe(packets, recording, exporter);
         self.exporting.transport().hand_on();
     }
@@ -217,6 +239,24 @@ impl Host {
         let _ = self.sweep(|| true);
         self.exporting.flush();
         self.exporting.transport().hand_on();
+    }
+
+    /// There is a way to the collector now: announces what is to be, the main thread's host first,
+    /// and makes all records that are due, within a frame's worth of messages.
+    pub(crate) fn catch_up(&mut self, thread: Thread) {
+        self.tell_time(thread);
+        self.announce();
+        let now = Uptime::from_millis(self.now as u32);
+        self.exporting.transport().set_allowance(FRAME as u32);
+        let exporter = &mut Exporter::new(&mut self.exporting);
+        let groups = self.recorder.groups();
+        let _ = self
+            .recorder
+            .flush(&mut Flush::default(), now, groups, |_| false, exporter);
+        self.exporting.transport().set_allowance(u32::MAX);
+        self.exporting.flush();
+        self.exporting.transport().hand_on();
+        WAITING.store(false, Ordering::Relaxed);
     }
 
     /// As [`Worker::finish`](crate::worker::Worker::finish).
@@ -329,6 +369,9 @@ impl<'a> Exporter<'a> {
 impl Export<RecordedKey> for Exporter<'_> {
     fn export(&mut self, record: &FlowRecord<RecordedKey>) -> Result<(), NoRoom> {
         if let Gate::Closed(why) = self.gate {
+            if why == NoRoom::NoCollector {
+                WAITING.store(true, Ordering::Relaxed);
+            }
             return Err(why);
         }
         if !ANNOUNCED.knows(record.key.layout()) {

@@ -16,6 +16,5 @@ mod hooks;
 mod host;
 mod observe;
 
-pub(crate) use announce::Announced;
 pub(crate) use control::Flowprobe;
-pub(crate) use host::Host;
+pub(crate) use host::{Host, is_waiting};

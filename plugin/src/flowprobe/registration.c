@@ -28,6 +28,11 @@
 #include <vpp_plugins/flowprobe/flowprobe.api.h>
 #undef vl_msg_name_crc_list
 
+/* Clients such as vpp_api_test ask for the messages by the name of the file and its CRC. */
+#define vl_api_version(file, crc) static const u32 file_crc = crc;
+#include <vpp_plugins/flowprobe/flowprobe.api.h>
+#undef vl_api_version
+
 static u16 message_base;
 
 #define REPLY_MSG_ID_BASE message_base
@@ -187,7 +192,10 @@ configure (u16 number, char *name, void *handler, void *endian, void *calc_size)
 static void
 register_messages (void)
 {
-  message_base = vl_msg_api_get_msg_ids ("flowprobe", VL_MSG_FLOWPROBE_LAST);
+  u8 *name = format (0, "flowprobe_%08x%c", file_crc, 0);
+
+  message_base = vl_msg_api_get_msg_ids ((char *) name, VL_MSG_FLOWPROBE_LAST);
+  vec_free (name);
 
 #define _(number, name, crc)                                                                       \
   vl_msg_api_add_msg_name_crc (vlibapi_get_main (), #name "_" #crc, message_base + number);
