@@ -41,6 +41,8 @@ ELEMENTS = {
     149: ("observationDomainId", "number"),
     152: ("flowStartMilliseconds", "number"),
     153: ("flowEndMilliseconds", "number"),
+    156: ("flowStartNanoseconds", "number"),
+    157: ("flowEndNanoseconds", "number"),
     234: ("ingressVRFID", "number"),
     256: ("ethernetType", "number"),
 }
