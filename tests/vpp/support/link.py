@@ -34,7 +34,8 @@ class Link:
 
 def add_link(vpp: Vpp, number: int, *, addresses: bool = True) -> Link:
     """Link `number` of this VPP, up at both ends. Without `addresses` frames are all that
-    it carries, as in a bridge."""
+    it carries, as in a bridge. It comes before any sub-interface: af_packet counts what it
+    receives under the number of the hardware interface, which then is another's."""
     namespace = vpp.namespace
     link = Link(
         namespace,
