@@ -6,67 +6,14 @@ that the accounts tell of stands in a message."""
 import itertools
 import random
 import time
-from collections import defaultdict
 
 import pytest
 
 from support import accounts, frames, generator, meter, routing, traffic
-from support.collector import datagram
-from support.ipfix import Adder
+from support.collectors import Collectors
 from support.link import add_link
-from support.outlet import Outlet
 from support.vpp import Vpp
 from support.waiting import until
-
-
-class Collectors:
-    """Whoever records are sent to, at ports of their own: a stream of messages begins with
-    each new exporter."""
-
-    ADDRESSES = {4: ("10.2.2.1", "10.2.2.2"), 6: ("2001:db8:c0::1", "2001:db8:c0::2")}
-    PATH_MTU = 1400
-
-    def __init__(self, vpp: Vpp):
-        self._vpp = vpp
-        self._ports = itertools.count(10_000)
-        self.readers: defaultdict[int, Adder] = defaultdict(Adder)
-        self.outlet = Outlet(vpp, 9, self._take)
-        for version, length in ((4, 24), (6, 64)):
-            collector, source = self.ADDRESSES[version]
-            self.outlet.add_address(source, length, collector)
-
-    def set_exporter(self, version: int, path_mtu: int) -> None:
-        """A new collector."""
-        collector, source = self.ADDRESSES[version]
-        self._vpp.configure(
-            f"set flowmeter exporter collector {collector} src {source}"
-            f" port {next(self._ports)} path-mtu {path_mtu}"
-        )
-
-    def assert_have_all(self, after: accounts.Accounts) -> None:
-        """What stands in records that were sent, in messages that came, and in the accounts
-        is the same."""
-        exported = accounts.total(after.exported.values())
-        readers = self.readers.values()
-        until(
-            "all records",
-            lambda: sum(reader.flow_count for reader in readers) >= exported.records,
-        )
-        self.outlet.close()
-        came = accounts.Counts(
-            sum(reader.packets for reader in readers),
-            sum(reader.octets for reader in readers),
-            sum(reader.flow_count for reader in readers),
-        )
-        assert came == exported
-        assert after.metered.packets == came.packets + after.lost.packets
-        assert after.metered.octets == came.octets + after.lost.octets
-
-    def _take(self, frame: bytes) -> None:
-        # VPP's own neighbour discovery leaves here too.
-        _, port, payload = datagram(frame, self.PATH_MTU)
-        if port >= 10_000:
-            self.readers[port].read(payload)
 
 
 class Changes:
@@ -150,21 +97,6 @@ class Changes:
         self._vpp.cli(self._chance.choice(words))
 
 
-def add_way_out(vpp: Vpp) -> str:
-    """The interface that traffic leaves by, to nowhere."""
-    interface = generator.add_interface(vpp, 1)
-    for version, (address, neighbor, length) in {
-        4: ("10.1.1.1", "10.1.1.2", 24),
-        6: ("2001:db8:11::1", "2001:db8:11::2", 64),
-    }.items():
-        vpp.configure(
-            f"set interface ip address {interface} {address}/{length}",
-            f"set ip neighbor {interface} {neighbor} 02:00:00:00:11:01 static",
-            f"ip route add {traffic.ROUTE[version]} via {neighbor} {interface}",
-        )
-    return interface
-
-
 def everything() -> list[bytes]:
     """IPv4, IPv6, a VLAN's packets, and frames without IP."""
     sent = traffic.mixed(flows=300)
@@ -181,7 +113,7 @@ def test_stress(start_vpp, stress_seconds, workers):
     vpp = start_vpp(workers=workers, buffers=32768)
     link = add_link(vpp, 0)
     source = routing.add_source(vpp)
-    sink = add_way_out(vpp)
+    sink = routing.add_way_out(vpp)
     collectors = Collectors(vpp)
     vpp.cli(f"create sub-interfaces {source} 100")
     vpp.configure(f"set interface state {source}.100 up")
@@ -215,3 +147,48 @@ def test_stress(start_vpp, stress_seconds, workers):
     assert after.exported_records > 1000, after
     collectors.assert_have_all(after)
     until("buffers to come back", lambda: vpp.buffers_in_use() <= before)
+
+
+def test_tables_of_the_usual_size(start_vpp):
+    """A million flows of each kind have room, as where nobody has set anything. Tables are
+    made, filled and made anew under all the load that there is: workers must not stand still
+    for so long that VPP gives itself up."""
+    vpp = start_vpp(workers=2, buffers=65536, flows=None)
+    source = routing.add_source(vpp)
+    out = routing.add_way_out(vpp)
+    collectors = Collectors(vpp)
+    collectors.set_exporter(4, 1400)
+    flows = 60_000
+    sent = traffic.many_flows(flows, 4).frames + traffic.many_flows(flows, 6).frames
+    streams = [
+        generator.Stream(vpp, source, sent, limit=10**12, worker=worker) for worker in (0, 1)
+    ]
+    for stream in streams:
+        stream.start()
+    turns = 3
+    # Of each worker, in and out.
+    live = 2 * len(streams) * len(sent)
+    for _ in range(turns):
+        for family in ("ip4", "ip6"):
+            vpp.configure(
+                f"flowmeter interface {source} {family} rx",
+                f"flowmeter interface {out} {family} tx",
+            )
+        until("all flows", lambda: accounts.read(vpp).live_flows >= live)
+        accounts.counted(vpp)
+        assert "1000000 flows" in vpp.cli("show flowmeter")
+        # The tables before are drained meanwhile.
+        meter.resize(vpp, 500_000)
+        meter.resize(vpp, 1_000_000)
+        for family in ("ip4", "ip6"):
+            vpp.configure(
+                f"flowmeter interface {source} {family} rx disable",
+                f"flowmeter interface {out} {family} tx disable",
+            )
+    for stream in streams:
+        stream.pause()
+    after = accounts.flush(vpp)
+    print(after)
+    assert after.lost.records == 0
+    assert after.exported_records > turns * live, after
+    collectors.assert_have_all(after)
