@@ -116,14 +116,6 @@ impl Interfaces {
         self.rules.len() != before
     }
 
-    /// Applies the rules to the interfaces that there are.
-    pub(crate) fn start(meter: &mut Meter, barrier: &Barrier) {
-        let main = barrier.main();
-        for interface in Interface::all(main) {
-            meter.interface_came(&mut main.barrier(), &interface);
-        }
-    }
-
     /// Why places can't be added to those at which an interface is metered already.
     fn conflict(&self, sw_if_index: u32, places: &[Place]) -> Option<Place> {
         let metered = self.metered.get(&sw_if_index)?;
@@ -136,14 +128,13 @@ impl Interfaces {
 }
 
 impl Meter {
-    /// Meters an interface at the places that are wanted; all of it or nothing.
-    pub(crate) fn enable(
-        &mut self,
-        barrier: &mut Barrier,
+    /// The places at which an interface is to be metered, if it can be.
+    pub(crate) fn places(
+        &self,
+        main: Main,
         interface: &Interface,
         wanted: Wanted,
-    ) -> Result<(), String> {
-        let main = barrier.main();
+    ) -> Result<Vec<Place>, String> {
         let name = interface.name(main);
         let places = wanted.places(interface);
         let frames = places.iter().any(|place| place.is_l2());
@@ -161,29 +152,33 @@ impl Meter {
                 side(known)
             ));
         }
-        self.activate(barrier)?;
+        Ok(places)
+    }
+
+    /// Meters an interface at the places that are wanted; all of it or nothing. Workers must
+    /// have their tables.
+    pub(crate) fn enable(
+        &mut self,
+        barrier: &mut Barrier,
+        interface: &Interface,
+        wanted: Wanted,
+    ) -> Result<(), String> {
+        let main = barrier.main();
+        let places = self.places(main, interface, wanted)?;
         self.set_points(barrier, interface);
-        for place in places {
-            self.enable_place(barrier, interface.sw_if_index, place)?;
+        let sw_if_index = interface.sw_if_index;
+        let metered = self.interfaces.metered.entry(sw_if_index).or_default();
+        let new: Vec<_> = places
+            .into_iter()
+            .filter(|place| metered.insert(*place))
+            .collect();
+        if let Err(why) = set_features(barrier, &new, sw_if_index, true) {
+            let _ = set_features(barrier, &new, sw_if_index, false);
+            self.forget(barrier, sw_if_index, &new);
+            return Err(why);
         }
         self.name_interfaces(main);
         main.signal(self.nodes.process);
-        Ok(())
-    }
-
-    fn enable_place(
-        &mut self,
-        barrier: &mut Barrier,
-        sw_if_index: u32,
-        place: Place,
-    ) -> Result<(), String> {
-        let metered = self.interfaces.metered.entry(sw_if_index).or_default();
-        if !metered.insert(place) {
-            return Ok(());
-        }
-        for arc in place.arcs() {
-            set_feature(barrier, arc, place.node(), sw_if_index, true)?;
-        }
         Ok(())
     }
 
@@ -212,11 +207,7 @@ impl Meter {
                 metered.is_some_and(|metered| metered.contains(place))
             })
             .collect();
-        for place in &places {
-            for arc in place.arcs() {
-                set_feature(barrier, arc, place.node(), interface.sw_if_index, false)?;
-            }
-        }
+        set_features(barrier, &places, interface.sw_if_index, false)?;
         self.forget(barrier, interface.sw_if_index, &places);
         Ok(!places.is_empty())
     }
@@ -314,6 +305,34 @@ impl Wanted {
             Side::Both => true,
         }
     }
+}
+
+/// Applies the rules to the interfaces that there are, when VPP starts.
+pub(crate) fn apply_rules(main: Main) -> Result<(), String> {
+    if meter::with_meter(main, |meter| Ok(meter.interfaces.rules.is_empty()))? {
+        return Ok(());
+    }
+    meter::activate(main)?;
+    meter::with_meter(main, |meter| {
+        for interface in Interface::all(main) {
+            meter.interface_came(&mut main.barrier(), &interface);
+        }
+        Ok(())
+    })
+}
+
+fn set_features(
+    barrier: &Barrier,
+    places: &[Place],
+    sw_if_index: u32,
+    enable: bool,
+) -> Result<(), String> {
+    for place in places {
+        for arc in place.arcs() {
+            set_feature(barrier, arc, place.node(), sw_if_index, enable)?;
+        }
+    }
+    Ok(())
 }
 
 /// What commands call a place's direction.

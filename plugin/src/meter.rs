@@ -23,6 +23,11 @@ use crate::worker::Worker;
 /// The observation domain of the main thread; each worker's is its number more.
 const FIRST_DOMAIN: u32 = 1;
 
+/// How often, and with what pauses in seconds, it is looked whether something has come to its
+/// end: for ten seconds.
+const LOOKS: u32 = 1000;
+const PAUSE: f64 = 0.01;
+
 /// What a user sets of the metering processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
@@ -137,8 +142,7 @@ pub(crate) fn is_running() -> bool {
     WORKERS.get().is_some()
 }
 
-/// Makes the workers, once VPP's main loop runs and threads are there; and applies what was
-/// configured to the interfaces that there are.
+/// Makes the workers, once VPP's main loop runs and threads are there.
 pub(crate) fn start(main: Main) -> Result<(), String> {
     if is_running() {
         return Ok(());
@@ -153,8 +157,6 @@ pub(crate) fn start(main: Main) -> Result<(), String> {
             points: UnsafeCell::default(),
             counters: Counters::new(main),
         });
-        let barrier = main.barrier();
-        Interfaces::start(meter, &barrier);
         Ok(())
     })
 }
@@ -193,44 +195,79 @@ pub(crate) fn points(_barrier: &mut Barrier) -> Option<&mut Points> {
     WORKERS.get().map(|all| unsafe { &mut *all.points.get() })
 }
 
-impl Meter {
-    /// Gives every worker tables, where they have none yet.
-    pub(crate) fn activate(&mut self, barrier: &mut Barrier) -> Result<(), String> {
-        if workers(barrier).all(|worker| worker.metering().is_some()) {
+/// Gives every worker tables, where they have none yet: before the first interface is metered.
+pub(crate) fn activate(main: Main) -> Result<(), String> {
+    start(main)?;
+    if workers(&mut main.barrier()).all(|worker| worker.metering().is_some()) {
+        return Ok(());
+    }
+    let settings = with_meter(main, |meter| Ok(meter.settings))?;
+    replace_tables(main, settings)
+}
+
+/// Gives every worker new tables for these settings; all get them, or none does.
+pub(crate) fn replace_tables(main: Main, settings: Settings) -> Result<(), String> {
+    let flows = settings.flows_per_worker;
+    let processes = make_processes(main, settings).map_err(|error| {
+        format!("no memory for {flows} flows on each thread ({error}): ask for fewer")
+    })?;
+    wait_for_retired(main)?;
+    let mut barrier = main.barrier();
+    for (worker, process) in workers(&mut barrier).zip(processes) {
+        worker.replace(process);
+    }
+    Ok(())
+}
+
+/// A process for each thread, with all the memory that it will need: a worker that had to wait
+/// for pages would stall, and VPP ends where one stalls for a second. That takes some hundred
+/// milliseconds for a million flows, so a thread of its own does it, and VPP goes on meanwhile
+/// where the caller can be suspended.
+fn make_processes(main: Main, settings: Settings) -> std::io::Result<Vec<MeteringProcess>> {
+    let threads = vlib::thread::count();
+    let making = std::thread::Builder::new()
+        .name("flowmeter".to_owned())
+        .spawn(move || {
+            (0..threads)
+                .map(|_| {
+                    let mut process = MeteringProcess::new(&Configuration {
+                        l2: true,
+                        timeouts: settings.timeouts(),
+                        ..Configuration::new(settings.flows_per_worker as usize)?
+                    })?;
+                    process.populate();
+                    Ok(process)
+                })
+                .collect()
+        })?;
+    while !making.is_finished() && main.suspend(PAUSE) {}
+    making.join().unwrap_or_else(|_| {
+        Err(std::io::Error::other(
+            "the thread that makes tables panicked",
+        ))
+    })
+}
+
+/// Waits until the flows of tables that were replaced before have left.
+fn wait_for_retired(main: Main) -> Result<(), String> {
+    for _ in 0..LOOKS {
+        let mut barrier = main.barrier();
+        let retired: Vec<_> = workers(&mut barrier)
+            .filter_map(|worker| worker.take_retired())
+            .collect();
+        let retiring = workers(&mut barrier).any(|worker| worker.is_retiring());
+        drop(barrier);
+        drop(retired);
+        if !retiring {
             return Ok(());
         }
-        self.replace_tables(barrier, self.settings)
-    }
-
-    /// Gives every worker new tables for these settings; all get them, or none does.
-    pub(crate) fn replace_tables(
-        &mut self,
-        barrier: &mut Barrier,
-        settings: Settings,
-    ) -> Result<(), String> {
-        if workers(barrier).any(|worker| worker.is_retiring() || worker.has_retired()) {
-            return Err(
-                "the flows of the tables before are still being exported: try again \
-                        later, or see `show flowmeter exporter`"
-                    .to_owned(),
-            );
+        if !main.suspend(PAUSE) {
+            break;
         }
-        let flows = settings.flows_per_worker;
-        let processes = workers(barrier)
-            .map(|_| {
-                MeteringProcess::new(&Configuration {
-                    l2: true,
-                    timeouts: settings.timeouts(),
-                    ..Configuration::new(flows as usize)?
-                })
-            })
-            .collect::<std::io::Result<Vec<_>>>()
-            .map_err(|error| {
-                format!("no memory for {flows} flows on each thread ({error}): ask for fewer")
-            })?;
-        for (worker, process) in workers(barrier).zip(processes) {
-            worker.replace(process);
-        }
-        Ok(())
     }
+    Err(
+        "the flows of the tables before are still being exported: try again later, or see \
+         `show flowmeter exporter`"
+            .to_owned(),
+    )
 }

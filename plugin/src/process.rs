@@ -2,6 +2,7 @@
 //! The process on the main thread that wakes the workers' sweeps, and sleeps where there is
 //! nothing to sweep.
 
+use crate::interfaces;
 use crate::meter;
 use crate::shared::SHARED;
 use crate::vlib::{Main, Thread};
@@ -21,7 +22,13 @@ const FOR_EVER: f64 = 1e9;
 
 /// Runs as long as VPP does.
 pub(crate) fn run(main: Main) -> ! {
-    let _ = meter::start(main);
+    let started = meter::start(main).and_then(|()| interfaces::apply_rules(main));
+    if let Err(why) = started {
+        let _ = meter::with_meter(main, |meter| {
+            meter.log.warning(main, &why);
+            Ok(())
+        });
+    }
     let mut ticks = 0u32;
     let mut sleeps = main.flow_report_sleeps();
     loop {

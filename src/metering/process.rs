@@ -103,6 +103,17 @@ impl MeteringProcess {
         })
     }
 
+    /// Takes all memory of the tables from the system now; else that happens flow by flow,
+    /// and each time a new page is needed a packet waits for it.
+    pub fn populate(&mut self) {
+        let Tables { ipv4, ipv6, l2 } = &mut self.tables;
+        ipv4.populate();
+        ipv6.populate();
+        if let Some(table) = l2 {
+            table.populate();
+        }
+    }
+
     /// Meters `packets`, in frames of up to 256. Their uptimes never step back, here or from
     /// call to call.
     ///

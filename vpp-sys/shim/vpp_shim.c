@@ -350,12 +350,13 @@ vpp_shim_interfaces (vpp_shim_interface_fn_t *each, void *context)
   pool_foreach (si, vnm->interface_main.sw_interfaces)
     {
       vnet_hw_interface_t *hi = vnet_get_sup_hw_interface_api_visible_or_null (vnm, si->sw_if_index);
-      int one_tag = si->type == VNET_SW_INTERFACE_TYPE_SUB && si->sub.eth.flags.one_tag &&
-		    si->sub.eth.flags.exact_match;
+      int one_vlan = si->type == VNET_SW_INTERFACE_TYPE_SUB &&
+		     (si->sub.eth.flags.one_tag || si->sub.eth.flags.two_tags) &&
+		     !si->sub.eth.flags.outer_vlan_id_any;
       vpp_shim_interface_t interface = {
 	.sw_if_index = si->sw_if_index,
 	.sup_sw_if_index = si->sup_sw_if_index,
-	.vlan = one_tag ? si->sub.eth.outer_vlan_id : 0,
+	.vlan = one_vlan ? si->sub.eth.outer_vlan_id : 0,
 	.is_hardware = si->type == VNET_SW_INTERFACE_TYPE_HARDWARE,
 	.is_ethernet = hi && hi->hw_class_index == ethernet_hw_interface_class.index,
       };
@@ -407,9 +408,15 @@ vpp_shim_interface_table (u32 sw_if_index, u8 is_ip6)
 u8
 vpp_shim_exporter (vpp_shim_exporter_t *exporter)
 {
-  const ipfix_exporter_t *e = pool_elt_at_index (flow_report_main.exporters, 0);
+  const ipfix_exporter_t *e = 0, *each;
 
-  if (ip_address_is_zero (&e->ipfix_collector) || ip_address_is_zero (&e->src_address))
+  pool_foreach (each, flow_report_main.exporters)
+    if (!ip_address_is_zero (&each->ipfix_collector) && !ip_address_is_zero (&each->src_address))
+      {
+	e = each;
+	break;
+      }
+  if (e == 0)
     return 0;
   clib_memset (exporter, 0, sizeof (*exporter));
   exporter->is_ip6 = ip_addr_version (&e->ipfix_collector) == AF_IP6;

@@ -105,7 +105,7 @@ typedef struct
 {
   u32 sw_if_index;
   u32 sup_sw_if_index;
-  /* Of a sub-interface with exactly one tag that matches exactly; else 0. */
+  /* The outermost VLAN of a sub-interface that stands for one; else 0. */
   u16 vlan;
   u8 is_hardware;
   u8 is_ethernet;
@@ -120,7 +120,7 @@ u32 vpp_shim_interface_name (u32 sw_if_index, u8 *name, u32 size);
 u32 vpp_shim_interface_table (u32 sw_if_index, u8 is_ip6);
 u32 vpp_shim_interface_tag (u32 sw_if_index, u8 *tag, u32 size);
 
-/* VPP's own exporter: that of `set ipfix exporter`. */
+/* VPP's own exporter: the first that is set, by `set ipfix exporter` or its API. */
 
 typedef struct
 {

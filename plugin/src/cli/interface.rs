@@ -80,6 +80,9 @@ fn find(main: Main, name: &str) -> Result<Interface, String> {
 }
 
 fn enable_one(main: Main, name: &str, wanted: Wanted) -> Result<(), String> {
+    find(main, name)?;
+    meter::activate(main)?;
+    // Once more: it may have gone meanwhile.
     let interface = find(main, name)?;
     let barrier = &mut main.barrier();
     meter::with_meter(main, |meter| meter.enable(barrier, &interface, wanted))
@@ -100,12 +103,16 @@ fn disable_one(main: Main, name: &str, wanted: Wanted) -> Result<(), String> {
 
 /// Interfaces that are there are metered at once; those that can't be leave the rule unmade.
 fn enable_like(main: Main, pattern: &str, wanted: Wanted) -> Result<(), String> {
+    meter::activate(main)?;
     let barrier = &mut main.barrier();
     meter::with_meter(main, |meter| {
-        for interface in Interface::all(main) {
-            if interfaces::matches(pattern, &interface.name(main)) {
-                meter.enable(barrier, &interface, wanted)?;
-            }
+        let mut interfaces = Interface::all(main);
+        interfaces.retain(|interface| interfaces::matches(pattern, &interface.name(main)));
+        for interface in &interfaces {
+            meter.places(main, interface, wanted)?;
+        }
+        for interface in &interfaces {
+            meter.enable(barrier, interface, wanted)?;
         }
         meter.interfaces.add_rule(pattern, wanted);
         Ok(())

@@ -48,15 +48,15 @@ pub(crate) fn set(main: Main, words: Vec<&str>) -> Result<(), String> {
         }
     }
     meter::start(main)?;
-    let barrier = &mut main.barrier();
+    let before = meter::with_meter(main, |meter| Ok(meter.settings))?;
+    let has_tables = meter::workers(&mut main.barrier()).any(|worker| worker.metering().is_some());
+    if has_tables && settings.flows_per_worker != before.flows_per_worker {
+        meter::replace_tables(main, settings)?;
+    }
+    for worker in meter::workers(&mut main.barrier()) {
+        worker.set_timeouts(settings.timeouts());
+    }
     meter::with_meter(main, |meter| {
-        let has_tables = meter::workers(barrier).any(|worker| worker.metering().is_some());
-        if has_tables && settings.flows_per_worker != meter.settings.flows_per_worker {
-            meter.replace_tables(barrier, settings)?;
-        }
-        for worker in meter::workers(barrier) {
-            worker.set_timeouts(settings.timeouts());
-        }
         meter.settings = settings;
         main.signal(meter.nodes.process);
         Ok(())

@@ -237,8 +237,7 @@ fn show_memory(main: Main, out: &mut String) {
         let flows = worker.accounts().live_flows;
         let _ = writeln!(
             out,
-            "thread {index}: {flows} live flows; tables {octets} octets once full, taken from \
-             the system as they fill"
+            "thread {index}: {flows} live flows, tables of {octets} octets"
         );
     }
 }

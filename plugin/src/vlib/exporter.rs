@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Main;
 
-/// What `set ipfix exporter` says.
+/// What `set ipfix exporter` says, or VPP's API: the first exporter that is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct VppExporter {
     pub(crate) collector: IpAddr,

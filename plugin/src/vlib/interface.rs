@@ -12,7 +12,7 @@ pub(crate) struct Interface {
     pub(crate) sw_if_index: u32,
     /// The number of the hardware interface that it belongs to; its own if it is one.
     pub(crate) sup_sw_if_index: u32,
-    /// The VLAN of a sub-interface for exactly one tag; else 0.
+    /// The outermost VLAN of a sub-interface that stands for one; else 0.
     pub(crate) vlan: u16,
     /// Whether it is a hardware interface and not a part of one.
     pub(crate) is_hardware: bool,

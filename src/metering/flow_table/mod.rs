@@ -194,6 +194,13 @@ impl<K: FlowKey> FlowTable<K> {
         })
     }
 
+    /// Takes all its memory from the system now.
+    pub(super) fn populate(&mut self) {
+        self.tags.populate();
+        self.slots.populate();
+        self.stamps.populate();
+    }
+
     /// Groups of slots.
     pub(super) fn groups(&self) -> usize {
         self.tags.len()
