@@ -196,6 +196,10 @@ impl Meter {
         let thread = barrier.main().thread();
         let session = wanted.map(|in_effect| in_effect.session);
         let announce = wanted.map_or(0, |in_effect| in_effect.template_interval);
+        // All of these count in one sequence, which begins anew only once it was told to its end.
+        for host in meter::workers(barrier).filter_map(|worker| worker.flowprobe.as_mut()) {
+            host.send_open(thread);
+        }
         let is_vpps = wanted.is_some_and(|in_effect| in_effect.is_vpps);
         for worker in meter::workers(barrier) {
             worker.set_session(thread, session, announce.saturating_mul(1000), is_vpps);

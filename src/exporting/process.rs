@@ -4,18 +4,19 @@
 //! It fills buffers that a host gives and hands them back as messages; it sends nothing
 //! itself. A record is taken only where a buffer has room for it, whole.
 
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+
 use super::data_record::FlowTemplate;
 use super::message::{
     Header, Message, MessageKind, OPTIONS_TEMPLATE_SET, OpenMessage, TEMPLATE_SET,
 };
 use super::options::{INTERFACES, Interface, SAMPLING, interface_record, sampling_record};
-use super::template::{Template, TemplateId};
+use super::template::Template;
 use crate::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key};
 use crate::metering::{Export, FlowRecord, NoRoom};
 use crate::observation::ObservationDomainId;
 use crate::time::{Timestamp, Uptime};
-use core::sync::atomic::{AtomicU32, Ordering};
-use std::sync::Arc;
 
 /// Where a host's buffers come from and where messages go.
 pub trait Transport {
@@ -48,15 +49,17 @@ pub struct ExportingProcess<T: Transport> {
     /// Data Records in the messages that were sent, modulo 2³² (RFC 7011 §3.1).
     sequence: Sequence,
     now: Timestamp,
-    uptime: Uptime,
+    pub(super) uptime: Uptime,
     open: Option<OpenMessage<T::Buffer>>,
     opened: Uptime,
     /// When templates were last announced.
-    announced: Option<Uptime>,
+    pub(super) announced: Option<Uptime>,
     announce_millis: u32,
+    /// Templates and options of the announcement under way that stand in messages already.
+    pub(super) told: usize,
     linger_millis: u32,
     /// What is announced instead of everything, each in a message of its own.
-    only: Option<Vec<Template>>,
+    pub(super) only: Option<Vec<Template>>,
     /// Whether something about them has changed since.
     changed: bool,
     l2: bool,
@@ -86,6 +89,7 @@ impl<T: Transport> ExportingProcess<T> {
             opened: Uptime::default(),
             announced: None,
             announce_millis: ANNOUNCE_MILLIS,
+            told: 0,
             linger_millis: LINGER_MILLIS,
             only: None,
             changed: true,
@@ -103,23 +107,6 @@ impl<T: Transport> ExportingProcess<T> {
     /// Has messages wait for so many milliseconds for more records.
     pub fn set_linger(&mut self, milliseconds: u32) {
         self.linger_millis = milliseconds;
-    }
-
-    /// Announces these templates instead of all templates and options, each in a message of its
-    /// own and again in each interval; not yet now, see [`Self::announce_one`].
-    pub fn announce_only(&mut self, templates: Vec<Template>) {
-        self.only = Some(templates);
-    }
-
-    /// Announces a template of [`Self::announce_only`] now, and counts the interval from here.
-    ///
-    /// # Errors
-    /// Where there was no buffer.
-    pub fn announce_one(&mut self, template: Template) -> Result<(), NoRoom> {
-        self.announce_template(template, MessageKind::Templates)?;
-        self.send_open();
-        self.announced = Some(self.uptime);
-        Ok(())
     }
 
     /// Tells the time, and sends what is due: a message that waited, templates and options.
@@ -154,6 +141,7 @@ impl<T: Transport> ExportingProcess<T> {
     pub fn restart(&mut self) {
         self.send_open();
         self.announced = None;
+        self.told = 0;
         self.sequence.store(0, Ordering::Relaxed);
     }
 
@@ -162,6 +150,8 @@ impl<T: Transport> ExportingProcess<T> {
         if self.interfaces != interfaces {
             self.interfaces = interfaces.to_vec();
             self.changed = true;
+            let templates = self.templates().into_iter().flatten().count();
+            self.told = self.told.min(templates);
         }
     }
 
@@ -192,45 +182,56 @@ impl<T: Transport> ExportingProcess<T> {
 
     /// Sends all templates, and then all options in messages of their own: repeated
     /// templates do not go everywhere, but every Data Record counts in the sequence.
+    ///
+    /// Where there is no buffer in the middle of it, the next call goes on from there: one
+    /// buffer now and then is enough.
     fn announce(&mut self) -> Result<(), NoRoom> {
         let kind = if self.announced.is_some() {
             MessageKind::RepeatedTemplates
         } else {
             MessageKind::Templates
         };
-        if let Some(only) = self.only.take() {
-            let told = only.iter().try_for_each(|template| {
-                self.announce_template(*template, kind)?;
-                self.send_open();
-                Ok(())
-            });
-            self.only = Some(only);
-            self.announced = Some(self.uptime);
-            return told;
+        if self.only.is_some() {
+            return self.announce_these(kind);
         }
-        let ip = [Ipv4Key::TEMPLATE, Ipv6Key::TEMPLATE];
-        let l2 = self.l2.then_some(L2Key::TEMPLATE);
-        for template in ip.into_iter().chain(l2).chain([INTERFACES, SAMPLING]) {
+        let templates = self.templates();
+        for template in templates.into_iter().flatten().skip(self.told) {
             self.announce_template(template, kind)?;
+            self.told += 1;
         }
-        self.send_open();
-
-        let interfaces = core::mem::take(&mut self.interfaces);
-        let told = interfaces.iter().try_for_each(|interface| {
+        let templates = templates.into_iter().flatten().count();
+        if self.told == templates {
+            self.send_open();
+        }
+        while let Some(interface) = self.interfaces.get(self.told - templates) {
             let record = interface_record(self.domain, interface);
-            self.append_options(&INTERFACES, &record)
-        });
-        self.interfaces = interfaces;
-        told?;
+            self.append_options(&INTERFACES, &record)?;
+            self.told += 1;
+        }
         let record = sampling_record(self.domain);
         self.append_options(&SAMPLING, &record)?;
         self.send_open();
+        self.told = 0;
         self.announced = Some(self.uptime);
         self.changed = false;
         Ok(())
     }
 
-    fn announce_template(&mut self, template: Template, kind: MessageKind) -> Result<(), NoRoom> {
+    fn templates(&self) -> [Option<Template>; 5] {
+        [
+            Some(Ipv4Key::TEMPLATE),
+            Some(Ipv6Key::TEMPLATE),
+            self.l2.then_some(L2Key::TEMPLATE),
+            Some(INTERFACES),
+            Some(SAMPLING),
+        ]
+    }
+
+    pub(super) fn announce_template(
+        &mut self,
+        template: Template,
+        kind: MessageKind,
+    ) -> Result<(), NoRoom> {
         let record = template.to_octets();
         if !template.is_options() {
             self.append(kind, TEMPLATE_SET, &record)?;
@@ -250,18 +251,9 @@ impl<T: Transport> ExportingProcess<T> {
         Ok(())
     }
 
-    /// Adds a Data Record.
-    pub(super) fn append_data(
-        &mut self,
-        template: TemplateId,
-        record: &[u8],
-    ) -> Result<&mut OpenMessage<T::Buffer>, NoRoom> {
-        self.append(MessageKind::Data, template.0, record)
-    }
-
     /// Adds a record to the open message if that is of `kind` and has room, else to a new one.
     #[inline(always)]
-    fn append(
+    pub(super) fn append(
         &mut self,
         kind: MessageKind,
         set: u16,
@@ -288,7 +280,7 @@ impl<T: Transport> ExportingProcess<T> {
         fits.then_some(()).ok_or(NoRoom::NoBuffer)
     }
 
-    fn send_open(&mut self) {
+    pub(super) fn send_open(&mut self) {
         let Some(open) = self.open.take_if(|open| !open.is_empty()) else {
             return;
         };

@@ -7,7 +7,7 @@
 //! RFC 7011 §6.1.10 has fractions of a second. Template ids are constants, as everywhere here.
 
 use super::information_element::*;
-use super::message::OpenMessage;
+use super::message::MessageKind;
 use super::process::{ExportingProcess, Transport};
 use super::template::{FieldSpecifier, Template, TemplateId};
 use crate::metering::{Export, FlowRecord, Layers, Layout, NoRoom, Recorded, RecordedKey};
@@ -196,17 +196,48 @@ fn encode(record: &FlowRecord<RecordedKey>) -> Octets {
     octets
 }
 
+impl<T: Transport> ExportingProcess<T> {
+    /// Announces these templates instead of all templates and options, each in a message of its
+    /// own and again in each interval; not yet now, see [`Self::announce_one`].
+    pub fn announce_only(&mut self, templates: Vec<Template>) {
+        self.only = Some(templates);
+        self.told = 0;
+    }
+
+    /// Announces a template of [`Self::announce_only`] now, and counts the interval from here.
+    ///
+    /// # Errors
+    /// Where there was no buffer.
+    pub fn announce_one(&mut self, template: Template) -> Result<(), NoRoom> {
+        self.announce_template(template, MessageKind::Templates)?;
+        self.send_open();
+        self.announced = Some(self.uptime);
+        Ok(())
+    }
+
+    /// Goes on where there was no buffer the time before.
+    pub(super) fn announce_these(&mut self, kind: MessageKind) -> Result<(), NoRoom> {
+        while let Some(template) = self.only.iter().flatten().nth(self.told).copied() {
+            self.announce_template(template, kind)?;
+            self.send_open();
+            self.told += 1;
+        }
+        self.told = 0;
+        self.announced = Some(self.uptime);
+        Ok(())
+    }
+}
+
 impl<T: Transport> Export<RecordedKey> for ExportingProcess<T> {
     /// That the template was announced before is the host's to see to: one process announces
     /// for all that send in the same domain.
     fn export(&mut self, record: &FlowRecord<RecordedKey>) -> Result<(), NoRoom> {
         let Octets { octets, length } = encode(record);
         let template = record.key.layout().template().id;
-        let count = |message: &mut OpenMessage<T::Buffer>| {
-            message.data_records += 1;
-            message.flow_records += 1;
-        };
-        self.append_data(template, &octets[..length]).map(count)
+        let message = self.append(MessageKind::Data, template.0, &octets[..length])?;
+        message.data_records += 1;
+        message.flow_records += 1;
+        Ok(())
     }
 }
 

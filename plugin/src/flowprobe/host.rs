@@ -122,6 +122,13 @@ impl Host {
         self.recorder.set_timeouts(timers.timeouts());
     }
 
+    /// Sends what is under construction.
+    pub(crate) fn send_open(&mut self, thread: Thread) {
+        self.tell_time(thread);
+        self.exporting.flush();
+        self.exporting.transport().hand_on();
+    }
+
     /// As [`Worker::set_session`](crate::worker::Worker::set_session); `is_vpps` says whether it is
     /// VPP's own exporter's.
     pub(crate) fn set_session(
