@@ -6,7 +6,7 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=src/registration.c");
-    println!("cargo::rerun-if-changed=src/flowprobe/registration.c");
+    println!("cargo::rerun-if-changed=src/flowprobe");
     println!("cargo::rerun-if-changed=../include");
     for file in ["HEAD", "logs/HEAD"] {
         // In a worktree they are elsewhere; a path that isn't there would build this anew always.
@@ -26,6 +26,7 @@ fn main() {
 
     cc::Build::new()
         .file("src/registration.c")
+        .file("src/flowprobe/messages.c")
         .file("src/flowprobe/registration.c")
         .include(of_shim("INCLUDE"))
         .include(of_shim("HEADERS"))

@@ -141,6 +141,22 @@ def test_numbers_that_stand_for_nothing(vpp):
         assert client.api.flowprobe_interface_dump() == []
 
 
+def test_vpps_own_tools(vpp):
+    """vat2 asks for messages by name and CRC, vpp_api_test by the file's; traces show them."""
+    index = vpp.interface_index(generator.add_interface(vpp, 0))
+    vpp.cli("api trace on")
+    with connected(vpp) as client:
+        assert set_params(client, 7, 20, 40) == 0
+        assert add(client, index) == 0
+        assert len(client.api.flowprobe_interface_dump()) == 1
+    reply = vpp.api("flowprobe_get_params", {})
+    assert reply["active_timer"] == 20
+    assert "flowprobe plugin not loaded" not in vpp.log()
+    traced = vpp.cli("api trace dump")
+    assert "flowprobe_set_params:" in traced and "passive_timer 40" in traced, traced
+    assert '"sw_if_index":\t%d' % index in vpp.cli("api trace dump-json")
+
+
 def test_the_sequence_of_ligatos_agent(start_vpp):
     """vpp-agent looks for the plugin's name, sets the exporter, the parameters and then
     interfaces, with flags. Asked for ip4, flowprobe itself enables ip6."""

@@ -8,6 +8,7 @@ use flowmeter::metering::{Export, FlowRecord, Layers, NoRoom, RecordedKey};
 use flowmeter::observation::Direction;
 
 use super::control::{self, DEFAULT_TIMER, Refusal, Variant};
+use super::enabling;
 use super::host::Host;
 use crate::cli::words::Words;
 use crate::interfaces::{self, Side};
@@ -66,9 +67,9 @@ pub(super) fn feature(main: Main, words: Vec<&str>) -> Result<(), String> {
         return Err("Please specify an interface...".to_owned());
     };
     let done = if disable {
-        control::disable(main, sw_if_index, &[variant])
+        enabling::disable(main, sw_if_index, &[variant])
     } else {
-        control::enable(main, sw_if_index, &[variant], side)
+        enabling::enable(main, sw_if_index, &[variant], side)
     };
     done.map_err(explain)
 }

@@ -6,9 +6,9 @@ use core::ffi::c_void;
 use flowmeter::metering::Layers;
 use vpp_sys::{vlib_frame_t, vlib_main_t, vlib_node_runtime_t};
 
-use super::cli;
 use super::control::{self, Refusal, Variant};
 use super::observe::observe;
+use super::{cli, enabling};
 use crate::interfaces::Side;
 use crate::meter;
 use crate::place::{InputIp4, InputIp6, InputL2, OutputIp4, OutputIp6, OutputL2};
@@ -149,9 +149,9 @@ pub unsafe extern "C" fn flowmeter_flowprobe_interface_add_del(
     let side = side.get(usize::from(direction)).copied();
     let outcome = match (variant, side) {
         (Some(variant), Some(side)) if is_add != 0 => {
-            control::enable(main, sw_if_index, &[variant], side)
+            enabling::enable(main, sw_if_index, &[variant], side)
         }
-        (Some(variant), Some(_)) => control::disable(main, sw_if_index, &[variant]),
+        (Some(variant), Some(_)) => enabling::disable(main, sw_if_index, &[variant]),
         _ => Err(Refusal::InvalidValue),
     };
     error(
@@ -180,9 +180,9 @@ pub unsafe extern "C" fn flowmeter_flowprobe_tx_interface_add_del(
     let outcome = if variants.is_empty() || which > 7 {
         Err(Refusal::InvalidValue)
     } else if is_add != 0 {
-        control::enable(main, sw_if_index, &variants, Side::Tx)
+        enabling::enable(main, sw_if_index, &variants, Side::Tx)
     } else {
-        control::disable(main, sw_if_index, &variants)
+        enabling::disable(main, sw_if_index, &variants)
     };
     error(
         outcome,

@@ -5,19 +5,16 @@
 //! that a call does. All threads' hosts send in one observation domain and count in one
 //! sequence; the main thread's alone announces.
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::BTreeSet;
 
 use flowmeter::exporting::{ExportingProcess, Sequence};
-use flowmeter::metering::{
-    Configuration, Export, FlowRecord, Flush, Layers, NoRoom, RecordedKey, Recorder, Recording,
-    Swept, Timeouts,
-};
+use flowmeter::metering::{Configuration, Flush, Layers, NoRoom, Recorder, Recording, Swept};
 use flowmeter::observation::{Direction, ObservationDomainId};
 use flowmeter::packet::Packets;
 use flowmeter::time::{Timestamp, Uptime};
 
-use super::announce::Announced;
+use super::control::Timers;
+use super::export::{ANNOUNCED, Exporter, wait_no_more};
 use crate::datagram::{Datagrams, LookupNodes, Session};
 use crate::shared::{Gate, SHARED};
 use crate::vlib::Thread;
@@ -30,37 +27,6 @@ const DOMAIN: ObservationDomainId = ObservationDomainId(1);
 
 /// Milliseconds for which a message waits for more records.
 const LINGER_MILLIS: u32 = 200;
-
-/// When flows expire: as flowprobe has it, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Timers {
-    /// 0: every packet leaves a record at once.
-    pub(crate) active: u32,
-    /// 0: never.
-    pub(crate) passive: u32,
-}
-
-impl Timers {
-    fn timeouts(self) -> Option<Timeouts> {
-        let milliseconds = |seconds: u32| match seconds {
-            0 => Timeouts::MAX_MILLIS,
-            seconds => seconds.saturating_mul(1000),
-        };
-        (self.active > 0)
-            .then(|| Timeouts::from_millis(milliseconds(self.active), milliseconds(self.passive)))
-    }
-}
-
-/// What all threads share.
-pub(super) static ANNOUNCED: Announced = Announced::new();
-
-/// Whether records wait for a collector to be set.
-static WAITING: AtomicBool = AtomicBool::new(false);
-
-/// Whether records wait for a collector to be set: whoever sets one expects them at once.
-pub(crate) fn is_waiting() -> bool {
-    WAITING.load(Ordering::Relaxed)
-}
 
 /// One thread's recorder.
 pub(crate) struct Host {
@@ -163,7 +129,7 @@ impl Host {
         if let Some(session) = self.of_vpp
             && !is_vpps(thread, session.collector, session.source)
         {
-            exporter.gate = Gate::Closed(NoRoom::NoCollector);
+            exporter.close(NoRoom::NoCollector);
         }
         self.recorder.observe(packets, recording, exporter);
         self.exporting.transport().hand_on();
@@ -263,7 +229,7 @@ impl Host {
         self.exporting.transport().set_allowance(u32::MAX);
         self.exporting.flush();
         self.exporting.transport().hand_on();
-        WAITING.store(false, Ordering::Relaxed);
+        wait_no_more();
     }
 
     /// As [`Worker::finish`](crate::worker::Worker::finish).
@@ -352,44 +318,5 @@ impl Host {
         }
         self.ending = None;
         Progress::Done
-    }
-}
-
-/// Hands records to the exporting process, where they can be sent at all and their layout is
-/// known; times become the world's.
-struct Exporter<'a> {
-    process: &'a mut ExportingProcess<Datagrams>,
-    gate: Gate,
-    wall: u64,
-}
-
-impl<'a> Exporter<'a> {
-    fn new(process: &'a mut ExportingProcess<Datagrams>) -> Self {
-        Self {
-            process,
-            gate: SHARED.gate(),
-            wall: SHARED.wall(),
-        }
-    }
-}
-
-impl Export<RecordedKey> for Exporter<'_> {
-    fn export(&mut self, record: &FlowRecord<RecordedKey>) -> Result<(), NoRoom> {
-        if let Gate::Closed(why) = self.gate {
-            if why == NoRoom::NoCollector {
-                WAITING.store(true, Ordering::Relaxed);
-            }
-            return Err(why);
-        }
-        if !ANNOUNCED.knows(record.key.layout()) {
-            return Err(NoRoom::NoBuffer);
-        }
-        let in_world =
-            |time: Timestamp| Timestamp::from_millis(time.as_millis().wrapping_add(self.wall));
-        self.process.export(&FlowRecord {
-            start: in_world(record.start),
-            end: in_world(record.end),
-            ..*record
-        })
     }
 }

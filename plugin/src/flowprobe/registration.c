@@ -3,40 +3,12 @@
  * What stands in flowprobe's place is registered here: nodes and features of names of our own
  * always; flowprobe's messages and commands when VPP's loop begins, and only where nobody else
  * has registered them by then. What is asked for is done in Rust.
- *
- * Messages are those of the headers that VPP's -dev package has for flowprobe.
  */
 
 #include "vpp_shim.h"
 #include "flowmeter.h"
 #include "flowmeter_flowprobe.h"
-
-#include <vlibapi/api.h>
-#include <vlibmemory/api.h>
-#include <vnet/format_fns.h>
-
-#include <vpp_plugins/flowprobe/flowprobe.api_enum.h>
-#include <vpp_plugins/flowprobe/flowprobe.api_types.h>
-
-#define vl_endianfun
-#include <vpp_plugins/flowprobe/flowprobe.api.h>
-#undef vl_endianfun
-#define vl_calcsizefun
-#include <vpp_plugins/flowprobe/flowprobe.api.h>
-#undef vl_calcsizefun
-#define vl_msg_name_crc_list
-#include <vpp_plugins/flowprobe/flowprobe.api.h>
-#undef vl_msg_name_crc_list
-
-/* Clients such as vpp_api_test ask for the messages by the name of the file and its CRC. */
-#define vl_api_version(file, crc) static const u32 file_crc = crc;
-#include <vpp_plugins/flowprobe/flowprobe.api.h>
-#undef vl_api_version
-
-static u16 message_base;
-
-#define REPLY_MSG_ID_BASE message_base
-#include <vlibapi/api_helper_macros.h>
+#include "messages.h"
 
 /* As in ../registration.c. */
 extern vlib_error_desc_t flowmeter_errors[FLOWMETER_N_ERRORS];
@@ -97,131 +69,6 @@ FEATURE (ip6_output, "ip6-output", "flowmeter-record-output-ip6", "interface-out
 FEATURE (interface_output, "interface-output", "flowmeter-record-output-l2",
 	 "interface-output-arc-end");
 
-/* Messages. */
-
-#define HANDLER(message, id, call)                                                                 \
-  static void vl_api_##message##_t_handler (vl_api_##message##_t *mp)                              \
-  {                                                                                                \
-    vl_api_##message##_reply_t *rmp;                                                               \
-    int rv = call;                                                                                 \
-                                                                                                   \
-    REPLY_MACRO (id);                                                                              \
-  }
-
-HANDLER (flowprobe_tx_interface_add_del, VL_API_FLOWPROBE_TX_INTERFACE_ADD_DEL_REPLY,
-	 flowmeter_flowprobe_tx_interface_add_del (clib_net_to_host_u32 (mp->sw_if_index),
-						   mp->which, mp->is_add))
-
-HANDLER (flowprobe_interface_add_del, VL_API_FLOWPROBE_INTERFACE_ADD_DEL_REPLY,
-	 flowmeter_flowprobe_interface_add_del (clib_net_to_host_u32 (mp->sw_if_index), mp->which,
-						mp->direction, mp->is_add))
-
-HANDLER (flowprobe_params, VL_API_FLOWPROBE_PARAMS_REPLY,
-	 flowmeter_flowprobe_set_params (mp->record_flags, clib_net_to_host_u32 (mp->active_timer),
-					 clib_net_to_host_u32 (mp->passive_timer), 0))
-
-HANDLER (flowprobe_set_params, VL_API_FLOWPROBE_SET_PARAMS_REPLY,
-	 flowmeter_flowprobe_set_params (mp->record_flags, clib_net_to_host_u32 (mp->active_timer),
-					 clib_net_to_host_u32 (mp->passive_timer), 1))
-
-static void
-vl_api_flowprobe_get_params_t_handler (vl_api_flowprobe_get_params_t *mp)
-{
-  vl_api_flowprobe_get_params_reply_t *rmp;
-  u32 parameters[3] = {};
-  int rv = 0;
-
-  flowmeter_flowprobe_get_params (&parameters);
-  REPLY_MACRO2 (VL_API_FLOWPROBE_GET_PARAMS_REPLY, ({
-		  rmp->record_flags = parameters[0];
-		  rmp->active_timer = clib_host_to_net_u32 (parameters[1]);
-		  rmp->passive_timer = clib_host_to_net_u32 (parameters[2]);
-		}));
-}
-
-typedef struct
-{
-  vl_api_registration_t *client;
-  u32 context;
-} dump_t;
-
-static void
-send_details (void *context, u32 sw_if_index, u8 which, u8 direction)
-{
-  const dump_t *dump = context;
-  vl_api_flowprobe_interface_details_t *mp = vl_msg_api_alloc_zero (sizeof (*mp));
-
-  mp->_vl_msg_id = clib_host_to_net_u16 (VL_API_FLOWPROBE_INTERFACE_DETAILS + message_base);
-  mp->context = dump->context;
-  mp->which = which;
-  mp->direction = direction;
-  mp->sw_if_index = clib_host_to_net_u32 (sw_if_index);
-  vl_api_send_msg (dump->client, (u8 *) mp);
-}
-
-static void
-vl_api_flowprobe_interface_dump_t_handler (vl_api_flowprobe_interface_dump_t *mp)
-{
-  dump_t dump = {
-    .client = vl_api_client_index_to_registration (mp->client_index),
-    .context = mp->context,
-  };
-
-  if (dump.client)
-    flowmeter_flowprobe_interfaces (clib_net_to_host_u32 (mp->sw_if_index), send_details, &dump);
-}
-
-static void
-configure (u16 number, char *name, void *handler, void *endian, void *calc_size)
-{
-  vl_msg_api_msg_config_t config = {
-    .id = message_base + number,
-    .name = name,
-    .handler = handler,
-    .endian = endian,
-    .calc_size = calc_size,
-    .traced = 1,
-    .replay = 1,
-  };
-
-  vl_msg_api_config (&config);
-  /* Who is asked takes the barrier where it needs it, and for as long. */
-  vl_api_set_msg_thread_safe (vlibapi_get_main (), config.id, 1);
-}
-
-static void
-register_messages (void)
-{
-  u8 *name = format (0, "flowprobe_%08x%c", file_crc, 0);
-
-  message_base = vl_msg_api_get_msg_ids ((char *) name, VL_MSG_FLOWPROBE_LAST);
-  vec_free (name);
-
-#define _(number, name, crc)                                                                       \
-  vl_msg_api_add_msg_name_crc (vlibapi_get_main (), #name "_" #crc, message_base + number);
-  foreach_vl_msg_name_crc_flowprobe
-#undef _
-
-#define REQUEST(number, name)                                                                      \
-  configure (number, #name, vl_api_##name##_t_handler, vl_api_##name##_t_endian,                   \
-	     vl_api_##name##_t_calc_size)
-#define ANSWER(number, name)                                                                       \
-  configure (number, #name, 0, vl_api_##name##_t_endian, vl_api_##name##_t_calc_size)
-
-  REQUEST (VL_API_FLOWPROBE_TX_INTERFACE_ADD_DEL, flowprobe_tx_interface_add_del);
-  ANSWER (VL_API_FLOWPROBE_TX_INTERFACE_ADD_DEL_REPLY, flowprobe_tx_interface_add_del_reply);
-  REQUEST (VL_API_FLOWPROBE_INTERFACE_ADD_DEL, flowprobe_interface_add_del);
-  ANSWER (VL_API_FLOWPROBE_INTERFACE_ADD_DEL_REPLY, flowprobe_interface_add_del_reply);
-  REQUEST (VL_API_FLOWPROBE_INTERFACE_DUMP, flowprobe_interface_dump);
-  ANSWER (VL_API_FLOWPROBE_INTERFACE_DETAILS, flowprobe_interface_details);
-  REQUEST (VL_API_FLOWPROBE_PARAMS, flowprobe_params);
-  ANSWER (VL_API_FLOWPROBE_PARAMS_REPLY, flowprobe_params_reply);
-  REQUEST (VL_API_FLOWPROBE_SET_PARAMS, flowprobe_set_params);
-  ANSWER (VL_API_FLOWPROBE_SET_PARAMS_REPLY, flowprobe_set_params_reply);
-  REQUEST (VL_API_FLOWPROBE_GET_PARAMS, flowprobe_get_params);
-  ANSWER (VL_API_FLOWPROBE_GET_PARAMS_REPLY, flowprobe_get_params_reply);
-}
-
 /* Commands. */
 
 typedef void *(main_function_t) (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
@@ -258,16 +105,12 @@ static vlib_cli_command_t commands[] = {
 static clib_error_t *
 flowprobe_enter (vlib_main_t *vm)
 {
-#define _(number, name, crc)                                                                       \
-  if (vl_msg_api_get_msg_index ((u8 *) #name "_" #crc) != ~0)                                      \
-    {                                                                                              \
-      flowmeter_flowprobe_stands_back ();                                                          \
-      return 0;                                                                                    \
+  if (flowprobe_messages_are_taken ())
+    {
+      flowmeter_flowprobe_stands_back ();
+      return 0;
     }
-  foreach_vl_msg_name_crc_flowprobe
-#undef _
-
-  register_messages ();
+  flowprobe_messages_register ();
   for (u32 i = 0; i < ARRAY_LEN (commands); i++)
     {
       clib_error_t *error = vlib_cli_register (vm, &commands[i]);
