@@ -11,9 +11,9 @@ use super::control::{self, DEFAULT_TIMER, Refusal, Variant};
 use super::enabling;
 use super::host::Host;
 use crate::cli::words::Words;
-use crate::interfaces::{self, Side};
+use crate::interfaces::Side;
 use crate::meter;
-use crate::vlib::interface::name;
+use crate::vlib::interface::{Interface, name};
 use crate::vlib::{Main, text};
 
 /// Groups of slots that are read while the workers stand still.
@@ -55,8 +55,8 @@ pub(super) fn feature(main: Main, words: Vec<&str>) -> Result<(), String> {
             "tx" => side = Side::Tx,
             "both" => side = Side::Both,
             "disable" => disable = true,
-            name => match interfaces::find(main, name) {
-                Some(found) => interface = Some(found.sw_if_index),
+            name => match find(main, name) {
+                Some(sw_if_index) => interface = Some(sw_if_index),
                 None => {
                     return unexpected(name, "an interface, ip4, ip6, l2, rx, tx, both, disable");
                 }
@@ -72,6 +72,13 @@ pub(super) fn feature(main: Main, words: Vec<&str>) -> Result<(), String> {
         enabling::enable(main, sw_if_index, &[variant], side)
     };
     done.map_err(explain)
+}
+
+/// The number of the interface of this name.
+fn find(main: Main, name: &str) -> Option<u32> {
+    let mut interfaces = Interface::all(main).into_iter();
+    let found = interfaces.find(|interface| interface.name(main) == name)?;
+    Some(found.sw_if_index)
 }
 
 fn unexpected(word: &str, expected: &str) -> Result<(), String> {
