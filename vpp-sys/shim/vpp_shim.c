@@ -46,12 +46,24 @@ vpp_shim_buffer_alloc (vlib_main_t *vm, u32 *buffer_index)
   return vlib_buffer_alloc (vm, buffer_index, 1);
 }
 
+/* The receiving and the sending interface, in one number. */
+static_always_inline u64
+both_interfaces (const vlib_buffer_t *b)
+{
+  u64 both;
+
+  STATIC_ASSERT_SIZEOF (vnet_buffer (b)->sw_if_index, sizeof (both));
+  __builtin_memcpy (&both, vnet_buffer (b)->sw_if_index, sizeof (both));
+  return both;
+}
+
 vpp_shim_common_t
 vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u32 n)
 {
   vpp_shim_common_t common = {};
   const vlib_buffer_t *first;
-  u32 i, config, after, next, rx, tx, start, shortest;
+  u32 i, config, after, next, start, shortest;
+  u64 interfaces, interfaces_differ = 0;
 
   if (n == 0)
     return common;
@@ -59,8 +71,7 @@ vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u
   first = vlib_get_buffer (vm, buffer_indices[0]);
   config = after = first->current_config_index;
   vnet_get_config_shared_data (feature_main.shared_feature_config_heap, &after, &next, 0);
-  rx = vnet_buffer (first)->sw_if_index[VLIB_RX];
-  tx = vnet_buffer (first)->sw_if_index[VLIB_TX];
+  interfaces = both_interfaces (first);
   start = (u16) first->current_data;
   shortest = first->current_length;
 
@@ -72,8 +83,7 @@ vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u
 	break;
       b->current_config_index = after;
       common.flags |= b->flags;
-      common.rx_differs |= rx ^ vnet_buffer (b)->sw_if_index[VLIB_RX];
-      common.tx_differs |= tx ^ vnet_buffer (b)->sw_if_index[VLIB_TX];
+      interfaces_differ |= interfaces ^ both_interfaces (b);
       common.start_differs |= start ^ (u16) b->current_data;
       shortest = clib_min (shortest, b->current_length);
     }
@@ -87,13 +97,13 @@ vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u
 	{
 	  vlib_buffer_t *b = vlib_get_buffer (vm, buffer_indices[i]);
 	  common.flags |= b->flags;
-	  common.rx_differs |= rx ^ vnet_buffer (b)->sw_if_index[VLIB_RX];
-	  common.tx_differs |= tx ^ vnet_buffer (b)->sw_if_index[VLIB_TX];
+	  interfaces_differ |= interfaces ^ both_interfaces (b);
 	  common.start_differs |= start ^ (u16) b->current_data;
 	  shortest = clib_min (shortest, b->current_length);
 	  vnet_feature_next_u16 (nexts + i, b);
 	}
     }
+  common.interfaces_differ = interfaces_differ;
   common.start = (i16) start;
   common.shortest = shortest;
   return common;

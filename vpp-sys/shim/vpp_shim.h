@@ -45,8 +45,7 @@ typedef struct
   /* The flags of all of them, or'ed. */
   u32 flags;
   /* Where a bit is set, their receiving or their sending interfaces differ in it. */
-  u32 rx_differs;
-  u32 tx_differs;
+  u64 interfaces_differ;
   /* The same of where their data start. */
   u16 start_differs;
   /* Where those of the first do: current_data. */

@@ -57,7 +57,7 @@ impl Common {
     #[inline(always)]
     pub(crate) fn is_uniform(&self) -> bool {
         let chained = self.0.flags & vpp_sys::VLIB_BUFFER_NEXT_PRESENT;
-        (self.0.rx_differs | self.0.tx_differs | chained) == 0
+        self.0.interfaces_differ == 0 && chained == 0
     }
 
     /// Octets that all packets have in one buffer, from where all data start there; none where
