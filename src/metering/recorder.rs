@@ -16,8 +16,9 @@ use super::flow_record::{EndReason, Flow};
 use super::flow_table::group::{Backend, Instructions, Task};
 use super::flow_table::{FlowTable, Slot};
 use super::frame::{FRAME, Framed};
-use super::lane::{Lane, Queue};
+use super::lane::Lane;
 use super::process::{Configuration, Shared, show};
+use super::queue::Queue;
 use super::recorded_key::{RecordedKey, Recording};
 use super::statistics::{Statistics, Tally};
 use super::sweep::{Expiring, Flush, Flushing, Sweep, Swept, visit_table};
@@ -28,7 +29,7 @@ use crate::time::Uptime;
 /// A Metering Process of recorded flows, for one worker.
 pub struct Recorder {
     table: FlowTable<RecordedKey>,
-    queue: Queue<RecordedKey>,
+    queue: Box<Queue<RecordedKey>>,
     shared: Shared,
     sweep: Sweep,
     backend: Backend,
@@ -45,7 +46,7 @@ impl Recorder {
         table.populate();
         Ok(Self {
             table,
-            queue: Queue::default(),
+            queue: Queue::new(),
             shared: Shared {
                 timeouts: configuration.timeouts,
                 seed: configuration.seed,
@@ -65,9 +66,9 @@ impl Recorder {
     }
 
     /// Meters `packets`; as [`MeteringProcess::observe`](super::MeteringProcess::observe).
-    pub fn observe<P: Packets + ?Sized, E: Export<RecordedKey>>(
+    pub fn observe<P: Packets, E: Export<RecordedKey>>(
         &mut self,
-        packets: &P,
+        packets: P,
         recording: Recording,
         export: &mut E,
     ) {
@@ -147,14 +148,14 @@ impl Recorder {
 }
 
 /// One frame's way through the phases.
-struct Observe<'a, P: ?Sized, E> {
+struct Observe<'a, P, E> {
     recorder: &'a mut Recorder,
-    framed: Framed<'a, P>,
+    framed: Framed<P>,
     recording: Recording,
     export: &'a mut E,
 }
 
-impl<P: Packets + ?Sized, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
+impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
     type Output = ();
 
     #[inline(always)]
@@ -172,7 +173,6 @@ impl<P: Packets + ?Sized, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
             every_packet,
             ..
         } = recorder;
-        let seed = shared.seed;
         let mut lane = Lane::new(queue, table);
         let mut octets = 0;
         for number in framed.numbers.clone() {
@@ -182,7 +182,7 @@ impl<P: Packets + ?Sized, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
                 Ok(headers) => {
                     let told = *every_packet && tell(&packet, &headers, shared, export).is_ok();
                     if !told {
-                        lane.push::<I>(number, &seed, headers);
+                        lane.push(number, headers);
                     }
                     headers.octets
                 }

@@ -113,12 +113,7 @@ impl Host {
     }
 
     /// Meters packets, all observed now; `frames` says whether they are frames or what is routed.
-    pub(super) fn observe<P: Packets + ?Sized>(
-        &mut self,
-        thread: Thread,
-        packets: &P,
-        frames: bool,
-    ) {
+    pub(super) fn observe<P: Packets>(&mut self, thread: Thread, packets: P, frames: bool) {
         let recording = Recording {
             layers: self.layers,
             frames,

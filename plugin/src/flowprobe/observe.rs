@@ -20,13 +20,13 @@ use crate::vlib::frame::{Buffer, Buffers, FRAME, Frame};
 /// Meters a frame and hands it on.
 pub(super) fn observe<O: Observe>(frame: Frame<'_>) -> u64 {
     let mut nexts = [0; FRAME];
-    frame.find_next(&mut nexts);
+    let common = frame.find_next(&mut nexts);
     meter::with_worker(frame.thread(), |worker, points| {
         if let Some(host) = &mut worker.flowprobe {
             observe_but_reports::<O>(host, &frame, points.of(O::PLACE));
         }
     });
-    frame.hand_on(&mut nexts)
+    frame.hand_on(common, &mut nexts)
 }
 
 /// Meters the packets of a frame that are not VPP's own reports of flows.
@@ -58,7 +58,7 @@ fn observe_but_reports<O: Observe>(host: &mut Host, frame: &Frame<'_>, points: &
         }
     }
     let before = host.recorder.statistics().ignored;
-    host.observe(thread, &packets, O::PLACE.is_l2());
+    host.observe(thread, packets, O::PLACE.is_l2());
     let now = host.recorder.statistics().ignored;
     for (counter, (before, now)) in before.into_iter().zip(now).enumerate() {
         let packets = now.packets - before.packets;
@@ -69,6 +69,7 @@ fn observe_but_reports<O: Observe>(host: &mut Host, frame: &Frame<'_>, points: &
 }
 
 /// Packets of a frame as the recorder reads them.
+#[derive(Clone, Copy)]
 struct Recorded<'a, O> {
     buffers: Buffers<'a>,
     points: &'a [Point],
