@@ -74,6 +74,11 @@ class Vpp:
         return 1 + self.workers
 
     @property
+    def api_socket(self) -> Path:
+        """Where clients of the binary API connect."""
+        return self._path("api.sock")
+
+    @property
     def pid(self) -> int:
         return self._daemon.pid
 

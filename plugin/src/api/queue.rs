@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Requests that wait for an answer, and who is being answered.
+//!
+//! At any time one process answers a client at most, so a client's requests keep their order.
+
+use core::ffi::CStr;
+use std::collections::VecDeque;
+
+use super::request::Request;
+use super::wire::{self, Caller, PROCESSES, Room};
+use crate::refusal::{Refusal, Why};
+use crate::vlib::{Main, MainCell};
+
+/// Requests of one client that may wait. Nobody needs many: they are answered one by one.
+const MOST_WAITING: usize = 256;
+
+/// What a client asks for, or why that can't be asked.
+pub(super) struct Job {
+    pub(super) caller: Caller,
+    pub(super) request: Result<Request, Refusal>,
+}
+
+struct Queue {
+    waiting: VecDeque<Job>,
+    serving: Vec<Serving>,
+}
+
+/// A client that is being answered.
+struct Serving {
+    client: u32,
+    /// It has left, and its number may be another's by now.
+    has_left: bool,
+}
+
+static QUEUE: MainCell<Queue> = MainCell::new(Queue {
+    waiting: VecDeque::new(),
+    serving: Vec::new(),
+});
+
+/// The processes, by name.
+const NODES: [&CStr; PROCESSES] = [
+    c"flowmeter-api-0",
+    c"flowmeter-api-1",
+    c"flowmeter-api-2",
+    c"flowmeter-api-3",
+];
+
+/// Writes a request down. That of a client that VPP doesn't know is nobody's.
+pub(super) fn submit(main: Main, caller: Caller, request: Result<Request, Refusal>) {
+    if wire::room(main, caller.client) == Room::Never {
+        return;
+    }
+    let taken = QUEUE.with(main, |queue| {
+        let same = |job: &&Job| job.caller.client == caller.client;
+        if queue.waiting.iter().filter(same).count() >= MOST_WAITING {
+            return false;
+        }
+        queue.waiting.push_back(Job { caller, request });
+        true
+    });
+    if taken == Some(true) {
+        wake(main);
+    } else {
+        wire::reply(main, &caller, Why::QueueFull.code());
+    }
+}
+
+/// The next request of a client that nobody answers now.
+pub(super) fn next(main: Main) -> Option<Job> {
+    let take = |queue: &mut Queue| {
+        let is_served = |client| {
+            queue
+                .serving
+                .iter()
+                .any(|s| s.client == client && !s.has_left)
+        };
+        let mut waiting = queue.waiting.iter();
+        let place = waiting.position(|job| !is_served(job.caller.client))?;
+        let job = queue.waiting.remove(place)?;
+        queue.serving.push(Serving {
+            client: job.caller.client,
+            has_left: false,
+        });
+        Some(job)
+    };
+    QUEUE.with(main, take).flatten()
+}
+
+/// A client was answered.
+pub(super) fn done(main: Main, client: u32) {
+    let more = QUEUE.with(main, |queue| {
+        let serving = &mut queue.serving;
+        // Of two with the same number, this is who came first.
+        if let Some(place) = serving.iter().position(|serving| serving.client == client) {
+            serving.remove(place);
+        }
+        !queue.waiting.is_empty()
+    });
+    if more == Some(true) {
+        wake(main);
+    }
+}
+
+/// Whether a client has left while it was being answered.
+pub(super) fn has_left(main: Main, client: u32) -> bool {
+    let left = QUEUE.with(main, |queue| {
+        let mut serving = queue.serving.iter();
+        serving.any(|serving| serving.client == client && serving.has_left)
+    });
+    left.unwrap_or(false)
+}
+
+/// A client has left: nobody waits for its answers any more.
+pub(super) fn client_left(main: Main, client: u32) {
+    let _ = QUEUE.with(main, |queue| {
+        queue.waiting.retain(|job| job.caller.client != client);
+        for serving in &mut queue.serving {
+            serving.has_left |= serving.client == client;
+        }
+    });
+}
+
+fn wake(main: Main) {
+    for node in NODES.iter().filter_map(|name| main.node(name)) {
+        main.signal(node);
+    }
+}

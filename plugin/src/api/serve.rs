@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The processes that answer requests.
+
+use super::queue::{self, Job};
+use super::request::Request;
+use super::wire::{self, Caller, FlowDetails, Room, Send};
+use super::{details, events};
+use crate::control::flows::{self, Filter, Flow, Take};
+use crate::control::watching::{self, Which};
+use crate::control::{ending, exporting, tuning};
+use crate::meter::{self, Settings};
+use crate::refusal::Refusal;
+use crate::vlib::Main;
+
+/// Longer than anybody waits: until somebody signals.
+const FOR_EVER: f64 = 1e9;
+
+/// How often, and with what pauses in seconds, it is looked whether a client takes another
+/// message: for half a minute. One that reads nothing for so long does not care.
+const LOOKS: u32 = 30_000;
+const PAUSE: f64 = 1e-3;
+
+/// Runs as long as VPP does.
+pub(super) fn run(main: Main) -> ! {
+    loop {
+        while let Some(job) = queue::next(main) {
+            let client = job.caller.client;
+            serve(main, job);
+            queue::done(main, client);
+        }
+        main.wait(FOR_EVER);
+    }
+}
+
+/// How a request ends.
+enum End {
+    /// With nothing to tell but that all went well.
+    Done,
+    /// With a reply that tells more; it was sent.
+    Replied,
+    /// With nothing: the client is gone, or reads nothing.
+    Silent,
+}
+
+fn serve(main: Main, Job { caller, request }: Job) {
+    let end = request.and_then(|request| {
+        meter::start(main)?;
+        answer(main, &caller, request)
+    });
+    let retval = match end {
+        Ok(End::Done) => 0,
+        Ok(End::Replied | End::Silent) => return,
+        Err(refusal) => refusal.code(),
+    };
+    if has_room(main, &caller) {
+        wire::reply(main, &caller, retval);
+    }
+}
+
+fn answer(main: Main, caller: &Caller, request: Request) -> Result<End, Refusal> {
+    match request {
+        Request::Interface {
+            is_add,
+            sw_if_index,
+            wanted,
+        } => {
+            let which = Which::Number(sw_if_index);
+            if is_add {
+                watching::enable(main, &which, wanted)?;
+            } else {
+                watching::disable(main, &which, wanted)?;
+            }
+        }
+        Request::Rule {
+            is_add,
+            pattern,
+            wanted,
+        } => {
+            if is_add {
+                watching::enable_like(main, &pattern, wanted)?;
+            } else {
+                watching::disable_like(main, &pattern, wanted)?;
+            }
+        }
+        Request::SetParameters {
+            active_timeout,
+            idle_timeout,
+            flows_per_worker,
+        } => {
+            let mut settings = tuning::settings(main)?;
+            let default = Settings::DEFAULT;
+            active_timeout.apply(&mut settings.active_timeout, default.active_timeout);
+            idle_timeout.apply(&mut settings.idle_timeout, default.idle_timeout);
+            flows_per_worker.apply(&mut settings.flows_per_worker, default.flows_per_worker);
+            tuning::set(main, settings)?;
+        }
+        Request::SetExporter(setting) => exporting::set(main, setting)?,
+        Request::Flush => ending::end_all(main)?,
+        Request::ClearStatistics => ending::clear_statistics(main)?,
+        Request::Events { enable, pid } => events::want(main, caller.client, pid, enable)?,
+        Request::Parameters => return Ok(replied(main, caller, &details::parameters(main)?)),
+        Request::Exporter => return Ok(replied(main, caller, &details::exporter(main)?)),
+        Request::Interfaces(which) => {
+            return Ok(list(main, caller, &details::interfaces(main, which)?));
+        }
+        Request::Rules => return Ok(list(main, caller, &details::rules(main)?)),
+        Request::Statistics(which) => {
+            return Ok(list(main, caller, &details::statistics(main, which)?));
+        }
+        Request::Flows { filter, largest } => {
+            return Ok(match largest {
+                None => all_flows(main, caller, filter),
+                Some((order, top)) => {
+                    let (flows, matched) = flows::largest(main, filter, order, top);
+                    ended(main, caller, send_flows(main, caller, &flows), matched)
+                }
+            });
+        }
+    }
+    Ok(End::Done)
+}
+
+/// Waits until the client takes another message; `false` where it never will.
+fn has_room(main: Main, caller: &Caller) -> bool {
+    for _ in 0..LOOKS {
+        if queue::has_left(main, caller.client) {
+            return false;
+        }
+        match wire::room(main, caller.client) {
+            Room::Now => return true,
+            Room::Never => return false,
+            Room::Later => {}
+        }
+        if !main.suspend(PAUSE) {
+            return false;
+        }
+    }
+    false
+}
+
+fn replied(main: Main, caller: &Caller, reply: &impl Send) -> End {
+    if !has_room(main, caller) {
+        return End::Silent;
+    }
+    reply.send(main, caller);
+    End::Replied
+}
+
+fn list(main: Main, caller: &Caller, details: &[impl Send]) -> End {
+    for each in details {
+        if !has_room(main, caller) {
+            return End::Silent;
+        }
+        each.send(main, caller);
+    }
+    End::Done
+}
+
+fn send_flows(main: Main, caller: &Caller, flows: &[Flow]) -> bool {
+    for flow in flows {
+        if !has_room(main, caller) {
+            return false;
+        }
+        FlowDetails(details::flow(flow)).send(main, caller);
+    }
+    true
+}
+
+fn ended(main: Main, caller: &Caller, all_were_sent: bool, matched: u64) -> End {
+    if !all_were_sent || !has_room(main, caller) {
+        return End::Silent;
+    }
+    wire::reply_flows(main, caller, matched);
+    End::Replied
+}
+
+/// Sends flows as they are found: between two slices those of the one before.
+struct Stream<'a> {
+    caller: &'a Caller,
+    flows: Vec<Flow>,
+    goes_on: bool,
+}
+
+impl Take for Stream<'_> {
+    fn take(&mut self, flow: Flow) {
+        self.flows.push(flow);
+    }
+
+    fn pause(&mut self, main: Main) -> bool {
+        self.goes_on = send_flows(main, self.caller, &self.flows);
+        self.flows.clear();
+        // Workers and other clients have their turn, however fast this client reads.
+        let _ = main.suspend(PAUSE);
+        self.goes_on
+    }
+}
+
+fn all_flows(main: Main, caller: &Caller, filter: Filter) -> End {
+    let mut stream = Stream {
+        caller,
+        flows: Vec::new(),
+        goes_on: true,
+    };
+    let matched = flows::each(main, filter, &mut stream);
+    let all_were_sent = stream.goes_on && stream.pause(main);
+    ended(main, caller, all_were_sent, matched)
+}
