@@ -135,13 +135,13 @@ impl Interfaces {
 }
 
 impl Meter {
-    /// Whether an interface can be metered at the places that are wanted.
-    pub(crate) fn check(
+    /// The places at which an interface is to be metered, if it can be.
+    pub(crate) fn places(
         &self,
         main: Main,
         interface: &Interface,
         wanted: Wanted,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Vec<Place>, Refusal> {
         let name = interface.name(main);
         let places = wanted.places(interface);
         let frames = places.iter().any(|place| place.is_l2());
@@ -160,7 +160,7 @@ impl Meter {
             );
             return Err(Refusal::new(Why::Conflict, line));
         }
-        Ok(())
+        Ok(places)
     }
 
     /// Meters an interface at the places that are wanted; all of it or nothing. Workers must
@@ -172,29 +172,21 @@ impl Meter {
         wanted: Wanted,
     ) -> Result<(), Refusal> {
         let main = barrier.main();
-        self.check(main, interface, wanted)?;
+        let places = self.places(main, interface, wanted)?;
         self.set_points(barrier, interface);
-        for place in wanted.places(interface) {
-            self.enable_place(barrier, interface.sw_if_index, place)?;
+        let sw_if_index = interface.sw_if_index;
+        let metered = self.interfaces.metered.entry(sw_if_index).or_default();
+        let new: Vec<_> = places
+            .into_iter()
+            .filter(|place| metered.insert(*place))
+            .collect();
+        if let Err(why) = set_features(barrier, &new, sw_if_index, true) {
+            let _ = set_features(barrier, &new, sw_if_index, false);
+            self.forget(barrier, sw_if_index, &new);
+            return Err(why);
         }
         self.name_interfaces(main);
         main.signal(self.nodes.process);
-        Ok(())
-    }
-
-    fn enable_place(
-        &mut self,
-        barrier: &mut Barrier,
-        sw_if_index: u32,
-        place: Place,
-    ) -> Result<(), Refusal> {
-        let metered = self.interfaces.metered.entry(sw_if_index).or_default();
-        if !metered.insert(place) {
-            return Ok(());
-        }
-        for arc in place.arcs() {
-            set_feature(barrier, arc, place.node(), sw_if_index, true)?;
-        }
         Ok(())
     }
 
@@ -223,11 +215,7 @@ impl Meter {
                 metered.is_some_and(|metered| metered.contains(place))
             })
             .collect();
-        for place in &places {
-            for arc in place.arcs() {
-                set_feature(barrier, arc, place.node(), interface.sw_if_index, false)?;
-            }
-        }
+        set_features(barrier, &places, interface.sw_if_index, false)?;
         self.forget(barrier, interface.sw_if_index, &places);
         Ok(!places.is_empty())
     }
@@ -340,6 +328,20 @@ pub(crate) fn apply_rules(main: Main) -> Result<(), Refusal> {
         }
         Ok(())
     })
+}
+
+fn set_features(
+    barrier: &Barrier,
+    places: &[Place],
+    sw_if_index: u32,
+    enable: bool,
+) -> Result<(), Refusal> {
+    for place in places {
+        for arc in place.arcs() {
+            set_feature(barrier, arc, place.node(), sw_if_index, enable)?;
+        }
+    }
+    Ok(())
 }
 
 /// What commands call a place's direction.

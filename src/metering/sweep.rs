@@ -197,3 +197,18 @@ fn visit_table<K: FlowKey, E: Export<K>>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_takes_a_second_up_to_a_million_flows_and_five_beyond_five_million() {
+        let millis = |flows: usize| round_millis((flows * 118).div_ceil(1600));
+        assert_eq!(millis(1), 1000);
+        assert_eq!(millis(1_000_000), 1000);
+        assert_eq!(millis(3_000_000), 3000);
+        assert_eq!(millis(5_000_000), 5000);
+        assert_eq!(millis(16_000_000), 5000);
+    }
+}

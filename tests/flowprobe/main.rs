@@ -468,3 +468,51 @@ fn defect_18_flushing_an_interface_exports_its_flows() {
         assert_eq!([10, 136].map(|id| number(&record[&id])), [1, 4]);
     }
 }
+
+/// A collector that takes over from another has heard nothing: it gets templates first, and a
+/// sequence that begins at 0 (RFC 7011 §3.1, §8). The one before gets what was begun for it.
+#[test]
+fn a_restart_begins_a_session() {
+    let mut meter = Meter::new(1000);
+    meter.observe(0, &udp(1));
+    meter.expire(1);
+    meter.expire(16_000);
+    meter.exporting.restart();
+    let before = core::mem::take(&mut meter.exporting.transport().messages);
+    let mut collector = Collector::default();
+    for (_, message) in &before {
+        collector.read(message);
+    }
+    assert_eq!(flow_records(&collector).count(), 1);
+    meter.observe(17_000, &udp(2));
+    // Its collector is a new one: it would refuse records without templates, or a sequence that
+    // does not begin at 0.
+    let collector = meter.finish(18_000);
+    assert_eq!(flow_records(&collector).count(), 1);
+}
+
+/// Accounts that begin anew still balance: what lives was observed.
+#[test]
+fn accounts_begin_anew_with_what_lives() {
+    let mut meter = Meter::new(1000);
+    meter.observe(0, &udp(1));
+    meter.observe(0, &arp());
+    meter.expire(1);
+    meter.expire(16_000);
+    meter.observe(17_000, &udp(1));
+    meter.observe(17_000, &udp(1));
+    meter.metering.clear_statistics();
+    meter.check();
+    let statistics = *meter.metering.statistics();
+    assert_eq!(
+        statistics.observed,
+        Tally {
+            packets: 2,
+            octets: 64
+        }
+    );
+    assert_eq!(statistics.exported().records, 0);
+    assert_eq!(statistics.flows, 1);
+    meter.observe(17_000, &udp(2));
+    meter.finish(18_000);
+}

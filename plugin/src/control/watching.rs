@@ -69,7 +69,7 @@ pub(crate) fn enable_like(main: Main, pattern: &str, wanted: Wanted) -> Result<(
     meter::with_meter(main, |meter| {
         let like = interfaces_like(main, pattern);
         for interface in &like {
-            meter.check(main, interface, wanted)?;
+            meter.places(main, interface, wanted)?;
         }
         for interface in &like {
             meter.enable(barrier, interface, wanted)?;
