@@ -397,12 +397,33 @@ API_PROCESS (3);
 
 #include "flowmeter.api.c"
 
+/* What the generated code tells VPP of requests, replies and details it does not tell of events;
+   unknown to VPP, none could be sent. */
+#define CONFIGURE_EVENT(NAME, event)                                                               \
+  do                                                                                               \
+    {                                                                                              \
+      vl_msg_api_msg_config_t config = {                                                           \
+	.id = VL_API_##NAME + msg_id_base,                                                         \
+	.name = #event,                                                                            \
+	.endian = vl_api_##event##_t_endian,                                                       \
+	.format_fn = vl_api_##event##_t_format,                                                    \
+	.traced = 1,                                                                               \
+	.tojson = vl_api_##event##_t_tojson,                                                       \
+	.fromjson = vl_api_##event##_t_fromjson,                                                   \
+	.calc_size = vl_api_##event##_t_calc_size,                                                 \
+      };                                                                                           \
+      vl_msg_api_config (&config);                                                                 \
+    }                                                                                              \
+  while (0)
+
 static clib_error_t *
 api_init (vlib_main_t *vm)
 {
   api_main_t *am = vlibapi_get_main ();
 
   msg_id_base = setup_message_id_table ();
+  CONFIGURE_EVENT (FLOWMETER_TABLE_FULL_EVENT, flowmeter_table_full_event);
+  CONFIGURE_EVENT (FLOWMETER_EXPORTER_EVENT, flowmeter_exporter_event);
   /* A request is only written down, which needs no barrier. */
   for (u16 id = 0; id < VL_MSG_FLOWMETER_LAST; id++)
     vl_api_set_msg_thread_safe (am, msg_id_base + id, 1);

@@ -15,6 +15,7 @@ use crate::control::{tuning, watching};
 use crate::exporter::InEffect;
 use crate::interfaces::{Side, Variant, Wanted};
 use crate::meter;
+use crate::process;
 use crate::refusal::{Refusal, Why};
 use crate::shared::{Gate, SHARED};
 use crate::vlib::interface::name;
@@ -39,6 +40,8 @@ pub(super) fn parameters(main: Main) -> Result<ParametersReply, Refusal> {
 }
 
 pub(super) fn exporter(main: Main) -> Result<ExporterReply, Refusal> {
+    // Where nothing is metered, nobody has looked for long.
+    process::update(main);
     let mut total = Accounts::default();
     for worker in meter::workers(&mut main.barrier()) {
         total += worker.accounts();

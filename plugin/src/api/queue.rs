@@ -16,6 +16,8 @@ const MOST_WAITING: usize = 256;
 
 /// What a client asks for, or why that can't be asked.
 pub(super) struct Job {
+    /// No other's, unlike its client's, which may be another's once that has left.
+    pub(super) number: u64,
     pub(super) caller: Caller,
     pub(super) request: Result<Request, Refusal>,
 }
@@ -23,18 +25,22 @@ pub(super) struct Job {
 struct Queue {
     waiting: VecDeque<Job>,
     serving: Vec<Serving>,
+    /// How many requests there have been.
+    count: u64,
 }
 
-/// A client that is being answered.
+/// A request that is being answered.
 struct Serving {
+    number: u64,
     client: u32,
-    /// It has left, and its number may be another's by now.
+    /// The client has left.
     has_left: bool,
 }
 
 static QUEUE: MainCell<Queue> = MainCell::new(Queue {
     waiting: VecDeque::new(),
     serving: Vec::new(),
+    count: 0,
 });
 
 /// The processes, by name.
@@ -55,7 +61,12 @@ pub(super) fn submit(main: Main, caller: Caller, request: Result<Request, Refusa
         if queue.waiting.iter().filter(same).count() >= MOST_WAITING {
             return false;
         }
-        queue.waiting.push_back(Job { caller, request });
+        queue.count += 1;
+        queue.waiting.push_back(Job {
+            number: queue.count,
+            caller,
+            request,
+        });
         true
     });
     if taken == Some(true) {
@@ -78,6 +89,7 @@ pub(super) fn next(main: Main) -> Option<Job> {
         let place = waiting.position(|job| !is_served(job.caller.client))?;
         let job = queue.waiting.remove(place)?;
         queue.serving.push(Serving {
+            number: job.number,
             client: job.caller.client,
             has_left: false,
         });
@@ -86,14 +98,10 @@ pub(super) fn next(main: Main) -> Option<Job> {
     QUEUE.with(main, take).flatten()
 }
 
-/// A client was answered.
-pub(super) fn done(main: Main, client: u32) {
+/// A request was answered.
+pub(super) fn done(main: Main, number: u64) {
     let more = QUEUE.with(main, |queue| {
-        let serving = &mut queue.serving;
-        // Of two with the same number, this is who came first.
-        if let Some(place) = serving.iter().position(|serving| serving.client == client) {
-            serving.remove(place);
-        }
+        queue.serving.retain(|serving| serving.number != number);
         !queue.waiting.is_empty()
     });
     if more == Some(true) {
@@ -101,11 +109,11 @@ pub(super) fn done(main: Main, client: u32) {
     }
 }
 
-/// Whether a client has left while it was being answered.
-pub(super) fn has_left(main: Main, client: u32) -> bool {
+/// Whether who asked has left while it was being answered.
+pub(super) fn has_left(main: Main, number: u64) -> bool {
     let left = QUEUE.with(main, |queue| {
         let mut serving = queue.serving.iter();
-        serving.any(|serving| serving.client == client && serving.has_left)
+        serving.any(|serving| serving.number == number && serving.has_left)
     });
     left.unwrap_or(false)
 }

@@ -24,12 +24,19 @@ const PAUSE: f64 = 1e-3;
 pub(super) fn run(main: Main) -> ! {
     loop {
         while let Some(job) = queue::next(main) {
-            let client = job.caller.client;
+            let number = job.number;
             serve(main, job);
-            queue::done(main, client);
+            queue::done(main, number);
         }
         main.wait(FOR_EVER);
     }
+}
+
+/// Who is answered.
+struct Asking {
+    /// The request's.
+    number: u64,
+    caller: Caller,
 }
 
 /// How a request ends.
@@ -42,22 +49,26 @@ enum End {
     Silent,
 }
 
-fn serve(main: Main, Job { caller, request }: Job) {
-    let end = request.and_then(|request| {
+fn serve(main: Main, job: Job) {
+    let asking = Asking {
+        number: job.number,
+        caller: job.caller,
+    };
+    let end = job.request.and_then(|request| {
         meter::start(main)?;
-        answer(main, &caller, request)
+        answer(main, &asking, request)
     });
     let retval = match end {
         Ok(End::Done) => 0,
         Ok(End::Replied | End::Silent) => return,
         Err(refusal) => refusal.code(),
     };
-    if has_room(main, &caller) {
-        wire::reply(main, &caller, retval);
+    if has_room(main, &asking) {
+        wire::reply(main, &asking.caller, retval);
     }
 }
 
-fn answer(main: Main, caller: &Caller, request: Request) -> Result<End, Refusal> {
+fn answer(main: Main, asking: &Asking, request: Request) -> Result<End, Refusal> {
     match request {
         Request::Interface {
             is_add,
@@ -97,22 +108,22 @@ fn answer(main: Main, caller: &Caller, request: Request) -> Result<End, Refusal>
         Request::SetExporter(setting) => exporting::set(main, setting)?,
         Request::Flush => ending::end_all(main)?,
         Request::ClearStatistics => ending::clear_statistics(main)?,
-        Request::Events { enable, pid } => events::want(main, caller.client, pid, enable)?,
-        Request::Parameters => return Ok(replied(main, caller, &details::parameters(main)?)),
-        Request::Exporter => return Ok(replied(main, caller, &details::exporter(main)?)),
+        Request::Events { enable, pid } => events::want(main, asking.caller.client, pid, enable)?,
+        Request::Parameters => return Ok(replied(main, asking, &details::parameters(main)?)),
+        Request::Exporter => return Ok(replied(main, asking, &details::exporter(main)?)),
         Request::Interfaces(which) => {
-            return Ok(list(main, caller, &details::interfaces(main, which)?));
+            return Ok(list(main, asking, &details::interfaces(main, which)?));
         }
-        Request::Rules => return Ok(list(main, caller, &details::rules(main)?)),
+        Request::Rules => return Ok(list(main, asking, &details::rules(main)?)),
         Request::Statistics(which) => {
-            return Ok(list(main, caller, &details::statistics(main, which)?));
+            return Ok(list(main, asking, &details::statistics(main, which)?));
         }
         Request::Flows { filter, largest } => {
             return Ok(match largest {
-                None => all_flows(main, caller, filter),
+                None => all_flows(main, asking, filter),
                 Some((order, top)) => {
                     let (flows, matched) = flows::largest(main, filter, order, top);
-                    ended(main, caller, send_flows(main, caller, &flows), matched)
+                    ended(main, asking, send_flows(main, asking, &flows), matched)
                 }
             });
         }
@@ -121,12 +132,12 @@ fn answer(main: Main, caller: &Caller, request: Request) -> Result<End, Refusal>
 }
 
 /// Waits until the client takes another message; `false` where it never will.
-fn has_room(main: Main, caller: &Caller) -> bool {
+fn has_room(main: Main, asking: &Asking) -> bool {
     for _ in 0..LOOKS {
-        if queue::has_left(main, caller.client) {
+        if queue::has_left(main, asking.number) {
             return false;
         }
-        match wire::room(main, caller.client) {
+        match wire::room(main, asking.caller.client) {
             Room::Now => return true,
             Room::Never => return false,
             Room::Later => {}
@@ -138,45 +149,45 @@ fn has_room(main: Main, caller: &Caller) -> bool {
     false
 }
 
-fn replied(main: Main, caller: &Caller, reply: &impl Send) -> End {
-    if !has_room(main, caller) {
+fn replied(main: Main, asking: &Asking, reply: &impl Send) -> End {
+    if !has_room(main, asking) {
         return End::Silent;
     }
-    reply.send(main, caller);
+    reply.send(main, &asking.caller);
     End::Replied
 }
 
-fn list(main: Main, caller: &Caller, details: &[impl Send]) -> End {
+fn list(main: Main, asking: &Asking, details: &[impl Send]) -> End {
     for each in details {
-        if !has_room(main, caller) {
+        if !has_room(main, asking) {
             return End::Silent;
         }
-        each.send(main, caller);
+        each.send(main, &asking.caller);
     }
     End::Done
 }
 
-fn send_flows(main: Main, caller: &Caller, flows: &[Flow]) -> bool {
+fn send_flows(main: Main, asking: &Asking, flows: &[Flow]) -> bool {
     for flow in flows {
-        if !has_room(main, caller) {
+        if !has_room(main, asking) {
             return false;
         }
-        FlowDetails(details::flow(flow)).send(main, caller);
+        FlowDetails(details::flow(flow)).send(main, &asking.caller);
     }
     true
 }
 
-fn ended(main: Main, caller: &Caller, all_were_sent: bool, matched: u64) -> End {
-    if !all_were_sent || !has_room(main, caller) {
+fn ended(main: Main, asking: &Asking, all_were_sent: bool, matched: u64) -> End {
+    if !all_were_sent || !has_room(main, asking) {
         return End::Silent;
     }
-    wire::reply_flows(main, caller, matched);
+    wire::reply_flows(main, &asking.caller, matched);
     End::Replied
 }
 
 /// Sends flows as they are found: between two slices those of the one before.
 struct Stream<'a> {
-    caller: &'a Caller,
+    asking: &'a Asking,
     flows: Vec<Flow>,
     goes_on: bool,
 }
@@ -187,7 +198,7 @@ impl Take for Stream<'_> {
     }
 
     fn pause(&mut self, main: Main) -> bool {
-        self.goes_on = send_flows(main, self.caller, &self.flows);
+        self.goes_on = send_flows(main, self.asking, &self.flows);
         self.flows.clear();
         // Workers and other clients have their turn, however fast this client reads.
         let _ = main.suspend(PAUSE);
@@ -195,13 +206,13 @@ impl Take for Stream<'_> {
     }
 }
 
-fn all_flows(main: Main, caller: &Caller, filter: Filter) -> End {
+fn all_flows(main: Main, asking: &Asking, filter: Filter) -> End {
     let mut stream = Stream {
-        caller,
+        asking,
         flows: Vec::new(),
         goes_on: true,
     };
     let matched = flows::each(main, filter, &mut stream);
     let all_were_sent = stream.goes_on && stream.pause(main);
-    ended(main, caller, all_were_sent, matched)
+    ended(main, asking, all_were_sent, matched)
 }

@@ -8,6 +8,7 @@ several run on a machine at once. Every call notices that VPP has died, and says
 
 import json
 import re
+import resource
 import shutil
 import signal
 import tempfile
@@ -161,6 +162,11 @@ class Vpp:
             if line.strip():
                 used += int(line.split()[-1])
         return used
+
+    def resident_octets(self) -> int:
+        """Its memory."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * resource.getpagesize()
 
     def interface_index(self, interface: str) -> int:
         """The sw_if_index of an interface."""
