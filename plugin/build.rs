@@ -18,8 +18,12 @@ fn main() {
     println!("cargo::rerun-if-changed=src/registration.c");
     println!("cargo::rerun-if-changed=src/api");
     println!("cargo::rerun-if-changed=../include/flowmeter.h");
-    println!("cargo::rerun-if-changed=../.git/HEAD");
-    println!("cargo::rerun-if-changed=../.git/logs/HEAD");
+    for file in ["HEAD", "logs/HEAD"] {
+        // In a worktree they are elsewhere; a path that isn't there would build this anew always.
+        if let Some(path) = git(&["rev-parse", "--git-path", file]) {
+            println!("cargo::rerun-if-changed={path}");
+        }
+    }
     let of_shim = |what: &str| {
         let name = format!("DEP_VPP_SHIM_{what}");
         env::var(&name).unwrap_or_else(|_| panic!("vpp-sys sets {name}"))
@@ -164,19 +168,19 @@ fn beside_library(file: &Path) {
 
 /// The commit that this is built from, where it is built from a repository.
 fn commit() -> String {
-    let output = Command::new("git")
-        .args([
-            "describe",
-            "--always",
-            "--dirty",
-            "--abbrev=10",
-            "--exclude=*",
-        ])
-        .output();
-    match output {
-        Ok(output) if output.status.success() => {
-            String::from_utf8_lossy(&output.stdout).trim().to_owned()
-        }
-        _ => "unknown commit".to_owned(),
-    }
+    git(&[
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=10",
+        "--exclude=*",
+    ])
+    .unwrap_or_else(|| "unknown commit".to_owned())
+}
+
+/// What git answers, if it does.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let answer = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (output.status.success() && !answer.is_empty()).then_some(answer)
 }

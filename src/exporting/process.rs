@@ -49,6 +49,8 @@ pub struct ExportingProcess<T: Transport> {
     /// When templates were last announced.
     announced: Option<Uptime>,
     announce_millis: u32,
+    /// Templates and options of the announcement under way that stand in messages already.
+    told: usize,
     /// Whether something about them has changed since.
     changed: bool,
     l2: bool,
@@ -78,6 +80,7 @@ impl<T: Transport> ExportingProcess<T> {
             opened: Uptime::default(),
             announced: None,
             announce_millis: ANNOUNCE_MILLIS,
+            told: 0,
             changed: true,
             l2,
             interfaces: Vec::new(),
@@ -117,6 +120,7 @@ impl<T: Transport> ExportingProcess<T> {
     pub fn restart(&mut self) {
         self.send_open();
         self.announced = None;
+        self.told = 0;
         self.sequence = 0;
     }
 
@@ -125,6 +129,8 @@ impl<T: Transport> ExportingProcess<T> {
         if self.interfaces != interfaces {
             self.interfaces = interfaces.to_vec();
             self.changed = true;
+            let templates = self.templates().into_iter().flatten().count();
+            self.told = self.told.min(templates);
         }
     }
 
@@ -155,32 +161,46 @@ impl<T: Transport> ExportingProcess<T> {
 
     /// Sends all templates, and then all options in messages of their own: repeated
     /// templates do not go everywhere, but every Data Record counts in the sequence.
+    ///
+    /// Where there is no buffer in the middle of it, the next call goes on from there: one
+    /// buffer now and then is enough.
     fn announce(&mut self) -> Result<(), NoRoom> {
         let kind = if self.announced.is_some() {
             MessageKind::RepeatedTemplates
         } else {
             MessageKind::Templates
         };
-        let ip = [Ipv4Key::TEMPLATE, Ipv6Key::TEMPLATE];
-        let l2 = self.l2.then_some(L2Key::TEMPLATE);
-        for template in ip.into_iter().chain(l2).chain([INTERFACES, SAMPLING]) {
+        let templates = self.templates();
+        for template in templates.into_iter().flatten().skip(self.told) {
             self.announce_template(template, kind)?;
+            self.told += 1;
         }
-        self.send_open();
-
-        let interfaces = core::mem::take(&mut self.interfaces);
-        let told = interfaces.iter().try_for_each(|interface| {
+        let templates = templates.into_iter().flatten().count();
+        if self.told == templates {
+            self.send_open();
+        }
+        while let Some(interface) = self.interfaces.get(self.told - templates) {
             let record = interface_record(self.domain, interface);
-            self.append_options(&INTERFACES, &record)
-        });
-        self.interfaces = interfaces;
-        told?;
+            self.append_options(&INTERFACES, &record)?;
+            self.told += 1;
+        }
         let record = sampling_record(self.domain);
         self.append_options(&SAMPLING, &record)?;
         self.send_open();
+        self.told = 0;
         self.announced = Some(self.uptime);
         self.changed = false;
         Ok(())
+    }
+
+    fn templates(&self) -> [Option<Template>; 5] {
+        [
+            Some(Ipv4Key::TEMPLATE),
+            Some(Ipv6Key::TEMPLATE),
+            self.l2.then_some(L2Key::TEMPLATE),
+            Some(INTERFACES),
+            Some(SAMPLING),
+        ]
     }
 
     fn announce_template(&mut self, template: Template, kind: MessageKind) -> Result<(), NoRoom> {

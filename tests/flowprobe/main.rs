@@ -516,3 +516,32 @@ fn accounts_begin_anew_with_what_lives() {
     meter.observe(17_000, &udp(2));
     meter.finish(18_000);
 }
+
+/// One buffer at a time is enough for templates, options and records, whatever their order:
+/// an announcement that runs out of buffers goes on where it was.
+#[test]
+fn one_buffer_at_a_time_is_enough() {
+    let mut meter = Meter::new(1000);
+    meter.exporting.transport().buffer_octets = 200;
+    let interfaces: Vec<_> = (1..6)
+        .map(|number| Interface {
+            number,
+            name: format!("tap{number}"),
+            description: String::new(),
+        })
+        .collect();
+    meter.exporting.set_interfaces(&interfaces);
+    meter.exporting.transport().buffers = 0;
+    for id in 0..20 {
+        meter.observe(0, &udp(id));
+    }
+    meter.expire(1);
+    for turn in 0..40 {
+        meter.exporting.transport().buffers = 1;
+        meter.expire(16_000 + turn * 1000);
+    }
+    assert_eq!(meter.metering.live_flows(), 0);
+    meter.exporting.transport().buffers = 1;
+    let collector = meter.finish(60_000);
+    assert_eq!(flow_records(&collector).count(), 20);
+}

@@ -393,3 +393,27 @@ def test_flush_ends_what_lives_with_reason_4(start_meter):
     of_records(records).assert_equal(sent.flows, "all that lived")
     assert {record["flowEndReason"] for record in records} == {FORCED_END}
     assert frames.UDP in {record["protocolIdentifier"] for record in records}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_collector_that_must_be_asked_for(start_vpp, workers, version):
+    """VPP has never heard of the collector's MAC address: it is asked for, and no template and
+    no record is sent before it is known."""
+    vpp = start_vpp(workers=workers)
+    link = add_link(vpp, 0, addresses=False)
+    add_addresses(vpp, link, are_known=False)
+    sink = meter.add_sink(link, version)
+    collector, _ = meter.addresses(link, version)
+    assert collector not in vpp.cli("show ip neighbors")
+    source = routing.add_source(vpp)
+    vpp.configure(f"flowmeter interface {source} ip4 rx")
+    sent = many_flows(2000)
+    meter.set_exporter(vpp, link, version)
+    generator.replay(vpp, source, sent.frames, worker=max(workers - 1, 0))
+    after = accounts.flush(vpp)
+    # The reader fails on data without templates, and on a sequence that does not begin at 0.
+    records = sink.wait_for_records(after.exported_records)
+    of_records(records).assert_equal(sent.flows, "a neighbour that was asked for")
+    assert after.lost.records == 0
+    assert collector in vpp.cli("show ip neighbors")

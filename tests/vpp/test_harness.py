@@ -169,7 +169,8 @@ def test_generated_packets_are_routed_to_a_link(start_vpp, workers):
     until("packets at the link", arrived)
     # All but the hop limit, the header's checksum and the Ethernet header.
     assert [frame[14 + 12 :] for frame in received] == [frame[14 + 12 :] for frame in sent]
-    until("buffers to come back", lambda: vpp.buffers_in_use() == before)
+    # What VPP had just said of itself may have been in one, before.
+    until("buffers to come back", lambda: vpp.buffers_in_use() <= before)
 
 
 def test_frames_have_right_checksums(start_vpp):

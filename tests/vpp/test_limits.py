@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where there is not enough of something: buffers, room in the table, an exporter."""
 
+import itertools
 import time
 
 import pytest
@@ -94,30 +95,65 @@ def test_no_buffers(start_meter):
     until("buffers to come back", lambda: buffers.free(vpp) >= count - 1)
 
 
+def test_one_buffer_is_enough(start_meter):
+    """Templates, options and records leave one after the other in it, each once."""
+    metered = start_meter(buffers=4096)
+    vpp = metered.vpp
+    source = routing.add_source(vpp)
+    held = buffers.prepare(vpp)
+    vpp.configure(f"flowmeter interface {source} ip4 rx")
+    count = buffers.free(vpp)
+    sent = many_flows(FLOWS)
+    generator.replay(vpp, source, sent.frames)
+    buffers.exhaust(vpp, held, leave=1)
+    vpp.cli("flowmeter flush")
+    until("flows to leave", lambda: accounts.read(vpp).live_flows == 0)
+    buffers.release(vpp, count // 2)
+    of_records(metered.flushed()).assert_equal(sent.flows, "by and by")
+    templates = [message for message in metered.sink.reader.messages if 2 in message.sets]
+    # Once at the beginning; what changes and what becomes old is announced again, each second
+    # at most.
+    assert len(templates) < 60, f"templates {len(templates)} times"
+
+
 def test_no_buffers_and_a_full_table(start_meter):
-    """Packets go on to come, in buffers that are given back at once; the table is full, and
-    no message can be begun."""
+    """Packets come in the last buffers that there are: flows must give way to theirs, and no
+    message can be begun. What is lost is counted, and nothing else is."""
     metered = start_meter(buffers=4096)
     vpp = metered.vpp
     source = routing.add_source(vpp)
     held = buffers.prepare(vpp)
     vpp.configure("set flowmeter flows-per-worker 1", f"flowmeter interface {source} ip4 rx")
     count = buffers.free(vpp)
-    sent = many_flows(FLOWS)
-    # It has its buffers before they are taken, a frame's worth at most each time.
-    stream = generator.Stream(vpp, source, sent.frames, rate=1000)
-    stream.start()
-    until("packets", lambda: stream.sent() > 0)
-    stream.pause()
-    buffers.exhaust(vpp, held)
-    buffers.release(vpp, 1)
-    stream.start()
-    stream.wait()
-    stream.delete()
+    rounds, frame = 5, 250
+    sent = many_flows(FLOWS + rounds * frame + FLOWS)
+    frames = iter(sent.frames)
+    # Every table is full, every template sent.
+    generator.replay(vpp, source, list(itertools.islice(frames, FLOWS)))
+    vpp.configure("ipfix flush")
+    full = accounts.accounts(vpp)
+    assert full.lost.records == 0
+    for _ in range(rounds):
+        buffers.exhaust(vpp, held, leave=frame)
+        # All at once: they take what is left.
+        generator.replay(vpp, source, list(itertools.islice(frames, frame)))
+    stuck = accounts.accounts(vpp)
+    lost = stuck.lost_for["no_buffer"]
+    assert lost == stuck.lost
+    assert lost.records > rounds * frame / 2, stuck
+    buffers.release(vpp, count // 2)
+    generator.replay(vpp, source, list(frames))
     records = metered.flushed()
     after = accounts.accounts(vpp)
+    assert after.lost == lost, "nothing more was lost"
+    assert after.observed.packets == len(sent.frames)
+    # Every flow has one packet: those that are there are whole, and the others were counted.
     found = of_records(records)
-    assert found.total().packets + after.lost.packets == after.observed.packets
+    for key, tally in found.items():
+        assert tally == sent.flows[key], key
+    missing = Flows((key, tally) for key, tally in sent.flows.items() if key not in found)
+    total = missing.total()
+    assert (len(missing), total.packets, total.octets) == (lost.records, lost.packets, lost.octets)
     until("buffers to come back", lambda: buffers.free(vpp) >= count - 1)
 
 

@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plugin's accounts in the stats segment, and the invariant that they keep.
+"""The plugin's accounts, and the invariant that they keep.
 
 observed = metered + ignored, and metered = in records exported + in live flows + lost,
 for packets and for octets, exactly.
+
+In the stats segment, what live flows hold is what the other accounts leave, so that those
+figures add up whatever happens. `show flowmeter statistics` counts the flows one by one while
+the workers stand still: balanced accounts are those that it says balance, and whose figures
+are the segment's.
 """
 
+import re
+import time
 from dataclasses import dataclass
 
 from .vpp import Vpp
-from .waiting import until
+from .waiting import PATIENCE, PAUSE, until
 
 LOST_REASONS = ("no_collector", "collector_unreachable", "no_buffer")
 END_REASONS = ("idle_timeout", "active_timeout", "end_of_flow", "forced_end", "lack_of_resources")
@@ -29,7 +36,7 @@ class Accounts:
     metered: Counts
     ignored: dict[str, Counts]
     exported: dict[str, Counts]
-    lost: Counts
+    lost_for: dict[str, Counts]
     live: Counts
     live_flows: int
     messages: int
@@ -39,6 +46,23 @@ class Accounts:
     @property
     def exported_records(self) -> int:
         return sum(counts.records for counts in self.exported.values())
+
+    @property
+    def lost(self) -> Counts:
+        return total(self.lost_for.values())
+
+    def shown(self) -> dict[str, Counts]:
+        """The lines that `show flowmeter statistics` has of them."""
+        lines = {"observed": self.observed, "metered": self.metered}
+        lines |= {
+            f"ignored: {reason}": counts for reason, counts in self.ignored.items() if counts.packets
+        }
+        for words, parts in (("in records", self.exported), ("lost", self.lost_for)):
+            lines |= {
+                f"{words}: {reason}": counts for reason, counts in parts.items() if counts.records
+            }
+        lines["in live flows"] = Counts(self.live.packets, self.live.octets, self.live_flows)
+        return lines
 
     def imbalance(self) -> str | None:
         """What does not add up."""
@@ -85,7 +109,7 @@ def read(vpp: Vpp) -> Accounts:
         metered=counts("metered"),
         ignored={reason: counts(f"ignored/{reason}") for reason in reasons},
         exported={reason: counts(f"exported/{reason}") for reason in END_REASONS},
-        lost=total(counts(f"lost/{reason}") for reason in LOST_REASONS),
+        lost_for={reason: counts(f"lost/{reason}") for reason in LOST_REASONS},
         live=counts("live"),
         live_flows=totals["live/flows"],
         messages=totals["messages"],
@@ -93,23 +117,47 @@ def read(vpp: Vpp) -> Accounts:
     )
 
 
+BALANCED = "accounts balance: every packet and octet is accounted for"
+#: There are more flows than workers may stand still for, and packets came meanwhile.
+MOVING = "live flows not counted one by one"
+
+
+def counted(vpp: Vpp) -> tuple[dict[str, Counts], bool]:
+    """The accounts as `show flowmeter statistics` has them, by line, and whether it counted
+    the live flows; which then balance, also under traffic."""
+    heads, *lines, verdict = vpp.cli("show flowmeter statistics").strip().splitlines()
+    assert heads.split() == ["packets", "octets", "records"], heads
+    found = {}
+    for line in lines:
+        name, *numbers = re.split(r"\s{2,}", line.strip())
+        found[name] = Counts(*map(int, numbers))
+    assert verdict == BALANCED or verdict.startswith(MOVING), "\n".join([*lines, verdict])
+    return found, verdict == BALANCED
+
+
 def accounts(vpp: Vpp) -> Accounts:
-    """The accounts, which balance once traffic has settled."""
-    last = []
+    """The accounts once traffic has settled, which balance."""
+    now, why = _difference(vpp)
+    deadline = time.monotonic() + PATIENCE
+    while why is not None:
+        assert time.monotonic() < deadline, f"{why}\n{now}"
+        time.sleep(PAUSE)
+        now, why = _difference(vpp)
+    return now
 
-    def settled() -> bool:
-        now = read(vpp)
-        # Twice the same, so that it is no moment between two refreshes that balances.
-        still = bool(last) and last[-1] == now
-        last.append(now)
-        return still and now.imbalance() is None
 
-    try:
-        until("balanced accounts", settled, patience=5)
-    except AssertionError as error:
-        what = last[-1].imbalance() or f"they never rest: before that they were\n{last[-2]}"
-        raise AssertionError(f"{what}\n{last[-1]}") from error
-    return last[-1]
+def _difference(vpp: Vpp) -> tuple[Accounts, str | None]:
+    """What keeps the accounts from being settled and balanced."""
+    before = read(vpp)
+    lines, is_counted = counted(vpp)
+    now = read(vpp)
+    if before != now:
+        return now, f"they never rest: before that they were {before}"
+    if not is_counted:
+        return now, MOVING
+    if lines != now.shown():
+        return now, f"`show flowmeter statistics` has {lines}"
+    return now, now.imbalance()
 
 
 def flush(vpp: Vpp) -> Accounts:

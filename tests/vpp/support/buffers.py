@@ -6,18 +6,19 @@ their buffers, until it is told to give up on them. So many are sent that no buf
 """
 
 import itertools
+import time
 
 from . import frames, generator, traffic
 from .vpp import Vpp
 from .waiting import until
 
-#: Packets that VPP reassembles at a time, by default.
+#: Packets that VPP reassembles at a time, by default: so many are enough for 4096 buffers.
 _REASSEMBLIES = 1024
 
 _NETWORK = "10.77.0"
 
 #: No packet is like one of another time.
-_first_identifiers = itertools.count(1, _REASSEMBLIES)
+_identifiers = itertools.count(1)
 
 
 def prepare(vpp: Vpp) -> str:
@@ -54,18 +55,27 @@ def free(vpp: Vpp) -> int:
     raise AssertionError("VPP shows no buffers")
 
 
-def exhaust(vpp: Vpp, interface: str) -> None:
-    """Takes every buffer. VPP has no workers: each thread keeps some for itself."""
+def exhaust(vpp: Vpp, interface: str, leave: int = 0) -> None:
+    """Takes every buffer, or all but `leave` at most. VPP has no workers: each thread keeps
+    some for itself."""
     assert vpp.workers == 0
-    first = identifier = next(_first_identifiers)
+    # What VPP was about to give back when the last was taken is taken too.
+    calm = 0
+    while calm < 5:
+        if free(vpp) > leave:
+            _take(vpp, interface, leave)
+            calm = 0
+        else:
+            calm += 1
+            time.sleep(0.05)
+
+
+def _take(vpp: Vpp, interface: str, leave: int) -> None:
     # Each of the first kind takes four buffers of 2048 octets.
     for octets, each in ((7900, 4), (16, 1)):
-        while (count := _share(free(vpp), each)) > 0:
-            assert identifier + count - first <= _REASSEMBLIES, "there are too many buffers to take"
-            fragments = [_first_fragment(identifier + number, octets) for number in range(count)]
-            identifier += count
+        while (count := _share(free(vpp) - leave, each)) > 0:
+            fragments = [_first_fragment(next(_identifiers), octets) for _ in range(count)]
             generator.Stream(vpp, interface, fragments).run()
-    assert free(vpp) == 0, f"{free(vpp)} buffers are left"
 
 
 def _share(buffers: int, each: int) -> int:

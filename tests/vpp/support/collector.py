@@ -87,7 +87,7 @@ class Wiretap:
 
     def poll(self) -> Reader:
         for frame in self._socket.received():
-            source, destination_port, payload = _udp(frame, self._path_mtu)
+            source, destination_port, payload = datagram(frame, self._path_mtu)
             if destination_port == self._port:
                 self.sources.add(source)
                 self.reader.read(payload)
@@ -153,7 +153,7 @@ class Nfcapd:
             return Path(f"/proc/thread-self/net/{table}").read_text()
 
 
-def _udp(frame: bytes, path_mtu: int) -> tuple[tuple[str, int], int, bytes]:
+def datagram(frame: bytes, path_mtu: int) -> tuple[tuple[str, int], int, bytes]:
     """Source, destination port and payload of a datagram in an IP packet without options."""
     (ether_type,) = struct.unpack_from("!H", frame, 12)
     packet = frame[14:]
@@ -162,20 +162,20 @@ def _udp(frame: bytes, path_mtu: int) -> tuple[tuple[str, int], int, bytes]:
         assert packet[0] == 0x45, f"version and header length {packet[0]:#x}"
         (length,) = struct.unpack_from("!H", packet, 2)
         assert checksum(packet[:20]) == 0, "the IPv4 header's checksum is wrong"
-        protocol, addresses, datagram = packet[9], [packet[12:16], packet[16:20]], packet[20:length]
+        protocol, addresses, udp = packet[9], [packet[12:16], packet[16:20]], packet[20:length]
     else:
         assert ether_type == 0x86DD, f"EtherType {ether_type:#x}"
         payload_length, protocol = struct.unpack_from("!HB", packet, 4)
         length = 40 + payload_length
-        addresses, datagram = [packet[8:24], packet[24:40]], packet[40:length]
+        addresses, udp = [packet[8:24], packet[24:40]], packet[40:length]
     assert length == len(packet), f"an IP packet of {length} in {len(packet)} octets"
     if protocol != UDP:
         return ("", 0), 0, b""
-    source_port, destination_port, udp_length, sent = struct.unpack_from("!HHHH", datagram)
-    assert udp_length == len(datagram), f"a datagram of {udp_length} in {len(datagram)} octets"
+    source_port, destination_port, udp_length, sent = struct.unpack_from("!HHHH", udp)
+    assert udp_length == len(udp), f"a datagram of {udp_length} in {len(udp)} octets"
     if sent or ether_type == 0x86DD:
         # RFC 768 lets IPv4 do without; RFC 8200 §8.1 doesn't let IPv6.
-        pseudo = pseudo_header(addresses, UDP, len(datagram))
-        assert checksum(pseudo + datagram) == 0, "the UDP checksum is wrong"
+        pseudo = pseudo_header(addresses, UDP, len(udp))
+        assert checksum(pseudo + udp) == 0, "the UDP checksum is wrong"
     source = str(ipaddress.ip_address(addresses[0]))
-    return (source, source_port), destination_port, datagram[8:]
+    return (source, source_port), destination_port, udp[8:]

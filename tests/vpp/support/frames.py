@@ -131,12 +131,10 @@ def mac(address: str) -> bytes:
 
 def checksum(octets: bytes) -> int:
     """RFC 1071."""
-    if len(octets) % 2:
-        octets += b"\x00"
-    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    number = int.from_bytes(octets + bytes(len(octets) % 2), "big")
+    # Modulo 2¹⁶ − 1, 2¹⁶ is 1: what remains is the sum of all words and carries.
+    total = number % 0xFFFF or (0xFFFF if number else 0)
+    return 0xFFFF - total
 
 
 def pseudo_header(addresses: list[bytes], protocol: int, length: int) -> bytes:

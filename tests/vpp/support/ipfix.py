@@ -6,6 +6,7 @@ collector would have to forgive: padding, empty sets, data before its template, 
 that does not count Data Records, a template that changes.
 """
 
+import functools
 import ipaddress
 import struct
 from dataclasses import dataclass, field
@@ -74,6 +75,11 @@ class Template:
     scope_fields: int
     #: Element number and octets.
     fields: tuple[tuple[int, int], ...]
+
+    @property
+    def octets(self) -> int:
+        """Of one record."""
+        return sum(length for _, length in self.fields)
 
 
 @dataclass
@@ -150,11 +156,51 @@ class Reader:
                 _learn(domain, body, identifier == 3)
             else:
                 assert identifier >= 256, f"set id {identifier} is reserved"
-                message.records += _data(domain, message, identifier, body)
+                template = domain.templates.get(identifier)
+                assert template is not None, f"data of {identifier} before its template"
+                assert len(body) % template.octets == 0, f"set {identifier} has padding"
+                domain.sequence += len(body) // template.octets
+                self._take(message, identifier, template, body)
             at += set_length
-        domain.sequence = (domain.sequence + len(message.records)) % 2**32
-        self.messages.append(message)
+        domain.sequence %= 2**32
+        self._keep(message)
         return message
+
+    def _take(self, message: Message, identifier: int, template: Template, body: bytes) -> None:
+        """Takes the records of a set."""
+        message.records += _records(message, identifier, template, body)
+
+    def _keep(self, message: Message) -> None:
+        self.messages.append(message)
+
+
+class Adder(Reader):
+    """Reads as strictly, adds up what flow records count, and keeps neither records nor
+    messages: there may be very many."""
+
+    def __init__(self):
+        super().__init__()
+        self.flow_count = self.packets = self.octets = 0
+
+    def _take(self, message: Message, identifier: int, template: Template, body: bytes) -> None:
+        if template.scope_fields:
+            return
+        for packets, octets in _counters(template).iter_unpack(body):
+            self.packets += packets
+            self.octets += octets
+            self.flow_count += 1
+
+    def _keep(self, message: Message) -> None:
+        pass
+
+
+@functools.cache
+def _counters(template: Template) -> struct.Struct:
+    """Unpacks the counts of packets and of octets, in this order, and nothing else."""
+    octets, packets = (1, 8), (2, 8)
+    assert template.fields.index(packets) < template.fields.index(octets)
+    parts = {octets: "Q", packets: "Q"}
+    return struct.Struct("!" + "".join(parts.get(part, f"{part[1]}x") for part in template.fields))
 
 
 def _learn(domain: _Domain, body: bytes, is_options: bool) -> None:
@@ -182,24 +228,20 @@ def _learn(domain: _Domain, body: bytes, is_options: bool) -> None:
         assert known == template, f"template {identifier} has changed"
 
 
-def _data(domain: _Domain, message: Message, identifier: int, body: bytes) -> list[Record]:
-    template = domain.templates.get(identifier)
-    assert template is not None, f"data of {identifier} before its template"
-    size = sum(length for _, length in template.fields)
-    assert len(body) % size == 0, f"set {identifier} has padding"
+def _records(
+    message: Message, identifier: int, template: Template, body: bytes
+) -> list[Record]:
+    is_options = template.scope_fields > 0
     records = []
-    for start in range(0, len(body), size):
+    for start in range(0, len(body), template.octets):
         fields = {}
         at = start
         for element, length in template.fields:
             name, kind = ELEMENTS[element]
             fields[name] = _value(kind, body[at : at + length])
             at += length
-        records.append(
-            Record(
-                message.domain, identifier, template.scope_fields > 0, fields, message.export_time
-            )
-        )
+        record = Record(message.domain, identifier, is_options, fields, message.export_time)
+        records.append(record)
     return records
 
 

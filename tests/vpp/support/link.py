@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interfaces of VPP whose other end is the test's.
 
-A link is a pair of Ethernet interfaces in the namespace, one of which VPP has. All
-neighbours are static: a message to one that must first be asked for would be lost, and
-which one that is would be chance.
+A link is a pair of Ethernet interfaces in the namespace, one of which VPP has. Neighbours are
+static unless a test asks otherwise: VPP drops packets to one that it must first ask for, and
+which ones those are would be chance.
 """
 
 import socket
@@ -34,7 +34,8 @@ class Link:
 
 def add_link(vpp: Vpp, number: int, *, addresses: bool = True) -> Link:
     """Link `number` of this VPP, up at both ends. Without `addresses` frames are all that
-    it carries, as in a bridge."""
+    it carries, as in a bridge. It comes before any sub-interface: af_packet counts what it
+    receives under the number of the hardware interface, which then is another's."""
     namespace = vpp.namespace
     link = Link(
         namespace,
@@ -73,16 +74,22 @@ def _received(vpp: Vpp, index: int) -> int:
     return sum(packets for packets, _ in vpp.stats("/if/rx$", index)["/if/rx"])
 
 
-def add_addresses(vpp: Vpp, link: Link, interface: str | None = None) -> None:
-    """Gives both ends their addresses, at VPP's end those of `interface`."""
+def add_addresses(
+    vpp: Vpp, link: Link, interface: str | None = None, *, are_known: bool = True
+) -> None:
+    """Gives both ends their addresses, at VPP's end those of `interface`, which then knows the
+    other end's or else has to ask for them."""
     namespace = link.namespace
     interface = interface or link.vpp
     vpp.configure(
         f"set interface ip address {interface} {link.vpp_address}/29",
         f"set interface ip address {interface} {link.vpp_address6}/64",
-        f"set ip neighbor {interface} {link.host_address} {link.host_mac} static",
-        f"set ip neighbor {interface} {link.host_address6} {link.host_mac} static",
     )
+    if are_known:
+        vpp.configure(
+            f"set ip neighbor {interface} {link.host_address} {link.host_mac} static",
+            f"set ip neighbor {interface} {link.host_address6} {link.host_mac} static",
+        )
     settings = f"net.ipv6.conf.{link.host}"
     # Only the address that is set: no address of the link's own, which would speak.
     namespace.run("sysctl", "-qw", f"{settings}.addr_gen_mode=1")

@@ -28,3 +28,18 @@ def add_routes(vpp: Vpp, link: Link, interface: str | None = None) -> None:
         f"ip route add {traffic.ROUTE[4]} via {link.host_address} {interface}",
         f"ip route add {traffic.ROUTE[6]} via {link.host_address6} {interface}",
     )
+
+
+def add_way_out(vpp: Vpp) -> str:
+    """The interface that traffic leaves by, to nowhere."""
+    interface = generator.add_interface(vpp, 1)
+    for version, (address, neighbor, length) in {
+        4: ("10.1.1.1", "10.1.1.2", 24),
+        6: ("2001:db8:11::1", "2001:db8:11::2", 64),
+    }.items():
+        vpp.configure(
+            f"set interface ip address {interface} {address}/{length}",
+            f"set ip neighbor {interface} {neighbor} 02:00:00:00:11:01 static",
+            f"ip route add {traffic.ROUTE[version]} via {neighbor} {interface}",
+        )
+    return interface

@@ -14,12 +14,15 @@ Result = TypeVar("Result")
 #: More than anything takes here, also on a machine that is busy.
 PATIENCE = 30.0
 
+#: From one look to the next.
+PAUSE = 0.02
+
 
 def until(
     what: str,
     condition: Callable[[], Result],
     patience: float = PATIENCE,
-    pause: float = 0.02,
+    pause: float = PAUSE,
 ) -> Result:
     """Calls `condition` until what it gives is true, and gives that."""
     deadline = time.monotonic() + patience

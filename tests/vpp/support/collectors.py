@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Collectors for more records than could be kept, none of which is lost on the way.
+
+Whoever records are sent to lives behind an `Outlet`, so that what came can be held against
+what the accounts say was sent, whatever the load.
+"""
+
+import itertools
+from collections import defaultdict
+
+from . import accounts
+from .collector import datagram
+from .ipfix import Adder
+from .outlet import Outlet
+from .vpp import Vpp
+from .waiting import until
+
+
+class Collectors:
+    """Whoever records are sent to, at ports of their own: a stream of messages begins with
+    each new exporter."""
+
+    ADDRESSES = {4: ("10.2.2.1", "10.2.2.2"), 6: ("2001:db8:c0::1", "2001:db8:c0::2")}
+    PATH_MTU = 1400
+
+    def __init__(self, vpp: Vpp):
+        self._vpp = vpp
+        self._ports = itertools.count(10_000)
+        self.readers: defaultdict[int, Adder] = defaultdict(Adder)
+        self.outlet = Outlet(vpp, 9, self._take)
+        for version, length in ((4, 24), (6, 64)):
+            collector, source = self.ADDRESSES[version]
+            self.outlet.add_address(source, length, collector)
+
+    def set_exporter(self, version: int, path_mtu: int) -> None:
+        """A new collector."""
+        collector, source = self.ADDRESSES[version]
+        self._vpp.configure(
+            f"set flowmeter exporter collector {collector} src {source}"
+            f" port {next(self._ports)} path-mtu {path_mtu}"
+        )
+
+    def assert_have_all(self, after: accounts.Accounts) -> None:
+        """What stands in records that were sent, in messages that came, and in the accounts
+        is the same."""
+        exported = accounts.total(after.exported.values())
+        readers = self.readers.values()
+        until(
+            "all records",
+            lambda: sum(reader.flow_count for reader in readers) >= exported.records,
+        )
+        self.outlet.close()
+        came = accounts.Counts(
+            sum(reader.packets for reader in readers),
+            sum(reader.octets for reader in readers),
+            sum(reader.flow_count for reader in readers),
+        )
+        assert came == exported
+        assert after.metered.packets == came.packets + after.lost.packets
+        assert after.metered.octets == came.octets + after.lost.octets
+
+    def _take(self, frame: bytes) -> None:
+        # VPP's own neighbour discovery leaves here too.
+        _, port, payload = datagram(frame, self.PATH_MTU)
+        if port >= 10_000:
+            self.readers[port].read(payload)

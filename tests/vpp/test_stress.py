@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that can change does, in a random order that a number fixes, under all the load
+that the packet generator makes: no crash, no leaked buffer, exact accounts, and each record
+that the accounts tell of stands in a message."""
+
+import itertools
+import random
+import time
+
+import pytest
+
+from support import accounts, frames, generator, meter, routing, traffic
+from support.collectors import Collectors
+from support.link import add_link
+from support.vpp import Vpp
+from support.waiting import until
+
+
+class Changes:
+    """What is changed, and how."""
+
+    def __init__(self, vpp: Vpp, source: str, others: list[str], collectors: Collectors, seed: int):
+        self._vpp = vpp
+        self._source = source
+        self._interfaces = [source, f"{source}.100", *others]
+        self._collectors = collectors
+        self._chance = random.Random(seed)
+        self._numbers = itertools.count(1000)
+        self._children: list[str] = []
+        self._exports = True
+        self._actions = [
+            self.create,
+            self.delete,
+            self.toggle,
+            self.toggle,
+            self.resize,
+            self.retime,
+            self.export,
+            self.show,
+            self.flush,
+        ]
+        self.done = {action.__name__: 0 for action in self._actions}
+
+    def one(self) -> None:
+        """Any of them."""
+        action = self._chance.choice(self._actions)
+        action()
+        self.done[action.__name__] += 1
+
+    def create(self) -> None:
+        number = next(self._numbers) % 4000
+        child = f"{self._source}.{number}"
+        self._vpp.cli(f"create sub-interfaces {self._source} {number}")
+        self._vpp.configure(f"set interface state {child} up")
+        # Not all arcs are free on it: a refusal is an answer.
+        self._vpp.cli(f"flowmeter interface {child} ip4 both")
+        self._children.append(child)
+
+    def delete(self) -> None:
+        if self._children:
+            child = self._children.pop(self._chance.randrange(len(self._children)))
+            self._vpp.configure(f"delete sub-interface {child}")
+
+    def toggle(self) -> None:
+        interface = self._chance.choice(self._interfaces)
+        family = self._chance.choice(["ip4", "ip6", "l2", "all"])
+        direction = self._chance.choice(["rx", "tx", "both"])
+        state = self._chance.choice(["", "disable"])
+        self._vpp.cli(f"flowmeter interface {interface} {family} {direction} {state}".strip())
+
+    def resize(self) -> None:
+        # It waits for the flows of the tables before, and without an exporter in vain.
+        if self._exports:
+            meter.resize(self._vpp, self._chance.choice([1, 100, 5000, 100_000]))
+
+    def retime(self) -> None:
+        active, idle = self._chance.choice([1, 2, 60]), self._chance.choice([1, 15])
+        self._vpp.configure(f"set flowmeter active-timeout {active} idle-timeout {idle}")
+
+    def export(self) -> None:
+        self._exports = self._chance.random() > 0.2
+        if self._exports:
+            version, path_mtu = self._chance.choice([4, 6]), self._chance.choice([600, 1400])
+            self._collectors.set_exporter(version, path_mtu)
+        else:
+            self._vpp.configure("set flowmeter exporter disable")
+
+    def show(self) -> None:
+        # Whatever goes on, what it counts under the barrier balances.
+        accounts.counted(self._vpp)
+        for words in ("interfaces", "exporter", "memory", "flows top 20 by octets"):
+            assert self._vpp.cli(f"show flowmeter {words}").strip()
+        self._vpp.cli(f"show flowmeter flows match {traffic.SOURCE[4]}")
+
+    def flush(self) -> None:
+        words = ["flowmeter flush", "ipfix flush", "clear flowmeter flows"]
+        self._vpp.cli(self._chance.choice(words))
+
+
+def everything() -> list[bytes]:
+    """IPv4, IPv6, a VLAN's packets, and frames without IP."""
+    sent = traffic.mixed(flows=300)
+    for number in range(50):
+        sent.add_l2(0x9000, bytes(50), source=f"02:00:00:01:00:{number:02x}")
+    tagged = sent.tagged((frames.VLAN, 100))
+    for number in range(200):
+        tagged.add_udp(4, (1000 + number, 53))
+    return sent.frames
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_stress(start_vpp, stress_seconds, workers):
+    vpp = start_vpp(workers=workers, buffers=32768)
+    link = add_link(vpp, 0)
+    source = routing.add_source(vpp)
+    sink = routing.add_way_out(vpp)
+    collectors = Collectors(vpp)
+    vpp.cli(f"create sub-interfaces {source} 100")
+    vpp.configure(f"set interface state {source}.100 up")
+    before = vpp.buffers_in_use()
+    streams = [
+        generator.Stream(vpp, source, everything(), limit=10**12, worker=worker)
+        for worker in range(max(workers, 1))
+    ]
+    collectors.set_exporter(4, 1400)
+    vpp.configure(f"flowmeter interface {source} ip4 rx")
+    for stream in streams:
+        stream.start()
+
+    others = [sink, link.vpp, collectors.outlet.interface]
+    changes = Changes(vpp, source, others, collectors, seed=1 + workers)
+    deadline = time.monotonic() + stress_seconds
+    while time.monotonic() < deadline:
+        changes.one()
+        collectors.outlet.check()
+    print(changes.done)
+    assert all(changes.done.values()) or stress_seconds < 10, changes.done
+
+    for stream in streams:
+        stream.pause()
+    collectors.set_exporter(6, 1400)
+    for stream in streams:
+        stream.delete()
+    after = accounts.flush(vpp)
+    print(after)
+    assert after.observed.packets > 100_000, "there was hardly any load"
+    assert after.exported_records > 1000, after
+    collectors.assert_have_all(after)
+    until("buffers to come back", lambda: vpp.buffers_in_use() <= before)
+
+
+def test_tables_of_the_usual_size(start_vpp):
+    """A million flows of each kind have room, as where nobody has set anything. Tables are
+    made, filled and made anew under all the load that there is: workers must not stand still
+    for so long that VPP gives itself up."""
+    vpp = start_vpp(workers=2, buffers=65536, flows=None)
+    source = routing.add_source(vpp)
+    out = routing.add_way_out(vpp)
+    collectors = Collectors(vpp)
+    collectors.set_exporter(4, 1400)
+    flows = 60_000
+    sent = traffic.many_flows(flows, 4).frames + traffic.many_flows(flows, 6).frames
+    streams = [
+        generator.Stream(vpp, source, sent, limit=10**12, worker=worker) for worker in (0, 1)
+    ]
+    for stream in streams:
+        stream.start()
+    turns = 3
+    # Of each worker, in and out.
+    live = 2 * len(streams) * len(sent)
+    for _ in range(turns):
+        for family in ("ip4", "ip6"):
+            vpp.configure(
+                f"flowmeter interface {source} {family} rx",
+                f"flowmeter interface {out} {family} tx",
+            )
+        until("all flows", lambda: accounts.read(vpp).live_flows >= live)
+        accounts.counted(vpp)
+        assert "1000000 flows" in vpp.cli("show flowmeter")
+        # The tables before are drained meanwhile.
+        meter.resize(vpp, 500_000)
+        meter.resize(vpp, 1_000_000)
+        for family in ("ip4", "ip6"):
+            vpp.configure(
+                f"flowmeter interface {source} {family} rx disable",
+                f"flowmeter interface {out} {family} tx disable",
+            )
+    for stream in streams:
+        stream.pause()
+    after = accounts.flush(vpp)
+    print(after)
+    assert after.lost.records == 0
+    assert after.exported_records > turns * live, after
+    collectors.assert_have_all(after)
