@@ -72,7 +72,7 @@ void flowmeter_interface_table (uint32_t sw_if_index);
 
 /* The binary API, plugin/src/api/flowmeter.api: its messages without what makes them a wire
    format, in the machine's byte order. Numbers that stand for a choice are the message's, and may
-   be any. plugin/src/api/api.c turns messages into these, and these into messages. */
+   be any. plugin/src/api/api.c turns messages into these, send.c these into messages. */
 
 #define FLOWMETER_NAME_OCTETS 64
 

@@ -46,6 +46,7 @@ fn main() {
     build(&headers)
         .file("src/registration.c")
         .file("src/api/api.c")
+        .file("src/api/send.c")
         .include(of_shim("INCLUDE"))
         .include("../include")
         .include("src/api")

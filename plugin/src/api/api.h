@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What api.c does for the Rust of this folder: sends messages. On the main thread, to a client
+ * What send.c does for the Rust of this folder: sends messages. On the main thread, to a client
  * that api_room has just said there is room for; to another, nothing is sent.
  */
 #ifndef included_flowmeter_api_h

@@ -4,7 +4,7 @@
 //! ```text
 //! api.c: message → structure → hooks → request, or why it is none → queue
 //!                                                                     ↓  (another process)
-//! api.c: message ← structure ← details, reply  ←  control/  ←  serve: client by client
+//! send.c: message ← structure ← details, reply  ←  control/  ←  serve: client by client
 //! ```
 //!
 //! VPP handles all clients' messages in one process. What suspends would hold up everybody's, so
