@@ -81,7 +81,9 @@ fn generate(headers: &Path, out: &Path) -> Result<(), String> {
         ));
     }
     let has_ply = |python: &&str| {
-        let import = Command::new(python).args(["-c", "import ply"]).output();
+        let import = Command::new(python)
+            .args(["-c", "import ply.lex, ply.yacc"])
+            .output();
         import.is_ok_and(|output| output.status.success())
     };
     let Some(python) = PYTHONS.into_iter().find(has_ply) else {

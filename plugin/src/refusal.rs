@@ -57,6 +57,8 @@ reasons! {
     Feature = vnet_api_error_t_VNET_API_ERROR_CANNOT_ENABLE_DISABLE_FEATURE,
     /// There is no memory for tables of this size.
     NoMemory = vnet_api_error_t_VNET_API_ERROR_TABLE_TOO_BIG,
+    /// VPP has no memory for more messages.
+    NoMessageMemory = vnet_api_error_t_VNET_API_ERROR_LIMIT_EXCEEDED,
     /// Something else has to end first.
     Busy = vnet_api_error_t_VNET_API_ERROR_BUSY,
     /// Flows have been ended, and their records have not all left yet.

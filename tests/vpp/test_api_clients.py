@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several clients of the binary API, large tables, clients that die or don't read, events."""
 
+import json
+import subprocess
 import threading
 import time
 from collections import Counter
 
 import pytest
 
-from support import accounts, generator, meter, routing
+from support import accounts, generator, meter, routing, vat2
+from support import api_errors as errors
 from support.client import Client, connected
 from support.link import add_link
 from support.raw_client import RawClient
@@ -118,6 +121,30 @@ def test_clients_that_die_during_a_dump(crowded):
         assert client.api.flowmeter_get_parameters().retval == 0
         reply, details = client.api.flowmeter_flow_dump(order=1, top=5)
         assert (reply.retval, len(details)) == (0, 5)
+    vpp.check_alive()
+
+
+def test_a_shared_memory_client_that_frees_nothing(crowded):
+    """vat2 leaves all that it was sent in memory that all clients share, and VPP ends where that
+    does: enough is left for others, also after several, some of which were killed."""
+    vpp, _ = crowded
+    query = {"order": "FLOWMETER_API_ORDER_NONE", "top": 0, "families": [], "is_match": False}
+    words = vat2.command(vpp, "flowmeter_flow_dump", **query, match="0.0.0.0")
+    with connected(vpp) as client:
+        for turn in range(4):
+            output = vpp.folder / f"vat2-{turn}"
+            with output.open("w") as file:
+                asking = subprocess.Popen(words, stdout=file, stderr=subprocess.DEVNULL)
+            if turn < 2:
+                time.sleep(0.2)
+                asking.kill()
+            asking.wait(60)
+            reply, details = client.api.flowmeter_flow_dump(order=1, top=5)
+            assert (reply.retval, len(details)) == (0, 5)
+        *_, end = json.loads(output.read_text())
+        assert end["retval"] == errors.LIMIT_EXCEEDED
+        # VPP's own lists go on too.
+        assert len(client.api.sw_interface_dump()) > 1
     vpp.check_alive()
 
 

@@ -2,27 +2,21 @@
 """The binary API by way of VPP's own client: `vat2`, which takes and prints JSON."""
 
 import json
-import shutil
 
 import pytest
 
-from support import generator, installation, routing
+from support import generator, routing
+from support import vat2 as client
 from support.process import run
 from support.traffic import mixed
 
-#: What the plugin's build has made for vat2; it is installed beside VPP's own.
-PLUGIN = installation.PLUGIN.with_name("flowmeter_test2_plugin.so")
-
 
 @pytest.fixture
-def vat2(start_vpp, tmp_path):
+def vat2(start_vpp):
     vpp = start_vpp()
-    shutil.copy(PLUGIN, tmp_path)
-    program = installation.vpp_program("vat2")
 
     def call(message: str, **fields):
-        words = [program, "-p", tmp_path, "--prefix", vpp.namespace.name, message]
-        return json.loads(run([*words, json.dumps(fields)]))
+        return json.loads(run(client.command(vpp, message, **fields)))
 
     call.vpp = vpp
     return call

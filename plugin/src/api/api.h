@@ -17,6 +17,10 @@ enum
 /* Whether a client takes another message now: 0 not now, below 0 never. */
 int32_t api_room (uint32_t client);
 
+/* Whether there is memory for lists: a client may read messages from shared memory and free none,
+   as vat2 does, and VPP ends where that memory does. Half of it is left to others. */
+uint8_t api_has_memory (uint32_t client);
+
 /* Just the retval; the rest of the reply is zeros. */
 void api_reply (const flowmeter_caller_t *caller, int32_t retval);
 void api_reply_parameters (const flowmeter_caller_t *caller,

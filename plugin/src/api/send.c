@@ -18,6 +18,10 @@
 /* Octets that may wait for a client's socket before the next message waits too. */
 #define OUTPUT_OCTETS (64 << 10)
 
+/* Messages to clients with shared memory between two looks at how much of it there is: that takes
+   a while, and they take some hundred kilobytes. */
+#define MESSAGES_PER_LOOK 1024
+
 /* VPP's number of the first message; api.c knows it. */
 extern u16 api_message_base;
 
@@ -41,6 +45,28 @@ api_room (uint32_t client)
   return rp->vl_input_queue->cursize + 2 < rp->vl_input_queue->maxsize;
 }
 
+uint8_t
+api_has_memory (uint32_t client)
+{
+  static u32 left;
+  static u8 is_short;
+  vl_api_registration_t *rp = registration (client);
+  clib_mem_usage_t usage;
+  void *heap;
+
+  /* What goes through a socket is freed as soon as it is written. */
+  if (rp == 0 || rp->registration_type > REGISTRATION_TYPE_SHMEM)
+    return 1;
+  if (left-- && !is_short)
+    return 1;
+  left = MESSAGES_PER_LOOK;
+  heap = vl_msg_push_heap ();
+  clib_mem_get_heap_usage (clib_mem_get_heap (), &usage);
+  vl_msg_pop_heap (heap);
+  is_short = usage.bytes_used > usage.bytes_total / 2;
+  return !is_short;
+}
+
 /* Zeros to be filled in; null where nobody takes it. */
 static void *
 new_message (u32 client, u16 id, u32 octets)
@@ -49,7 +75,10 @@ new_message (u32 client, u16 id, u32 octets)
 
   if (api_room (client) <= 0)
     return 0;
-  message = vl_msg_api_alloc_zero (octets);
+  message = vl_msg_api_alloc_or_null (octets);
+  if (message == 0)
+    return 0;
+  clib_memset (message, 0, octets);
   message[0] = id;
   return message;
 }

@@ -9,7 +9,7 @@ use crate::control::flows::{self, Filter, Flow, Take};
 use crate::control::watching::{self, Which};
 use crate::control::{ending, exporting, tuning};
 use crate::meter::{self, Settings};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Why};
 use crate::vlib::Main;
 
 /// Longer than anybody waits: until somebody signals.
@@ -112,20 +112,21 @@ fn answer(main: Main, asking: &Asking, request: Request) -> Result<End, Refusal>
         Request::Parameters => return Ok(replied(main, asking, &details::parameters(main)?)),
         Request::Exporter => return Ok(replied(main, asking, &details::exporter(main)?)),
         Request::Interfaces(which) => {
-            return Ok(list(main, asking, &details::interfaces(main, which)?));
+            return list(main, asking, &details::interfaces(main, which)?);
         }
-        Request::Rules => return Ok(list(main, asking, &details::rules(main)?)),
+        Request::Rules => return list(main, asking, &details::rules(main)?),
         Request::Statistics(which) => {
-            return Ok(list(main, asking, &details::statistics(main, which)?));
+            return list(main, asking, &details::statistics(main, which)?);
         }
         Request::Flows { filter, largest } => {
-            return Ok(match largest {
+            return match largest {
                 None => all_flows(main, asking, filter),
                 Some((order, top)) => {
                     let (flows, matched) = flows::largest(main, filter, order, top);
-                    ended(main, asking, send_flows(main, asking, &flows), matched)
+                    let all_were_sent = send_flows(main, asking, &flows)?;
+                    Ok(ended(main, asking, all_were_sent, matched))
                 }
-            });
+            };
         }
     }
     Ok(End::Done)
@@ -157,24 +158,35 @@ fn replied(main: Main, asking: &Asking, reply: &impl Send) -> End {
     End::Replied
 }
 
-fn list(main: Main, asking: &Asking, details: &[impl Send]) -> End {
+/// As [`has_room`], for what is one of many.
+fn has_room_in_list(main: Main, asking: &Asking) -> Result<bool, Refusal> {
+    if wire::has_memory(main, asking.caller.client) {
+        return Ok(has_room(main, asking));
+    }
+    Err(Refusal::new(
+        Why::NoMessageMemory,
+        "half of VPP's memory for messages is in use",
+    ))
+}
+
+fn list(main: Main, asking: &Asking, details: &[impl Send]) -> Result<End, Refusal> {
     for each in details {
-        if !has_room(main, asking) {
-            return End::Silent;
+        if !has_room_in_list(main, asking)? {
+            return Ok(End::Silent);
         }
         each.send(main, &asking.caller);
     }
-    End::Done
+    Ok(End::Done)
 }
 
-fn send_flows(main: Main, asking: &Asking, flows: &[Flow]) -> bool {
+fn send_flows(main: Main, asking: &Asking, flows: &[Flow]) -> Result<bool, Refusal> {
     for flow in flows {
-        if !has_room(main, asking) {
-            return false;
+        if !has_room_in_list(main, asking)? {
+            return Ok(false);
         }
         FlowDetails(details::flow(flow)).send(main, &asking.caller);
     }
-    true
+    Ok(true)
 }
 
 fn ended(main: Main, asking: &Asking, all_were_sent: bool, matched: u64) -> End {
@@ -189,7 +201,7 @@ fn ended(main: Main, asking: &Asking, all_were_sent: bool, matched: u64) -> End 
 struct Stream<'a> {
     asking: &'a Asking,
     flows: Vec<Flow>,
-    goes_on: bool,
+    goes_on: Result<bool, Refusal>,
 }
 
 impl Take for Stream<'_> {
@@ -202,17 +214,20 @@ impl Take for Stream<'_> {
         self.flows.clear();
         // Workers and other clients have their turn, however fast this client reads.
         let _ = main.suspend(PAUSE);
-        self.goes_on
+        self.goes_on == Ok(true)
     }
 }
 
-fn all_flows(main: Main, asking: &Asking, filter: Filter) -> End {
+fn all_flows(main: Main, asking: &Asking, filter: Filter) -> Result<End, Refusal> {
     let mut stream = Stream {
         asking,
         flows: Vec::new(),
-        goes_on: true,
+        goes_on: Ok(true),
     };
     let matched = flows::each(main, filter, &mut stream);
-    let all_were_sent = stream.goes_on && stream.pause(main);
-    ended(main, asking, all_were_sent, matched)
+    if stream.goes_on == Ok(true) {
+        stream.pause(main);
+    }
+    let all_were_sent = stream.goes_on?;
+    Ok(ended(main, asking, all_were_sent, matched))
 }

@@ -54,6 +54,12 @@ pub(crate) fn room(_main: Main, client: u32) -> Room {
     }
 }
 
+/// Whether there is memory for lists to a client.
+pub(crate) fn has_memory(_main: Main, client: u32) -> bool {
+    // SAFETY: this is the main thread.
+    unsafe { generated::api_has_memory(client) != 0 }
+}
+
 /// Answers with just a retval.
 pub(crate) fn reply(_main: Main, caller: &Caller, retval: i32) {
     // SAFETY: this is the main thread, and the caller of a request.
