@@ -101,6 +101,29 @@ def test_a_client_that_does_not_read(crowded):
         raw.close()
 
 
+def test_many_clients_that_do_not_read(crowded):
+    """More than may be served at once: who asks for what is quick gets it all the same."""
+    vpp, _ = crowded
+    with connected(vpp) as client:
+        stuck = [RawClient(vpp, client, f"stuck{number}") for number in range(6)]
+        for raw in stuck:
+            for context in range(3):
+                raw.send(raw.message("flowmeter_flow_dump", context=context))
+                raw.send(raw.message("flowmeter_get_parameters", context=context))
+        time.sleep(1)
+        for _ in range(20):
+            start = time.monotonic()
+            assert client.api.flowmeter_get_parameters().retval == 0
+            assert client.api.flowmeter_interface_dump()[0].retval == 0
+            assert client.api.flowmeter_statistics_dump()[0].retval == 0
+            assert time.monotonic() - start < 2
+        for raw in stuck:
+            raw.close()
+        # Now there is room for what takes long, too.
+        reply, details = client.api.flowmeter_flow_dump(order=1, top=5)
+        assert (reply.retval, len(details)) == (0, 5)
+
+
 def test_clients_that_die_during_a_dump(crowded):
     """What was for them is nobody's: neither VPP's end, nor their successors' answer."""
     vpp, _ = crowded

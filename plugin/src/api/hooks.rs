@@ -93,9 +93,11 @@ pub unsafe extern "C" fn flowmeter_api_client_left(client: u32) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmeter_api_process(
     vm: *mut vlib_main_t,
-    _node: *mut vlib_node_runtime_t,
+    node: *mut vlib_node_runtime_t,
     _frame: *mut vlib_frame_t,
 ) -> u64 {
+    // SAFETY: the arguments are VPP's, for this call.
+    let node = unsafe { (*node).node_index };
     // SAFETY: VPP's processes run on the main thread.
-    serve::run(unsafe { Main::new(vm) })
+    serve::run(unsafe { Main::new(vm) }, node)
 }

@@ -4,7 +4,7 @@
 //! At any time one process answers a client at most, so a client's requests keep their order.
 
 use core::ffi::CStr;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::request::Request;
 use super::wire::{self, Caller, PROCESSES, Room};
@@ -20,6 +20,13 @@ pub(super) struct Job {
     pub(super) number: u64,
     pub(super) caller: Caller,
     pub(super) request: Result<Request, Refusal>,
+}
+
+impl Job {
+    /// Whether it never takes long, if its client reads.
+    pub(super) fn is_quick(&self) -> bool {
+        self.request.as_ref().map_or(true, Request::is_quick)
+    }
 }
 
 struct Queue {
@@ -76,8 +83,14 @@ pub(super) fn submit(main: Main, caller: Caller, request: Result<Request, Refusa
     }
 }
 
+/// Whether a process is the one that takes only what is quick: however many clients ask for what
+/// takes long, or don't read, others get their answers.
+pub(super) fn takes_quick_only(main: Main, node: u32) -> bool {
+    main.node(NODES[0]) == Some(node)
+}
+
 /// The next request of a client that nobody answers now.
-pub(super) fn next(main: Main) -> Option<Job> {
+pub(super) fn next(main: Main, quick_only: bool) -> Option<Job> {
     let take = |queue: &mut Queue| {
         let is_served = |client| {
             queue
@@ -85,8 +98,12 @@ pub(super) fn next(main: Main) -> Option<Job> {
                 .iter()
                 .any(|s| s.client == client && !s.has_left)
         };
-        let mut waiting = queue.waiting.iter();
-        let place = waiting.position(|job| !is_served(job.caller.client))?;
+        // Of each client only the first: its requests keep their order.
+        let mut seen = BTreeSet::new();
+        let place = queue.waiting.iter().position(|job| {
+            let is_first = seen.insert(job.caller.client);
+            is_first && !is_served(job.caller.client) && (!quick_only || job.is_quick())
+        })?;
         let job = queue.waiting.remove(place)?;
         queue.serving.push(Serving {
             number: job.number,

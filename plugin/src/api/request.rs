@@ -52,6 +52,27 @@ pub(super) enum Request {
     },
 }
 
+impl Request {
+    /// Whether nothing that it needs can take long.
+    pub(super) fn is_quick(&self) -> bool {
+        match self {
+            Self::Interfaces(_)
+            | Self::Rules
+            | Self::Parameters
+            | Self::SetExporter(_)
+            | Self::Exporter
+            | Self::ClearStatistics
+            | Self::Statistics(_)
+            | Self::Events { .. } => true,
+            Self::Interface { .. }
+            | Self::Rule { .. }
+            | Self::SetParameters { .. }
+            | Self::Flush
+            | Self::Flows { .. } => false,
+        }
+    }
+}
+
 /// What becomes of a number that is set.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {

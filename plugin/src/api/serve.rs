@@ -18,14 +18,18 @@ const FOR_EVER: f64 = 1e9;
 /// How often, and with what pauses in seconds, it is looked whether a client takes another
 /// message: for half a minute. One that reads nothing for so long does not care.
 const LOOKS: u32 = 30_000;
+/// The same by the process that others rely on.
+const QUICK_LOOKS: u32 = 200;
 const PAUSE: f64 = 1e-3;
 
 /// Runs as long as VPP does.
-pub(super) fn run(main: Main) -> ! {
+pub(super) fn run(main: Main, node: u32) -> ! {
+    let quick_only = queue::takes_quick_only(main, node);
+    let looks = if quick_only { QUICK_LOOKS } else { LOOKS };
     loop {
-        while let Some(job) = queue::next(main) {
+        while let Some(job) = queue::next(main, quick_only) {
             let number = job.number;
-            serve(main, job);
+            serve(main, job, looks);
             queue::done(main, number);
         }
         main.wait(FOR_EVER);
@@ -37,6 +41,8 @@ struct Asking {
     /// The request's.
     number: u64,
     caller: Caller,
+    /// How often it is looked whether it reads.
+    looks: u32,
 }
 
 /// How a request ends.
@@ -49,10 +55,11 @@ enum End {
     Silent,
 }
 
-fn serve(main: Main, job: Job) {
+fn serve(main: Main, job: Job, looks: u32) {
     let asking = Asking {
         number: job.number,
         caller: job.caller,
+        looks,
     };
     let end = job.request.and_then(|request| {
         meter::start(main)?;
@@ -134,7 +141,7 @@ fn answer(main: Main, asking: &Asking, request: Request) -> Result<End, Refusal>
 
 /// Waits until the client takes another message; `false` where it never will.
 fn has_room(main: Main, asking: &Asking) -> bool {
-    for _ in 0..LOOKS {
+    for _ in 0..asking.looks {
         if queue::has_left(main, asking.number) {
             return false;
         }

@@ -227,7 +227,13 @@ class Vpp:
         self.check_alive()
         if not self._path("cli.sock").exists():
             return False
-        return "vpp v" in self.cli("show version")
+        try:
+            return "vpp v" in self.cli("show version")
+        except AssertionError as error:
+            # The socket is there before anybody listens.
+            if "Connection refused" in str(error):
+                return False
+            raise
 
     def _path(self, name: str) -> Path:
         return self.folder / name
