@@ -55,7 +55,7 @@ impl<'a> Host<'a> {
     }
 }
 
-impl Packets for Host<'_> {
+impl Packets for &Host<'_> {
     #[inline(always)]
     fn count(&self) -> usize {
         self.buffers.len()

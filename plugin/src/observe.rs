@@ -14,7 +14,7 @@ use crate::errors;
 use crate::meter;
 use crate::place::{Observe, Point, offset, point};
 use crate::trace::Trace;
-use crate::vlib::frame::{Buffers, FRAME, Frame};
+use crate::vlib::frame::{Buffers, Common, FRAME, Frame};
 use crate::worker::{IgnoredTallies, Worker};
 
 /// Meters a frame and hands it on.
@@ -28,12 +28,12 @@ pub(crate) fn observe<O: Observe>(frame: Frame<'_>) -> u64 {
         if common.flags().is_flow_report() {
             observe_but_reports::<O>(worker, &frame, points);
         } else if common.is_uniform() && !frame.is_traced() {
-            observe_uniform::<O>(worker, &frame, buffers, points);
+            observe_uniform::<O>(worker, &frame, buffers, common, points);
         } else {
             observe_any::<O>(worker, &frame, buffers, points);
         }
     });
-    frame.hand_on(&mut nexts)
+    frame.hand_on(common, &mut nexts)
 }
 
 /// Meters packets of one interface that stand in one buffer each, as nearly all frames have
@@ -43,18 +43,20 @@ fn observe_uniform<O: Observe>(
     worker: &mut Worker,
     frame: &Frame<'_>,
     buffers: Buffers<'_>,
+    common: Common,
     points: &[Point],
 ) {
     let (time, uptime) = worker.time(frame.thread());
     counting_ignored(worker, frame, |worker| {
         let packets = Uniform::<O> {
             buffers,
+            common,
             point: point::<O>(points, buffers.get(0)),
             time,
             uptime,
             place: PhantomData,
         };
-        worker.observe(frame.thread(), &packets);
+        worker.observe(frame.thread(), packets);
     });
 }
 
@@ -96,7 +98,7 @@ fn observe_any<O: Observe>(
         if frame.is_traced() {
             observe_traced(worker, frame, &packets);
         } else {
-            worker.observe(frame.thread(), &packets);
+            worker.observe(frame.thread(), packets);
         }
     });
 }
@@ -139,6 +141,7 @@ fn observe_traced<O: Observe>(worker: &mut Worker, frame: &Frame<'_>, packets: &
 }
 
 /// Any packets of a frame as the engine reads them.
+#[derive(Clone, Copy)]
 struct Any<'a, O> {
     buffers: Buffers<'a>,
     points: &'a [Point],
@@ -178,8 +181,10 @@ impl<O: Observe> Packets for Any<'_, O> {
 }
 
 /// Packets of one observation point, each in one buffer.
+#[derive(Clone, Copy)]
 struct Uniform<'a, O> {
     buffers: Buffers<'a>,
+    common: Common,
     point: ObservationPoint,
     time: Timestamp,
     uptime: Uptime,
@@ -206,6 +211,25 @@ impl<O: Observe> Packets for Uniform<'_, O> {
             time: self.time,
             uptime: self.uptime,
             length: buffer.length_of_one(offset),
+        }
+    }
+
+    #[inline(always)]
+    fn head(&self, number: usize) -> Packet<'_> {
+        if self.common.octets() < O::PLACE.head() {
+            return self.packet(number);
+        }
+        let data = self.buffers.head(self.common, number);
+        Packet {
+            data,
+            point: ObservationPoint {
+                direction: O::PLACE.direction(),
+                link_type: O::PLACE.link_type(),
+                ..self.point
+            },
+            time: self.time,
+            uptime: self.uptime,
+            length: data.len() as u32,
         }
     }
 

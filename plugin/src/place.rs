@@ -70,6 +70,18 @@ impl Place {
         matches!(self, Self::InputL2 | Self::OutputL2)
     }
 
+    /// Octets that TCP's flags lie in behind the usual headers, one VLAN tag among them, where
+    /// the first header stands at the start of a buffer's data.
+    pub(crate) const fn head(self) -> usize {
+        match self {
+            Self::InputIp4 => 20 + 14,
+            Self::InputIp6 => 40 + 14,
+            Self::InputL2 | Self::OutputL2 => 18 + 40 + 14,
+            // Routing has put the link layer's header before it.
+            Self::OutputIp4 | Self::OutputIp6 => usize::MAX,
+        }
+    }
+
     /// Its node.
     pub(crate) const fn node(self) -> &'static CStr {
         match self {
@@ -96,7 +108,7 @@ impl Place {
 }
 
 /// A place as the code of its node knows it.
-pub(crate) trait Observe {
+pub(crate) trait Observe: Copy {
     /// Its number.
     const PLACE: Place;
 }
@@ -104,6 +116,7 @@ pub(crate) trait Observe {
 macro_rules! observe {
     ($($place:ident,)+) => {
         $(
+            #[derive(Clone, Copy)]
             pub(crate) struct $place;
 
             impl Observe for $place {

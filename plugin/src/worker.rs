@@ -216,7 +216,7 @@ impl Worker {
 
     /// Meters packets, all observed now.
     #[inline]
-    pub(crate) fn observe<P: Packets + ?Sized>(&mut self, thread: Thread, packets: &P) {
+    pub(crate) fn observe<P: Packets>(&mut self, thread: Thread, packets: P) {
         let Some(metering) = &mut self.metering else {
             return;
         };

@@ -87,7 +87,7 @@ pub(super) struct Flow {
     duration: u32,
     seen: u32,
     vrf: u32,
-    /// TCP flags of this record; in the high octet FIN and RST of the flow.
+    /// TCP flags of this record; in the high octet whether FIN or RST was among those before.
     tcp_flags: u16,
     type_of_service: u8,
     _reserved: u8,
@@ -127,8 +127,7 @@ impl Flow {
         let duration = since_start.max(i64::from(self.duration));
         self.duration = duration.min(i64::from(Self::NO_PACKETS - 1)) as u32;
         self.seen = uptime.as_millis();
-        let tcp_flags = u16::from(tcp_flags);
-        self.tcp_flags |= tcp_flags | (tcp_flags & FIN_OR_RST) << 8;
+        self.tcp_flags |= u16::from(tcp_flags);
     }
 
     /// Forgets what has been recorded; the flow goes on.
@@ -136,7 +135,7 @@ impl Flow {
         self.packets = 0;
         self.octets = 0;
         self.duration = Self::NO_PACKETS;
-        self.tcp_flags &= 0xff00;
+        self.tcp_flags = u16::from(self.ended()) << 8;
     }
 
     /// Makes a packet at `time` the first of the next record, if there was none yet.
@@ -177,7 +176,7 @@ impl Flow {
     /// Whether TCP FIN or RST was seen.
     #[inline(always)]
     pub(super) fn ended(&self) -> bool {
-        self.tcp_flags > 0xff
+        self.tcp_flags & (FIN_OR_RST | 0x100) != 0
     }
 
     #[inline(always)]

@@ -13,9 +13,10 @@ use super::export::ExportAll;
 use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
 use super::flow_table::group::Instructions;
 use super::ignored::IgnoredReason;
-use super::lane::{Lane, Pending, Queue};
+use super::lane::Lane;
 use super::plain::{plain_ipv4, plain_ipv6};
 use super::process::{Shared, Tables};
+use super::queue::{Pending, Queue};
 use super::statistics::Tally;
 use super::waiting::wait;
 use crate::packet::{Dissection, Packet, Packets, dissect};
@@ -25,20 +26,29 @@ use crate::time::{Timestamp, Uptime};
 pub(super) const FRAME: usize = 256;
 
 /// Room for the packets of one frame, by the kind of flow that they belong to.
-#[derive(Default)]
 pub(super) struct Frame {
-    ipv4: Queue<Ipv4Key>,
-    ipv6: Queue<Ipv6Key>,
-    l2: Queue<L2Key>,
+    ipv4: Box<Queue<Ipv4Key>>,
+    ipv6: Box<Queue<Ipv6Key>>,
+    l2: Box<Queue<L2Key>>,
+}
+
+impl Default for Frame {
+    fn default() -> Self {
+        Self {
+            ipv4: Queue::new(),
+            ipv6: Queue::new(),
+            l2: Queue::new(),
+        }
+    }
 }
 
 /// The packets of one call of which one frame is metered.
-pub(super) struct Framed<'a, P: ?Sized> {
-    pub(super) packets: &'a P,
+pub(super) struct Framed<P> {
+    pub(super) packets: P,
     pub(super) numbers: Range<usize>,
 }
 
-impl<P: Packets + ?Sized> Framed<'_, P> {
+impl<P: Packets> Framed<P> {
     #[inline(always)]
     pub(super) fn packet<K: FlowKey>(&self, pending: &Pending<K>) -> Packet<'_> {
         self.packets.packet(pending.number as usize)
@@ -56,9 +66,9 @@ impl Frame {
     /// Packets of one kind mostly follow each other, and each kind has a loop of its own: one
     /// loop for all kept so much at hand that most of it was in memory.
     #[inline(always)]
-    pub(super) fn meter<I: Instructions, P: Packets + ?Sized, E: ExportAll>(
+    pub(super) fn meter<I: Instructions, P: Packets, E: ExportAll>(
         &mut self,
-        framed: &Framed<'_, P>,
+        framed: &Framed<P>,
         tables: &mut Tables,
         shared: &mut Shared,
         export: &mut E,
@@ -69,13 +79,13 @@ impl Frame {
             .l2
             .as_mut()
             .map(|table| Lane::new(&mut self.l2, table));
-        let (numbers, seed) = (framed.numbers.clone(), shared.seed);
+        let numbers = framed.numbers.clone();
         let mut octets = 0;
         let mut number = numbers.start;
         loop {
-            octets += ipv4.run::<I, P>(framed, &mut number, &seed, plain_ipv4);
+            octets += ipv4.run(framed, &mut number, plain_ipv4);
             let before = number;
-            octets += ipv6.run::<I, P>(framed, &mut number, &seed, plain_ipv6);
+            octets += ipv6.run(framed, &mut number, plain_ipv6);
             if number >= numbers.end {
                 break;
             }
@@ -85,9 +95,9 @@ impl Frame {
             // Neither could read it.
             let packet = framed.packets.packet(number);
             octets += u64::from(match (dissect_any(&packet), &mut l2) {
-                (Dissection::Ipv4(headers), _) => ipv4.push::<I>(number, &seed, headers),
-                (Dissection::Ipv6(headers), _) => ipv6.push::<I>(number, &seed, headers),
-                (Dissection::NonIp(headers), Some(l2)) => l2.push::<I>(number, &seed, headers),
+                (Dissection::Ipv4(headers), _) => ipv4.push(number, headers),
+                (Dissection::Ipv6(headers), _) => ipv6.push(number, headers),
+                (Dissection::NonIp(headers), Some(l2)) => l2.push(number, headers),
                 (Dissection::NonIp(headers), None) => shared
                     .statistics
                     .ignore(IgnoredReason::NonIp, headers.octets),

@@ -5,14 +5,15 @@
 //! next one needs. Packets that need more than counting are left to [`wait`](super::waiting::wait).
 //! It knows nothing of timeouts beyond asking [`Timeouts`].
 
-use bytemuck::Zeroable;
+use core::ops::Range;
 
 use super::expiration::Timeouts;
 use super::flow_key::FlowKey;
 use super::flow_table::group::{Instructions, Seed};
-use super::flow_table::{Candidates, FlowTable, Lookup, Slot, SlotIndex, prefetch_slot};
+use super::flow_table::{FlowTable, Lookup, Slot, SlotIndex, prefetch_slot};
 use super::frame::{FRAME, Framed};
 use super::process::Shared;
+use super::queue::{Pending, Queue, Waiting};
 use super::statistics::Tally;
 use crate::packet::{Headers, Packet, Packets};
 
@@ -24,28 +25,9 @@ pub(super) const STEP: usize = 16;
 /// header takes from memory (`benches/metering/`).
 const AHEAD: usize = 8;
 
-/// Room for packets that wait for one table.
-pub(super) struct Queue<K: FlowKey>(Box<[Pending<K>; FRAME]>);
-
-/// One packet between the phases. Times and the like are asked of [`Packets`] again where they
-/// are needed: a host knows them without looking, or has them in a cache.
-#[derive(Clone, Copy)]
-pub(super) struct Pending<K: FlowKey> {
-    pub(super) key: K,
-    pub(super) octets: u32,
-    /// Its number in the call.
-    pub(super) number: u32,
-    pub(super) candidates: Candidates,
-    pub(super) tcp_flags: u8,
-    pub(super) type_of_service: u8,
-    pub(super) attributes: K::Attributes,
-    /// The slot that the probe found.
-    pub(super) probed: SlotIndex,
-}
-
 /// One kind of packets of a frame, and the table to which they go.
 pub(super) struct Lane<'q, 't, K: FlowKey> {
-    pending: &'q mut [Pending<K>; FRAME],
+    queue: &'q mut Queue<K>,
     /// Packets in the queue; never more than the frame's.
     length: usize,
     lookup: Lookup<'t>,
@@ -57,202 +39,165 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
     pub(super) fn new(queue: &'q mut Queue<K>, table: &'t mut FlowTable<K>) -> Self {
         let (lookup, slots) = table.parts();
         Self {
-            pending: &mut queue.0,
+            queue,
             length: 0,
             lookup,
             slots,
         }
     }
 
-    /// Phase one: packets from `number` on are read while `read` can, their keys hashed, and the
-    /// control octets of their groups asked for. Tells their octets.
+    /// Phase one: packets from `number` on are read while `read` can. Tells their octets.
     #[inline(always)]
-    pub(super) fn run<I: Instructions, P: Packets + ?Sized>(
+    pub(super) fn run<P: Packets>(
         &mut self,
-        framed: &Framed<'_, P>,
+        framed: &Framed<P>,
         number: &mut usize,
-        seed: &Seed,
         read: impl Fn(&Packet<'_>) -> Option<Headers<K>>,
     ) -> u64 {
-        let (start, lookup) = (*number, self.lookup);
-        let end = self.length + framed.numbers.end.saturating_sub(start);
-        let room = self.pending.get_mut(self.length..end).unwrap_or_default();
-        let (mut next, mut octets) = (start, 0);
-        for pending in room {
+        let (start, left) = (*number, framed.numbers.end.saturating_sub(*number));
+        let (first, mut octets) = (self.length, 0);
+        let end = first + left.min(FRAME - first);
+        let mut place = first;
+        while place < end {
+            let next = start + (place - first);
             framed.packets.prefetch(next + AHEAD);
-            let Some(headers) = read(&framed.packets.packet(next)) else {
+            let Some(headers) = read(&framed.packets.head(next)) else {
                 break;
             };
             octets += u64::from(headers.octets);
-            pending.fill::<I>(next, headers, lookup, seed);
-            next += 1;
+            self.queue.put(place, next, headers);
+            place += 1;
         }
-        self.length += next - start;
-        *number = next;
+        self.length = place;
+        *number = start + (place - first);
         octets
     }
 
     /// The same for one packet with these headers.
     #[inline(always)]
-    pub(super) fn push<I: Instructions>(
-        &mut self,
-        number: usize,
-        seed: &Seed,
-        headers: Headers<K>,
-    ) -> u32 {
-        if let Some(pending) = self.pending.get_mut(self.length) {
-            pending.fill::<I>(number, headers, self.lookup, seed);
+    pub(super) fn push(&mut self, number: usize, headers: Headers<K>) -> u32 {
+        if self.length < FRAME {
+            self.queue.put(self.length, number, headers);
             self.length += 1;
         }
         headers.octets
     }
 
-    /// The other phases, in steps, one behind the other: while a step is counted, the slots of
-    /// the next are on their way from memory. Returns the packets that wait.
+    /// The other phases. Keys are hashed, and then packets go on in steps, one behind the other:
+    /// while a step is counted, the slots of the next are on their way from memory. Returns the
+    /// packets that wait.
     #[inline(always)]
-    pub(super) fn finish<I: Instructions, P: Packets + ?Sized>(
+    pub(super) fn finish<I: Instructions, P: Packets>(
         self,
-        framed: &Framed<'_, P>,
+        framed: &Framed<P>,
         shared: &mut Shared,
-    ) -> &'q mut [Pending<K>] {
+    ) -> &'q [Pending<K>] {
         let Self {
-            pending: queue,
+            queue,
             length,
             lookup,
             slots,
         } = self;
+        let length = length.min(FRAME);
+        if length == 0 {
+            return &[];
+        }
+        hash::<I, K>(queue, length, lookup, &shared.seed);
         let steps = length.div_ceil(STEP);
         let step = |number: usize| number * STEP..length.min((number + 1) * STEP);
         let mut waiting = Waiting::default();
         for number in 0..=steps {
             if number < steps {
-                probe::<I, K>(&mut queue[step(number)], lookup, slots);
+                probe::<I, K>(queue, step(number), lookup, slots);
             }
             if number > 0 {
                 let (step, timeouts) = (step(number - 1), shared.timeouts);
-                let first = step.start;
                 shared.statistics.metered +=
-                    count(&queue[step], first, &mut waiting, framed, slots, timeouts);
+                    count(queue, step, &mut waiting, framed, slots, timeouts);
             }
         }
-        waiting.gather(queue)
+        queue.gather(&waiting)
     }
 }
 
-/// The packets of a queue that wait, by their places.
-struct Waiting {
-    places: [u8; FRAME],
+/// Phase two: keys are hashed, and the control octets of their groups asked for.
+#[inline(always)]
+fn hash<I: Instructions, K: FlowKey>(
+    queue: &mut Queue<K>,
     length: usize,
-}
-
-impl Default for Waiting {
-    fn default() -> Self {
-        Self {
-            places: [0; FRAME],
-            length: 0,
-        }
+    lookup: Lookup<'_>,
+    seed: &Seed,
+) {
+    // Those that follow make the last eight whole; nobody asks for theirs.
+    let length = length.next_multiple_of(8).min(FRAME);
+    let words = size_of::<K>() / size_of::<u64>();
+    I::hash_all(
+        seed,
+        words,
+        bytemuck::cast_slice(&queue.keys[..length]),
+        &mut queue.tags[..length],
+    );
+    for (tag, groups) in queue.tags[..length].iter_mut().zip(&mut queue.groups) {
+        let candidates = lookup.candidates(*tag);
+        (*tag, *groups) = (candidates.tag, candidates.groups);
+    }
+    let prefetched = if lookup.is_large() { length } else { 0 };
+    for place in 0..prefetched {
+        lookup.prefetch_tags(&queue.candidates(place));
     }
 }
 
-impl Waiting {
-    /// Brings them to the front of the queue.
-    #[inline(always)]
-    fn gather<'q, K: FlowKey>(&self, queue: &'q mut [Pending<K>; FRAME]) -> &'q mut [Pending<K>] {
-        let places = self.places.get(..self.length).unwrap_or_default();
-        for (to, from) in places.iter().enumerate() {
-            queue[to % FRAME] = queue[usize::from(*from)];
-        }
-        queue.get_mut(..places.len()).unwrap_or_default()
-    }
-}
-
-impl<K: FlowKey> Pending<K> {
-    /// Field by field: written as a whole it went through memory once more.
-    #[inline(always)]
-    fn fill<I: Instructions>(
-        &mut self,
-        number: usize,
-        headers: Headers<K>,
-        lookup: Lookup<'_>,
-        seed: &Seed,
-    ) {
-        let hash = I::hash(seed, headers.key.words().as_ref());
-        self.candidates = lookup.candidates(hash);
-        lookup.prefetch_tags(&self.candidates);
-        self.key = headers.key;
-        self.octets = headers.octets;
-        self.number = number as u32;
-        self.tcp_flags = headers.tcp_flags;
-        self.type_of_service = headers.type_of_service;
-        self.attributes = headers.attributes;
-    }
-}
-
-/// Phase two: control octets are matched, and what is behind them asked for.
+/// Phase three: control octets are matched, and what is behind them asked for.
 #[inline(always)]
 fn probe<I: Instructions, K: FlowKey>(
-    step: &mut [Pending<K>],
+    queue: &mut Queue<K>,
+    step: Range<usize>,
     lookup: Lookup<'_>,
     slots: &[Slot<K>],
 ) {
-    for pending in step {
-        pending.probed = match lookup.probe::<I>(&pending.candidates) {
+    for place in step {
+        let candidates = queue.candidates(place);
+        queue.probed[place] = match lookup.probe::<I>(&candidates) {
             Some(slot) => {
                 prefetch_slot(slots, slot);
                 slot
             }
             None => {
-                lookup.prefetch_stamps(&pending.candidates);
+                lookup.prefetch_stamps(&candidates);
                 SlotIndex::NONE
             }
         };
     }
 }
 
-/// Phase three: packets are counted into their flows, but for those that wait. Tells what all of
+/// Phase four: packets are counted into their flows, but for those that wait. Tells what all of
 /// them amount to.
 #[inline(always)]
-fn count<K: FlowKey, P: Packets + ?Sized>(
-    step: &[Pending<K>],
-    first: usize,
+fn count<K: FlowKey, P: Packets>(
+    queue: &Queue<K>,
+    step: Range<usize>,
     waiting: &mut Waiting,
-    framed: &Framed<'_, P>,
+    framed: &Framed<P>,
     slots: &mut [Slot<K>],
     timeouts: Timeouts,
 ) -> Tally {
-    let mut octets = 0;
-    for (place, pending) in (first..).zip(step) {
-        octets += u64::from(pending.octets);
-        let (time, uptime) = framed.times(pending);
-        match slots.get_mut(pending.probed.number()) {
-            Some(slot) if slot.holds(&pending.key) && !timeouts.may_be_due(&slot.flow, uptime) => {
-                slot.flow
-                    .add(pending.octets, pending.tcp_flags, time, uptime);
+    let mut total = 0;
+    let packets = step.len() as u64;
+    for place in step {
+        let octets = queue.octets[place];
+        total += u64::from(octets);
+        let (time, uptime) = framed.packets.times(queue.numbers[place] as usize);
+        match slots.get_mut(queue.probed[place].number()) {
+            Some(slot)
+                if slot.holds(&queue.keys[place]) && !timeouts.may_be_due(&slot.flow, uptime) =>
+            {
+                slot.flow.add(octets, queue.tcp_flags[place], time, uptime);
             }
-            _ => {
-                waiting.places[waiting.length % FRAME] = place as u8;
-                waiting.length += 1;
-            }
+            _ => waiting.add(place),
         }
     }
     Tally {
-        packets: step.len() as u64,
-        octets,
-    }
-}
-
-impl<K: FlowKey> Default for Queue<K> {
-    fn default() -> Self {
-        let empty = Pending {
-            key: K::zeroed(),
-            octets: 0,
-            number: 0,
-            candidates: Candidates::default(),
-            tcp_flags: 0,
-            type_of_service: 0,
-            attributes: K::Attributes::zeroed(),
-            probed: SlotIndex::NONE,
-        };
-        Self(Box::new([empty; FRAME]))
+        packets,
+        octets: total,
     }
 }

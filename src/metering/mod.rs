@@ -11,6 +11,7 @@ pub(crate) mod ignored;
 mod lane;
 mod plain;
 mod process;
+mod queue;
 mod statistics;
 mod sweep;
 mod waiting;

@@ -120,7 +120,7 @@ impl MeteringProcess {
     /// A record that a packet finds due is offered to `export`; where that takes none, the
     /// flow goes on, unless its slot is needed: then it is counted as lost.
     #[inline]
-    pub fn observe<P: Packets + ?Sized, E: ExportAll>(&mut self, packets: &P, export: &mut E) {
+    pub fn observe<P: Packets, E: ExportAll>(&mut self, packets: P, export: &mut E) {
         let count = packets.count();
         for start in (0..count).step_by(FRAME) {
             self.backend.run(Observe {
@@ -270,14 +270,14 @@ fn show<K: FlowKey, E: Export<K>>(table: &FlowTable<K>, groups: Range<usize>, vi
 }
 
 /// One frame's way through the phases.
-struct Observe<'a, P: ?Sized, E> {
+struct Observe<'a, P, E> {
     process: &'a mut MeteringProcess,
-    packets: &'a P,
+    packets: P,
     numbers: Range<usize>,
     export: &'a mut E,
 }
 
-impl<P: Packets + ?Sized, E: ExportAll> Task for Observe<'_, P, E> {
+impl<P: Packets, E: ExportAll> Task for Observe<'_, P, E> {
     type Output = ();
 
     #[inline(always)]

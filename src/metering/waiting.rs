@@ -11,17 +11,18 @@ use super::flow_record::{EndReason, Flow};
 use super::flow_table::group::Instructions;
 use super::flow_table::{FlowTable, Place, Slot, SlotIndex};
 use super::frame::Framed;
-use super::lane::{Pending, STEP};
+use super::lane::STEP;
 use super::process::Shared;
+use super::queue::Pending;
 use crate::packet::{Packet, Packets};
 use crate::time::Uptime;
 
 /// Gets the packets that waited their flows, which are begun where there are none, and counts
 /// them.
 #[inline(always)]
-pub(super) fn wait<I: Instructions, K: FlowKey, P: Packets + ?Sized, E: Export<K>>(
+pub(super) fn wait<I: Instructions, K: FlowKey, P: Packets, E: Export<K>>(
     waiting: &[Pending<K>],
-    framed: &Framed<'_, P>,
+    framed: &Framed<P>,
     table: &mut FlowTable<K>,
     shared: &mut Shared,
     export: &mut E,

@@ -56,7 +56,9 @@ impl Packet<'_> {
 
 /// The packets of one call, as a host keeps them: each is made into a [`Packet`] when it is
 /// read, so that none of them is written down only to be read again.
-pub trait Packets {
+///
+/// Copied, so that what it consists of stays in registers.
+pub trait Packets: Copy {
     /// How many there are.
     fn count(&self) -> usize;
 
@@ -65,6 +67,14 @@ pub trait Packets {
     /// It is asked for when its headers are read, and again where they are unusual or begin a
     /// flow; the answer must be the same throughout a call.
     fn packet(&self, number: usize) -> Packet<'_>;
+
+    /// Packet number `number` as it begins: like [`Self::packet`], but what follows the usual
+    /// headers (Ethernet with a VLAN tag at most, IP, and TCP or UDP) may be missing, and its length
+    /// be wrong. Where a host gets at these more cheaply, it has to have TCP's flags in them.
+    #[inline(always)]
+    fn head(&self, number: usize) -> Packet<'_> {
+        self.packet(number)
+    }
 
     /// The time and the uptime of packet number `number`, as [`Self::packet`] says; asked for
     /// when it is counted. A host whose packets all have the same answers with a constant.
@@ -79,7 +89,7 @@ pub trait Packets {
     fn prefetch(&self, number: usize);
 }
 
-impl Packets for [Packet<'_>] {
+impl Packets for &[Packet<'_>] {
     #[inline(always)]
     fn count(&self) -> usize {
         self.len()

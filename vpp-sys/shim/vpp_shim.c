@@ -46,27 +46,66 @@ vpp_shim_buffer_alloc (vlib_main_t *vm, u32 *buffer_index)
   return vlib_buffer_alloc (vm, buffer_index, 1);
 }
 
+/* The receiving and the sending interface, in one number. */
+static_always_inline u64
+both_interfaces (const vlib_buffer_t *b)
+{
+  u64 both;
+
+  STATIC_ASSERT_SIZEOF (vnet_buffer (b)->sw_if_index, sizeof (both));
+  __builtin_memcpy (&both, vnet_buffer (b)->sw_if_index, sizeof (both));
+  return both;
+}
+
 vpp_shim_common_t
 vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u32 n)
 {
   vpp_shim_common_t common = {};
-  u32 rx = 0, tx = 0;
+  const vlib_buffer_t *first;
+  u32 i, config, after, next, start, shortest;
+  u64 interfaces, interfaces_differ = 0;
 
-  if (n)
-    {
-      vlib_buffer_t *b = vlib_get_buffer (vm, buffer_indices[0]);
-      rx = vnet_buffer (b)->sw_if_index[VLIB_RX];
-      tx = vnet_buffer (b)->sw_if_index[VLIB_TX];
-    }
-  for (u32 i = 0; i < n; i++)
+  if (n == 0)
+    return common;
+
+  first = vlib_get_buffer (vm, buffer_indices[0]);
+  config = after = first->current_config_index;
+  vnet_get_config_shared_data (feature_main.shared_feature_config_heap, &after, &next, 0);
+  interfaces = both_interfaces (first);
+  start = (u16) first->current_data;
+  shortest = first->current_length;
+
+  /* Nearly always all packets are at one place of one arc. */
+  for (i = 0; i < n; i++)
     {
       vlib_buffer_t *b = vlib_get_buffer (vm, buffer_indices[i]);
-      CLIB_PREFETCH (b->data, CLIB_CACHE_LINE_BYTES, LOAD);
+      if (PREDICT_FALSE (b->current_config_index != config))
+	break;
+      b->current_config_index = after;
       common.flags |= b->flags;
-      common.rx_differs |= rx ^ vnet_buffer (b)->sw_if_index[VLIB_RX];
-      common.tx_differs |= tx ^ vnet_buffer (b)->sw_if_index[VLIB_TX];
-      vnet_feature_next_u16 (nexts + i, b);
+      interfaces_differ |= interfaces ^ both_interfaces (b);
+      common.start_differs |= start ^ (u16) b->current_data;
+      shortest = clib_min (shortest, b->current_length);
     }
+  common.next = next;
+  common.one_next = i == n;
+  if (PREDICT_FALSE (i < n))
+    {
+      for (u32 j = 0; j < i; j++)
+	nexts[j] = next;
+      for (; i < n; i++)
+	{
+	  vlib_buffer_t *b = vlib_get_buffer (vm, buffer_indices[i]);
+	  common.flags |= b->flags;
+	  interfaces_differ |= interfaces ^ both_interfaces (b);
+	  common.start_differs |= start ^ (u16) b->current_data;
+	  shortest = clib_min (shortest, b->current_length);
+	  vnet_feature_next_u16 (nexts + i, b);
+	}
+    }
+  common.interfaces_differ = interfaces_differ;
+  common.start = (i16) start;
+  common.shortest = shortest;
   return common;
 }
 
@@ -99,6 +138,13 @@ vpp_shim_enqueue_to_next (vlib_main_t *vm, vlib_node_runtime_t *node, u32 *buffe
 			  u16 *nexts, u32 n)
 {
   vlib_buffer_enqueue_to_next (vm, node, buffer_indices, nexts, n);
+}
+
+void
+vpp_shim_enqueue_to_single_next (vlib_main_t *vm, vlib_node_runtime_t *node, u32 *buffer_indices,
+				 u16 next, u32 n)
+{
+  vlib_buffer_enqueue_to_single_next (vm, node, buffer_indices, next, n);
 }
 
 /* Nodes, processes, threads. */

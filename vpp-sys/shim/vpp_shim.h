@@ -46,16 +46,26 @@ typedef struct
   /* The flags of all of them, or'ed. */
   u32 flags;
   /* Where a bit is set, their receiving or their sending interfaces differ in it. */
-  u32 rx_differs;
-  u32 tx_differs;
+  u64 interfaces_differ;
+  /* The same of where their data start. */
+  u16 start_differs;
+  /* Where those of the first do: current_data. */
+  i16 start;
+  /* Octets in the first buffer of that packet which has fewest there. */
+  u16 shortest;
+  /* Where they go next, if that is one place. */
+  u16 next;
+  u8 one_next;
 } vpp_shim_common_t;
 
-/* The next feature of each buffer, whose place on its arc moves on by one. Asks the processor for
-   what each buffer's data begin with. */
+/* The next feature of each buffer, whose place on its arc moves on by one. They are written to
+   nexts unless one is for all. */
 vpp_shim_common_t vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts,
 					 u32 n);
 void vpp_shim_enqueue_to_next (vlib_main_t *vm, vlib_node_runtime_t *node, u32 *buffer_indices,
 			       u16 *nexts, u32 n);
+void vpp_shim_enqueue_to_single_next (vlib_main_t *vm, vlib_node_runtime_t *node,
+				      u32 *buffer_indices, u16 next, u32 n);
 
 /* Nodes, processes, threads. */
 

@@ -57,7 +57,18 @@ impl Common {
     #[inline(always)]
     pub(crate) fn is_uniform(&self) -> bool {
         let chained = self.0.flags & vpp_sys::VLIB_BUFFER_NEXT_PRESENT;
-        (self.0.rx_differs | self.0.tx_differs | chained) == 0
+        self.0.interfaces_differ == 0 && chained == 0
+    }
+
+    /// Octets that all packets have in one buffer, from where all data start there; none where
+    /// they start in different places.
+    #[inline(always)]
+    pub(crate) fn octets(&self) -> usize {
+        if self.0.start_differs == 0 {
+            usize::from(self.0.shortest)
+        } else {
+            0
+        }
     }
 }
 
@@ -165,8 +176,21 @@ impl<'a> Frame<'a> {
 
     /// Hands the packets on, and the frame with them; tells how many there were.
     #[inline(always)]
-    pub(crate) fn hand_on(self, nexts: &mut [u16; FRAME]) -> u64 {
+    pub(crate) fn hand_on(self, common: Common, nexts: &mut [u16; FRAME]) -> u64 {
         let count = self.count as u32;
+        if common.0.one_next != 0 {
+            // SAFETY: all packets go to this feature.
+            unsafe {
+                vpp_sys::vpp_shim_enqueue_to_single_next(
+                    self.thread.vm(),
+                    self.node,
+                    self.indices.as_mut_ptr(),
+                    common.0.next,
+                    count,
+                );
+            }
+            return u64::from(count);
+        }
         // SAFETY: `nexts` says for each packet where it goes.
         unsafe {
             vpp_sys::vpp_shim_enqueue_to_next(
@@ -196,6 +220,17 @@ impl<'a> Buffers<'a> {
             thread: self.thread,
             _frame: PhantomData,
         }
+    }
+
+    /// The octets that packet `number` has in common with all others: [`Common::octets`] of
+    /// these packets, which is cheaper to know than [`Buffer::data`].
+    #[inline(always)]
+    pub(crate) fn head(&self, common: Common, number: usize) -> &'a [u8] {
+        let address = self.address(self.indices[number % FRAME]);
+        let first = (address + DATA).wrapping_add_signed(isize::from(common.0.start));
+        // SAFETY: what VPP says is a buffer's data lies in its headroom and data area, and so
+        // much is there in each of them; nobody writes there for the length of the node's call.
+        unsafe { core::slice::from_raw_parts(first as *const u8, common.octets()) }
     }
 
     /// All.

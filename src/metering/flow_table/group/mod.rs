@@ -59,6 +59,14 @@ pub(crate) trait Instructions {
     /// A keyed hash whose 64 bits all depend on all of `words`.
     fn hash(seed: &Seed, words: &[u64]) -> u64;
 
+    /// The hashes of several keys of `each` words: of as many as `hashes` has room for.
+    #[inline(always)]
+    fn hash_all(seed: &Seed, each: usize, words: &[u64], hashes: &mut [u64]) {
+        for (hash, words) in hashes.iter_mut().zip(words.chunks_exact(each)) {
+            *hash = Self::hash(seed, words);
+        }
+    }
+
     /// Which of `first`'s octets (bits 0 to 15) and `second`'s (bits 16 to 31) equal `tag`.
     fn matches(first: &Tags, second: &Tags, tag: u8) -> u32;
 
@@ -125,12 +133,13 @@ impl Backend {
         None
     }
 
-    /// AVX-512 (VL, BW) with AES-NI.
+    /// AVX-512 (VL, BW) with VAES.
     pub fn avx512() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
         if Self::avx2().is_some()
             && std::arch::is_x86_feature_detected!("avx512vl")
             && std::arch::is_x86_feature_detected!("avx512bw")
+            && std::arch::is_x86_feature_detected!("vaes")
         {
             return Some(Self(Set::Avx512));
         }
@@ -139,7 +148,10 @@ impl Backend {
 
     /// The best that this machine has.
     pub fn detect() -> Self {
-        Self::avx2().or_else(Self::sse2).unwrap_or(Self::generic())
+        Self::avx512()
+            .or_else(Self::avx2)
+            .or_else(Self::sse2)
+            .unwrap_or(Self::generic())
     }
 
     /// All that this machine has, slowest first.

@@ -34,6 +34,35 @@ impl Task for Hash<'_> {
     }
 }
 
+struct HashAll<'a>(&'a Seed, usize, &'a [u64], &'a mut [u64]);
+
+impl Task for HashAll<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Instructions>(self) {
+        I::hash_all(self.0, self.1, self.2, self.3);
+    }
+}
+
+#[test]
+fn keys_have_the_same_hash_together_and_alone() {
+    let mut state = 1u64;
+    let words: [u64; 192] = core::array::from_fn(|_| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1);
+        state ^ state >> 32
+    });
+    for backend in Backend::available() {
+        for (each, count) in [(3, 1), (3, 8), (3, 16), (3, 21), (3, 64), (6, 5), (6, 32)] {
+            let mut hashes = vec![0; count];
+            backend.run(HashAll(&SEED, each, &words, &mut hashes));
+            for (hash, key) in hashes.iter().zip(words.chunks(each)) {
+                assert_eq!(*hash, backend.run(Hash(&SEED, key)), "{backend:?}");
+            }
+        }
+    }
+}
+
 fn naive(first: &Tags, second: &Tags, tag: u8) -> u32 {
     (0..32)
         .filter(|&index| {

@@ -12,7 +12,7 @@ use super::{Instructions, Seed, Stamps, Tags, Task};
 pub(super) struct Sse2;
 /// AVX2 with AES-NI.
 pub(super) struct Avx2;
-/// AVX-512 VL and BW with AES-NI.
+/// AVX-512 VL and BW with VAES.
 pub(super) struct Avx512;
 
 #[target_feature(enable = "sse2,aes,popcnt")]
@@ -25,7 +25,7 @@ pub(super) fn run_avx2<T: Task>(task: T) -> T::Output {
     task.run::<Avx2>()
 }
 
-#[target_feature(enable = "avx512vl,avx512bw,avx2,aes,bmi1,bmi2,lzcnt,popcnt")]
+#[target_feature(enable = "avx512vl,avx512bw,vaes,avx2,aes,bmi1,bmi2,lzcnt,popcnt")]
 pub(super) fn run_avx512<T: Task>(task: T) -> T::Output {
     task.run::<Avx512>()
 }
@@ -58,6 +58,51 @@ fn aes_hash(seed: &Seed, words: &[u64]) -> u64 {
         state = _mm_aesenc_si128(state, key(2));
     }
     _mm_cvtsi128_si64(state).cast_unsigned()
+}
+
+/// As [`aes_hash`], of eight keys of three words.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,vaes")]
+fn aes_hash_eight(seed: &Seed, keys: &[u64; 24]) -> [u64; 8] {
+    let key = |index: usize| {
+        let [low, high] = [seed.0[2 * index], seed.0[2 * index + 1]];
+        _mm512_broadcast_i32x4(_mm_set_epi64x(high.cast_signed(), low.cast_signed()))
+    };
+    let load = |from: usize| {
+        // SAFETY: eight words are there from 0, 8 and 16 on; no alignment is needed.
+        unsafe { _mm512_loadu_si512(keys[from..from + 8].as_ptr().cast()) }
+    };
+    let words = [load(0), load(8), load(16)];
+    // Four keys, of which the first begins at word `from` of two registers.
+    let hash = |from: i64, low: __m512i, high: __m512i| {
+        let pick = |of: i64| {
+            let at = |key: i64| from + 3 * key + of;
+            let order = _mm512_setr_epi64(
+                at(0),
+                at(0) + 1,
+                at(1),
+                at(1) + 1,
+                at(2),
+                at(2) + 1,
+                at(3),
+                at(3) + 1,
+            );
+            _mm512_permutex2var_epi64(low, order, high)
+        };
+        let spread = _mm512_unpacklo_epi8(pick(2), _mm512_setzero_si512());
+        let state = _mm512_xor_si512(pick(0), key(0));
+        let state = _mm512_aesenc_epi128(state, _mm512_xor_si512(spread, key(1)));
+        let state = _mm512_aesenc_epi128(state, key(2));
+        _mm512_aesenc_epi128(state, key(1))
+    };
+    let first = hash(0, words[0], words[1]);
+    let second = hash(4, words[1], words[2]);
+    let order = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+    let hashes = _mm512_permutex2var_epi64(first, order, second);
+    let mut out = [0; 8];
+    // SAFETY: `out` has room for eight words; no alignment is needed.
+    unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), hashes) };
+    out
 }
 
 #[inline]
@@ -161,6 +206,23 @@ impl Instructions for Avx512 {
     fn hash(seed: &Seed, words: &[u64]) -> u64 {
         // SAFETY: inlined into `run_avx512`, which has AES.
         unsafe { aes_hash(seed, words) }
+    }
+
+    #[inline(always)]
+    fn hash_all(seed: &Seed, each: usize, words: &[u64], hashes: &mut [u64]) {
+        let mut done = 0;
+        if each == 3 {
+            let (eights, _) = hashes.as_chunks_mut::<8>();
+            for (hashes, keys) in eights.iter_mut().zip(words.as_chunks::<24>().0) {
+                // SAFETY: inlined into `run_avx512`, which has AVX-512 BW and VAES.
+                *hashes = unsafe { aes_hash_eight(seed, keys) };
+                done += 8;
+            }
+        }
+        let keys = words.chunks_exact(each).skip(done);
+        for (hash, words) in hashes.iter_mut().skip(done).zip(keys) {
+            *hash = Self::hash(seed, words);
+        }
     }
 
     #[inline(always)]
