@@ -2,6 +2,7 @@
 //! The process on the main thread that wakes the workers' sweeps, and sleeps where there is
 //! nothing to sweep.
 
+use crate::api::events;
 use crate::interfaces;
 use crate::meter;
 use crate::shared::SHARED;
@@ -14,7 +15,7 @@ const TICK: f64 = 0.01;
 /// Ticks from one look at clock, exporter and route to the next.
 const LOOK: u32 = 10;
 
-/// Ticks from one look at what interfaces are called to the next.
+/// Ticks from one look at what interfaces are called, and how full tables are, to the next.
 const NAMES: u32 = 100;
 
 /// Longer than anybody waits: until somebody signals.
@@ -23,7 +24,8 @@ const FOR_EVER: f64 = 1e9;
 /// Runs as long as VPP does.
 pub(crate) fn run(main: Main) -> ! {
     let started = meter::start(main).and_then(|()| interfaces::apply_rules(main));
-    if let Err(why) = started {
+    if let Err(refusal) = started {
+        let why = String::from(refusal);
         let _ = meter::with_meter(main, |meter| {
             meter.log.warning(main, &why);
             Ok(())
@@ -34,6 +36,7 @@ pub(crate) fn run(main: Main) -> ! {
     loop {
         if ticks.is_multiple_of(NAMES) {
             tidy(main);
+            events::look(main);
         }
         if !tick(main, ticks.is_multiple_of(LOOK), &mut sleeps) {
             main.wait(FOR_EVER);

@@ -11,10 +11,12 @@ pub(crate) mod counters;
 pub(crate) mod exporter;
 pub(crate) mod frame;
 pub(crate) mod interface;
+pub(crate) mod main_cell;
 pub(crate) mod main_thread;
 pub(crate) mod text;
 pub(crate) mod thread;
 
 pub(crate) use barrier::Barrier;
+pub(crate) use main_cell::MainCell;
 pub(crate) use main_thread::Main;
 pub(crate) use thread::Thread;
