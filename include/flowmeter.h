@@ -71,6 +71,160 @@ void *flowmeter_cli_clear (struct vlib_main_t *vm, const uint8_t *text, uint32_t
 void flowmeter_interface_add_del (uint32_t sw_if_index, uint32_t is_add);
 void flowmeter_interface_table (uint32_t sw_if_index);
 
+/* The binary API, plugin/src/api/flowmeter.api: its messages without what makes them a wire
+   format, in the machine's byte order. Numbers that stand for a choice are the message's, and may
+   be any. plugin/src/api/api.c turns messages into these, send.c these into messages. */
+
+#define FLOWMETER_NAME_OCTETS 64
+
+/* Who asked, and which message answers: as many octets long, and with a retval. */
+typedef struct
+{
+  uint32_t client;
+  uint32_t context;
+  uint16_t reply;
+  uint16_t reply_octets;
+} flowmeter_caller_t;
+
+typedef struct
+{
+  uint8_t family;
+  uint8_t octets[16];
+} flowmeter_address_t;
+
+/* What is metered: at an interface, or by a rule at all of a name. Zeros follow the name. */
+typedef struct
+{
+  uint32_t sw_if_index;
+  uint8_t variant;
+  uint8_t direction;
+  uint8_t name[FLOWMETER_NAME_OCTETS];
+} flowmeter_watch_t;
+
+typedef struct
+{
+  uint32_t active_timeout;
+  uint32_t idle_timeout;
+  uint32_t flows_per_worker;
+} flowmeter_parameters_t;
+
+typedef struct
+{
+  flowmeter_address_t collector;
+  flowmeter_address_t source;
+  uint16_t collector_port;
+  uint32_t table_id;
+  uint32_t path_mtu;
+  uint32_t template_interval;
+} flowmeter_exporter_t;
+
+typedef struct
+{
+  uint8_t origin;
+  uint8_t reachable;
+  flowmeter_exporter_t exporter;
+  uint64_t messages;
+  uint64_t records;
+} flowmeter_exporter_state_t;
+
+typedef struct
+{
+  uint64_t packets;
+  uint64_t octets;
+} flowmeter_tally_t;
+
+typedef struct
+{
+  uint64_t records;
+  uint64_t packets;
+  uint64_t octets;
+} flowmeter_records_t;
+
+typedef struct
+{
+  uint32_t thread_index;
+  uint64_t flows;
+  uint64_t live_flows;
+  uint64_t table_octets;
+  uint64_t messages;
+  uint64_t records;
+  flowmeter_tally_t observed;
+  flowmeter_tally_t metered;
+  flowmeter_tally_t live;
+  flowmeter_tally_t ignored[8];
+  flowmeter_records_t exported[5];
+  flowmeter_records_t lost[3];
+} flowmeter_statistics_t;
+
+typedef struct
+{
+  uint8_t order;
+  uint8_t families;
+  uint8_t is_match;
+  uint32_t top;
+  flowmeter_address_t match;
+} flowmeter_query_t;
+
+typedef struct
+{
+  uint8_t family;
+  uint8_t direction;
+  uint8_t protocol;
+  uint8_t type_of_service;
+  uint8_t tcp_flags;
+  uint16_t ether_type;
+  uint16_t vlan_id;
+  uint16_t source_port;
+  uint16_t destination_port;
+  flowmeter_address_t source;
+  flowmeter_address_t destination;
+  uint8_t source_mac[6];
+  uint8_t destination_mac[6];
+  uint32_t ingress_interface;
+  uint32_t egress_interface;
+  uint32_t vrf_id;
+  uint64_t packets;
+  uint64_t octets;
+  uint64_t start_milliseconds;
+  uint64_t end_milliseconds;
+} flowmeter_flow_t;
+
+typedef struct
+{
+  uint64_t exported;
+  uint64_t lost;
+  uint64_t live_flows;
+} flowmeter_table_full_t;
+
+/* Requests, on the main thread. Each is written down and answered later, by the processes. */
+
+void flowmeter_api_interface_add_del (const flowmeter_caller_t *caller, uint32_t is_add,
+				      const flowmeter_watch_t *watch);
+void flowmeter_api_rule_add_del (const flowmeter_caller_t *caller, uint32_t is_add,
+				 const flowmeter_watch_t *watch);
+void flowmeter_api_interface_dump (const flowmeter_caller_t *caller, uint32_t sw_if_index);
+void flowmeter_api_rule_dump (const flowmeter_caller_t *caller);
+void flowmeter_api_set_parameters (const flowmeter_caller_t *caller,
+				   const flowmeter_parameters_t *parameters);
+void flowmeter_api_get_parameters (const flowmeter_caller_t *caller);
+void flowmeter_api_set_exporter (const flowmeter_caller_t *caller, uint32_t is_add,
+				 const flowmeter_exporter_t *exporter);
+void flowmeter_api_get_exporter (const flowmeter_caller_t *caller);
+void flowmeter_api_flush (const flowmeter_caller_t *caller);
+void flowmeter_api_clear_statistics (const flowmeter_caller_t *caller);
+void flowmeter_api_statistics_dump (const flowmeter_caller_t *caller, uint32_t thread_index);
+void flowmeter_api_flow_dump (const flowmeter_caller_t *caller, const flowmeter_query_t *query);
+void flowmeter_api_want_events (const flowmeter_caller_t *caller, uint32_t enable, uint32_t pid);
+
+/* A client is gone. */
+
+void flowmeter_api_client_left (uint32_t client);
+
+/* The processes that answer, on the main thread; they never return. */
+
+uint64_t flowmeter_api_process (struct vlib_main_t *vm, struct vlib_node_runtime_t *node,
+				struct vlib_frame_t *frame);
+
 #ifdef __cplusplus
 }
 #endif

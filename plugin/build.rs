@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Compiles the registrations, and tells the plugin its commit and the VPP it is for.
+//! Generates the binary API's code, compiles the registrations, and tells the plugin its commit
+//! and the VPP it is for.
 
 use std::env;
-use std::process::Command;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
+
+/// The binary API.
+const API: &str = "src/api/flowmeter.api";
+
+/// What runs vppapigen: whichever of these has ply. The first may be one of pyenv or a virtual
+/// environment, without Debian's packages.
+const PYTHONS: [&str; 2] = ["python3", "/usr/bin/python3"];
 
 fn main() {
     println!("cargo::rerun-if-changed=src/registration.c");
+    println!("cargo::rerun-if-changed=src/api");
     println!("cargo::rerun-if-changed=src/flowprobe");
     println!("cargo::rerun-if-changed=../include");
     for file in ["HEAD", "logs/HEAD"] {
@@ -24,23 +35,141 @@ fn main() {
     );
     println!("cargo::rustc-env=FLOWMETER_COMMIT={}", commit());
 
-    cc::Build::new()
+    let headers = PathBuf::from(of_shim("HEADERS"));
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
+    if let Err(why) = generate(&headers, &out) {
+        println!("cargo::error={why}");
+        exit(1);
+    }
+    bindings(&out);
+    client(&headers, &out);
+
+    build(&headers)
         .file("src/registration.c")
+        .file("src/api/api.c")
+        .file("src/api/send.c")
         .file("src/flowprobe/messages.c")
         .file("src/flowprobe/registration.c")
         .include(of_shim("INCLUDE"))
-        .include(of_shim("HEADERS"))
         .include("../include")
+        .include("src/api")
+        .include(&out)
+        // Nobody calls the constructors that register: keep them all the same.
+        .link_lib_modifier("+whole-archive")
+        .compile("flowmeter_registration");
+}
+
+/// How C is compiled that includes VPP's headers.
+fn build(headers: &Path) -> cc::Build {
+    let mut build = cc::Build::new();
+    build
+        .include(headers)
         .opt_level(2)
         .flag_if_supported("-march=x86-64-v2")
         .flag_if_supported("-Wno-address-of-packed-member")
         .flag("-fno-common")
         // VPP's headers would not pass them.
         .extra_warnings(false)
-        .warnings_into_errors(true)
-        // Nobody calls the constructors that register: keep them all the same.
-        .link_lib_modifier("+whole-archive")
-        .compile("flowmeter_registration");
+        .warnings_into_errors(true);
+    build
+}
+
+/// Has VPP's own generator make C, and JSON for clients, of the API.
+fn generate(headers: &Path, out: &Path) -> Result<(), String> {
+    let generator = headers.with_file_name("bin").join("vppapigen");
+    if !generator.is_file() {
+        let generator = generator.display();
+        return Err(format!(
+            "there is no {generator}: is vpp-dev installed whole?"
+        ));
+    }
+    let has_ply = |python: &&str| {
+        let import = Command::new(python)
+            .args(["-c", "import ply.lex, ply.yacc"])
+            .output();
+        import.is_ok_and(|output| output.status.success())
+    };
+    let Some(python) = PYTHONS.into_iter().find(has_ply) else {
+        return Err(format!(
+            "VPP's vppapigen needs Python's ply, which neither {} has: `apt install python3-ply`",
+            PYTHONS.join(" nor ")
+        ));
+    };
+    for (output, module) in [("flowmeter.api.h", "C"), ("flowmeter.api.json", "JSON")] {
+        let run = Command::new(python)
+            .arg(&generator)
+            .arg("--includedir")
+            .arg(headers)
+            .args(["--input", API, "--outputdir"])
+            .arg(out)
+            .arg("--output")
+            .arg(out.join(output))
+            .arg(module)
+            .output()
+            .map_err(|error| format!("{python}: {error}"))?;
+        if !run.status.success() {
+            let said = String::from_utf8_lossy(&run.stderr)
+                .trim()
+                .replace('\n', "; ");
+            return Err(format!("vppapigen does not take {API}: {said}"));
+        }
+    }
+    beside_library(&out.join("flowmeter.api.json"));
+    Ok(())
+}
+
+/// The API's structures for Rust, as C has them.
+fn bindings(out: &Path) {
+    let bindings = bindgen::Builder::default()
+        .header("src/api/api.h")
+        .clang_arg("-I../include")
+        .allowlist_type("flowmeter_.*_t")
+        .allowlist_function("api_.*")
+        .allowlist_var("API_.*|FLOWMETER_.*")
+        .blocklist_type("vlib_.*")
+        .rust_edition(bindgen::RustEdition::Edition2024)
+        .derive_default(true)
+        .generate_comments(false)
+        .layout_tests(true)
+        .generate()
+        .unwrap_or_else(|error| {
+            println!("cargo::error=bindgen cannot read src/api/api.h: {error}");
+            exit(1);
+        });
+    bindings
+        .write_to_file(out.join("api.rs"))
+        .expect("the output directory takes files");
+}
+
+/// What VPP's `vat2` loads to know the API: the code that vppapigen made for it.
+fn client(headers: &Path, out: &Path) {
+    let library = out.join("flowmeter_test2_plugin.so");
+    let compiled = build(headers)
+        .warnings_into_errors(false)
+        .get_compiler()
+        .to_command()
+        .args(["-shared", "-fPIC"])
+        .arg(out.join("flowmeter.api_test2.c"))
+        .arg("-o")
+        .arg(&library)
+        .status();
+    if !compiled.is_ok_and(|status| status.success()) {
+        println!("cargo::error=flowmeter.api_test2.c, which vppapigen made, does not compile");
+        exit(1);
+    }
+    beside_library(&library);
+}
+
+/// Copies a file to where cargo puts the library: that folder, unlike this one, has a name by
+/// which cmake and the tests find it.
+fn beside_library(file: &Path) {
+    // <profile>/build/<package>-<hash>/out/<file>
+    let (Some(folder), Some(name)) = (file.ancestors().nth(4), file.file_name()) else {
+        return;
+    };
+    if let Err(error) = fs::copy(file, folder.join(name)) {
+        println!("cargo::warning={}: {error}", folder.join(name).display());
+    }
 }
 
 /// The commit that this is built from, where it is built from a repository.

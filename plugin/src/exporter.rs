@@ -4,12 +4,15 @@
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
+use core::ops::RangeInclusive;
 
 use flowmeter::exporting::Interface as ExportedInterface;
 use flowmeter::metering::NoRoom;
 
+use crate::api::events;
 use crate::datagram::Session;
 use crate::meter::{self, Meter};
+use crate::refusal::{Refusal, Why};
 use crate::shared::{Gate, SHARED};
 use crate::vlib::exporter::{Route, Table, VppExporter};
 use crate::vlib::interface::Interface;
@@ -38,6 +41,12 @@ impl Setting {
     pub(crate) const TEMPLATE_INTERVAL: u32 = 30;
     /// The least that holds every template and every record.
     pub(crate) const MIN_PATH_MTU: u32 = 256;
+    /// Messages end where VPP's buffers do, too.
+    pub(crate) const PATH_MTUS: RangeInclusive<u32> = Self::MIN_PATH_MTU..=65_535;
+    /// In seconds.
+    pub(crate) const TEMPLATE_INTERVALS: RangeInclusive<u32> = 1..=86_400;
+    /// Table ids; the last number is VPP's for none.
+    pub(crate) const TABLES: RangeInclusive<u32> = 0..=u32::MAX - 1;
 }
 
 /// Where records go.
@@ -74,7 +83,7 @@ impl Exporter {
     }
 
     /// Sets where records go; `None` leaves it to VPP's own exporter.
-    pub(crate) fn set(&mut self, main: Main, setting: Option<Setting>) -> Result<(), String> {
+    pub(crate) fn set(&mut self, main: Main, setting: Option<Setting>) -> Result<(), Refusal> {
         let table = match &setting {
             None => None,
             // Before VPP runs there may be no tables; see `update`.
@@ -126,11 +135,12 @@ impl Exporter {
     }
 }
 
-fn find_table(main: Main, setting: &Setting) -> Result<Table, String> {
+fn find_table(main: Main, setting: &Setting) -> Result<Table, Refusal> {
     let is_ip6 = setting.collector.is_ipv6();
     Table::find(main, setting.table, is_ip6).ok_or_else(|| {
         let family = if is_ip6 { "IPv6" } else { "IPv4" };
-        format!("fib {}: there is no such {family} table", setting.table)
+        let line = format!("fib {}: there is no such {family} table", setting.table);
+        Refusal::new(Why::NoTable, line)
     })
 }
 
@@ -225,11 +235,13 @@ impl Meter {
             (Some(collector), Gate::Open) => {
                 let line = format!("collector {collector} is reachable");
                 self.log.notice(main, &line);
+                events::exporter(main, collector.session(), true);
             }
             (Some(collector), Gate::Closed(_)) if !first => {
                 let line =
                     format!("collector {collector} is unreachable: no route, or nobody there");
                 self.log.warning(main, &line);
+                events::exporter(main, collector.session(), false);
             }
             _ => {}
         }

@@ -127,7 +127,7 @@ pub unsafe extern "C" fn flowmeter_early_init(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmeter_init(vm: *mut vlib_main_t) -> *mut c_void {
     // SAFETY: VPP starts on its main thread.
-    text::outcome(meter::init(unsafe { Main::new(vm) }))
+    text::outcome(meter::init(unsafe { Main::new(vm) }).map_err(String::from))
 }
 
 /// VPP's main loop has ended, and the workers stand still.

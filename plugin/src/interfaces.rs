@@ -11,6 +11,7 @@ use flowmeter::observation::Direction;
 
 use crate::meter::{self, Meter};
 use crate::place::{Place, Point};
+use crate::refusal::{Refusal, Why};
 use crate::vlib::interface::{Interface, set_feature};
 use crate::vlib::{Barrier, Main};
 
@@ -25,6 +26,9 @@ pub(crate) enum Variant {
 }
 
 impl Variant {
+    /// In the order of the numbers that messages have for them.
+    pub(crate) const BY_NUMBER: [Self; 4] = [Self::All, Self::Ip4, Self::Ip6, Self::L2];
+
     /// What commands call it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -37,6 +41,9 @@ impl Variant {
 }
 
 impl Side {
+    /// In the order of the numbers that messages have for them.
+    pub(crate) const BY_NUMBER: [Self; 3] = [Self::Rx, Self::Tx, Self::Both];
+
     /// Whether packets of this direction are meant.
     pub(crate) const fn has(self, direction: Direction) -> bool {
         match self {
@@ -139,29 +146,31 @@ impl Meter {
         main: Main,
         interface: &Interface,
         wanted: Wanted,
-    ) -> Result<Vec<Place>, String> {
+    ) -> Result<Vec<Place>, Refusal> {
         let name = interface.name(main);
         if self.flowprobe.is_enabled() {
-            return Err(format!(
+            let line = format!(
                 "{name}: interfaces are metered in flowprobe's place: disable these first, see \
                  `show flowprobe feature`"
-            ));
+            );
+            return Err(Refusal::new(Why::Conflict, line));
         }
         let places = wanted.places(interface);
         let frames = places.iter().any(|place| place.is_l2());
         if frames && !(interface.is_hardware && interface.is_ethernet) {
-            return Err(format!(
-                "l2: {name} has no Ethernet frames of its own: expected ip4, ip6 or all"
-            ));
+            let line =
+                format!("l2: {name} has no Ethernet frames of its own: expected ip4, ip6 or all");
+            return Err(Refusal::new(Why::NotEthernet, line));
         }
         if let Some(known) = self.interfaces.conflict(interface.sw_if_index, &places) {
-            return Err(format!(
+            let line = format!(
                 "{}: {name} is metered at {} {} already, and packets would be counted twice: \
                  disable that first",
                 if frames { "l2" } else { wanted.variant.name() },
                 known.variant(),
                 side(known)
-            ));
+            );
+            return Err(Refusal::new(Why::Conflict, line));
         }
         Ok(places)
     }
@@ -173,7 +182,7 @@ impl Meter {
         barrier: &mut Barrier,
         interface: &Interface,
         wanted: Wanted,
-    ) -> Result<(), String> {
+    ) -> Result<(), Refusal> {
         let main = barrier.main();
         let places = self.places(main, interface, wanted)?;
         self.set_points(barrier, interface);
@@ -200,7 +209,7 @@ impl Meter {
         barrier: &mut Barrier,
         interface: &Interface,
         wanted: Wanted,
-    ) -> Result<bool, String> {
+    ) -> Result<bool, Refusal> {
         // All that there may be, frames or not.
         let all = |place: &Place| match wanted.variant {
             Variant::All => true,
@@ -252,7 +261,8 @@ impl Meter {
             if !matches(&pattern, &name) {
                 continue;
             }
-            if let Err(why) = self.enable(barrier, interface, wanted) {
+            if let Err(refusal) = self.enable(barrier, interface, wanted) {
+                let why = String::from(refusal);
                 self.log
                     .warning(main, &format!("interface {pattern}: {why}"));
             }
@@ -306,7 +316,7 @@ impl Meter {
 }
 
 /// Applies the rules to the interfaces that there are, when VPP starts.
-pub(crate) fn apply_rules(main: Main) -> Result<(), String> {
+pub(crate) fn apply_rules(main: Main) -> Result<(), Refusal> {
     if meter::with_meter(main, |meter| Ok(meter.interfaces.rules.is_empty()))? {
         return Ok(());
     }
@@ -324,7 +334,7 @@ fn set_features(
     places: &[Place],
     sw_if_index: u32,
     enable: bool,
-) -> Result<(), String> {
+) -> Result<(), Refusal> {
     for place in places {
         for arc in place.arcs() {
             set_feature(barrier, arc, place.node(), sw_if_index, enable)?;
@@ -363,11 +373,4 @@ pub(crate) fn matches(pattern: &str, name: &str) -> bool {
         name = &name[at + part.len()..];
     }
     name.ends_with(last)
-}
-
-/// The interface of this name.
-pub(crate) fn find(main: Main, name: &str) -> Option<Interface> {
-    Interface::all(main)
-        .into_iter()
-        .find(|interface| interface.name(main) == name)
 }

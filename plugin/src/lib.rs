@@ -3,18 +3,21 @@
 //!
 //! ```text
 //! VPP's main thread                             each of VPP's threads
-//!  cli, startup.conf → meter, interfaces,        observe: frame → engine → next feature
+//!  cli, api, config  → meter, interfaces,        observe: frame → engine → next feature
 //!  exporter           (under the barrier) →      process::expire: sweep → engine → messages
 //!  process: every 10 ms      (interrupt) →       datagram: messages → buffers → ip4/ip6-lookup
 //! ```
 //!
-//! `vlib/` holds the safe wrappers of what VPP offers, `hooks` what VPP calls. Words are VPP's
-//! here; what a flow is and how it is exported the engine knows alone.
+//! `vlib/` holds the safe wrappers of what VPP offers, `hooks` what VPP calls; `cli/` reads
+//! commands, `api/` messages, and `control/` does what both ask for. Words are VPP's here; what a
+//! flow is and how it is exported the engine knows alone.
 
 // Hooks are for VPP to call, and only by their symbols.
 #![allow(unreachable_pub, reason = "exported symbols of private modules")]
 
+mod api;
 mod cli;
+mod control;
 mod counters;
 mod datagram;
 mod errors;
@@ -27,6 +30,7 @@ mod meter;
 mod observe;
 mod place;
 mod process;
+mod refusal;
 mod registration;
 mod shared;
 mod trace;

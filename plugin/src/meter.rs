@@ -6,6 +6,8 @@
 //! is the main thread's. Nothing here is borrowed while a process is suspended.
 
 use core::cell::{RefCell, UnsafeCell};
+use core::ffi::CStr;
+use core::ops::RangeInclusive;
 use std::sync::OnceLock;
 
 use flowmeter::metering::{Configuration, MeteringProcess, Timeouts};
@@ -17,6 +19,7 @@ use crate::exporter::Exporter;
 use crate::flowprobe::Flowprobe;
 use crate::interfaces::Interfaces;
 use crate::place::Points;
+use crate::refusal::{Refusal, Why};
 use crate::vlib::text::Log;
 use crate::vlib::{self, Barrier, Main, Thread};
 use crate::worker::Worker;
@@ -46,6 +49,10 @@ impl Settings {
         idle_timeout: 15,
         flows_per_worker: 1_000_000,
     };
+    /// Seconds that a timeout may have.
+    pub(crate) const TIMEOUTS: RangeInclusive<u32> = 1..=604_800;
+    /// Flows that a table may have.
+    pub(crate) const FLOWS: RangeInclusive<u32> = 1..=100_000_000;
 
     pub(crate) fn timeouts(&self) -> Timeouts {
         Timeouts::from_millis(
@@ -101,10 +108,12 @@ unsafe impl Send for Workers {}
 static WORKERS: OnceLock<Workers> = OnceLock::new();
 
 /// Sets the meter up, when VPP starts.
-pub(crate) fn init(main: Main) -> Result<(), String> {
-    let node = |name| {
-        main.node(name)
-            .ok_or_else(|| format!("VPP has no node {}", name.to_string_lossy()))
+pub(crate) fn init(main: Main) -> Result<(), Refusal> {
+    let node = |name: &CStr| {
+        main.node(name).ok_or_else(|| {
+            let line = format!("VPP has no node {}", name.to_string_lossy());
+            Refusal::new(Why::NotStarted, line)
+        })
     };
     let meter = Meter {
         settings: Settings::DEFAULT,
@@ -131,12 +140,15 @@ pub(crate) fn init(main: Main) -> Result<(), String> {
 /// Where the plugin did not start.
 pub(crate) fn with_meter<T>(
     _main: Main,
-    act: impl FnOnce(&mut Meter) -> Result<T, String>,
-) -> Result<T, String> {
+    act: impl FnOnce(&mut Meter) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
     match METER.0.try_borrow_mut().as_deref_mut() {
         Ok(Some(meter)) => act(meter),
-        Ok(None) => Err("the flow meter did not start: see VPP's log".to_owned()),
-        Err(_) => Err("the flow meter is busy: try again".to_owned()),
+        Ok(None) => Err(Refusal::new(
+            Why::NotStarted,
+            "the flow meter did not start: see VPP's log",
+        )),
+        Err(_) => Err(Refusal::new(Why::Busy, "the flow meter is busy: try again")),
     }
 }
 
@@ -146,7 +158,7 @@ pub(crate) fn is_running() -> bool {
 }
 
 /// Makes the workers, once VPP's main loop runs and threads are there.
-pub(crate) fn start(main: Main) -> Result<(), String> {
+pub(crate) fn start(main: Main) -> Result<(), Refusal> {
     if is_running() {
         return Ok(());
     }
@@ -199,7 +211,7 @@ pub(crate) fn points(_barrier: &mut Barrier) -> Option<&mut Points> {
 }
 
 /// Gives every worker tables, where they have none yet: before the first interface is metered.
-pub(crate) fn activate(main: Main) -> Result<(), String> {
+pub(crate) fn activate(main: Main) -> Result<(), Refusal> {
     start(main)?;
     if workers(&mut main.barrier()).all(|worker| worker.metering().is_some()) {
         return Ok(());
@@ -209,10 +221,11 @@ pub(crate) fn activate(main: Main) -> Result<(), String> {
 }
 
 /// Gives every worker new tables for these settings; all get them, or none does.
-pub(crate) fn replace_tables(main: Main, settings: Settings) -> Result<(), String> {
+pub(crate) fn replace_tables(main: Main, settings: Settings) -> Result<(), Refusal> {
     let flows = settings.flows_per_worker;
     let processes = make_processes(main, settings).map_err(|error| {
-        format!("no memory for {flows} flows on each thread ({error}): ask for fewer")
+        let line = format!("no memory for {flows} flows on each thread ({error}): ask for fewer");
+        Refusal::new(Why::NoMemory, line)
     })?;
     wait_for_retired(main)?;
     let mut barrier = main.barrier();
@@ -252,7 +265,7 @@ fn make_processes(main: Main, settings: Settings) -> std::io::Result<Vec<Meterin
 }
 
 /// Waits until the flows of tables that were replaced before have left.
-fn wait_for_retired(main: Main) -> Result<(), String> {
+fn wait_for_retired(main: Main) -> Result<(), Refusal> {
     for _ in 0..LOOKS {
         let mut barrier = main.barrier();
         let retired: Vec<_> = workers(&mut barrier)
@@ -268,9 +281,9 @@ fn wait_for_retired(main: Main) -> Result<(), String> {
             break;
         }
     }
-    Err(
+    Err(Refusal::new(
+        Why::Busy,
         "the flows of the tables before are still being exported: try again later, or see \
-         `show flowmeter exporter`"
-            .to_owned(),
-    )
+         `show flowmeter exporter`",
+    ))
 }

@@ -219,7 +219,8 @@ impl<O: Observe> Packets for Uniform<'_, O> {
         if self.common.octets() < O::PLACE.head() {
             return self.packet(number);
         }
-        let data = self.buffers.head(self.common, number);
+        // SAFETY: both are one frame's, and the engine asks for packets below the count.
+        let data = unsafe { self.buffers.head(self.common, number) };
         Packet {
             data,
             point: ObservationPoint {

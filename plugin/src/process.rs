@@ -2,6 +2,7 @@
 //! The process on the main thread that wakes the workers' sweeps, and sleeps where there is
 //! nothing to sweep.
 
+use crate::api::events;
 use crate::flowprobe;
 use crate::interfaces;
 use crate::meter;
@@ -18,7 +19,7 @@ const LOOK: u32 = 10;
 /// Looks at the exporter in a tick, where records wait for one to be set.
 const LOOKS_IN_TICK: u32 = 20;
 
-/// Ticks from one look at what interfaces are called to the next.
+/// Ticks from one look at what interfaces are called, and how full tables are, to the next.
 const NAMES: u32 = 100;
 
 /// Longer than anybody waits: until somebody signals.
@@ -27,7 +28,8 @@ const FOR_EVER: f64 = 1e9;
 /// Runs as long as VPP does.
 pub(crate) fn run(main: Main) -> ! {
     let started = meter::start(main).and_then(|()| interfaces::apply_rules(main));
-    if let Err(why) = started {
+    if let Err(refusal) = started {
+        let why = String::from(refusal);
         let _ = meter::with_meter(main, |meter| {
             meter.log.warning(main, &why);
             Ok(())
@@ -38,6 +40,7 @@ pub(crate) fn run(main: Main) -> ! {
     loop {
         if ticks.is_multiple_of(NAMES) {
             tidy(main);
+            events::look(main);
         }
         if !tick(main, ticks.is_multiple_of(LOOK), &mut sleeps) {
             main.wait(FOR_EVER);

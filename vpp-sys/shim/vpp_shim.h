@@ -10,6 +10,7 @@
 #include <vlib/vlib.h>
 #include <vlib/unix/plugin.h>
 #include <vnet/vnet.h>
+#include <vnet/api_errno.h>
 #include <vnet/buffer.h>
 #include <vnet/feature/feature.h>
 #include <vnet/fib/fib_table.h>

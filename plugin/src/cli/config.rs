@@ -42,5 +42,6 @@ fn read(main: Main, words: Vec<&str>) -> Result<(), String> {
             meter.interfaces.add_rule(name, *wanted);
         }
         meter.exporter.set(main, exporter)
-    })
+    })?;
+    Ok(())
 }

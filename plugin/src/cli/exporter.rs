@@ -4,9 +4,9 @@
 use core::net::IpAddr;
 
 use super::words::{Words, unexpected};
+use crate::control::exporting;
 use crate::exporter::Setting;
 use crate::vlib::Main;
-use crate::{meter, process};
 
 /// An exporter as far as its words were read.
 #[derive(Default)]
@@ -30,14 +30,11 @@ impl Reading {
             "collector" => self.collector = Some(words.value(word, ADDRESS)?),
             "src" => self.source = Some(words.value(word, ADDRESS)?),
             "port" => self.port = Some(words.number(word, 1..=u16::MAX)?),
-            "fib" => self.table = Some(words.number(word, 0..=u32::MAX - 1)?),
-            "path-mtu" => {
-                // Messages end where VPP's buffers do, too.
-                let range = Setting::MIN_PATH_MTU..=65_535;
-                self.path_mtu = Some(words.number(word, range)?);
-            }
+            "fib" => self.table = Some(words.number(word, Setting::TABLES)?),
+            "path-mtu" => self.path_mtu = Some(words.number(word, Setting::PATH_MTUS)?),
             "template-interval" => {
-                self.template_interval = Some(words.number(word, 1..=86_400)?);
+                let range = Setting::TEMPLATE_INTERVALS;
+                self.template_interval = Some(words.number(word, range)?);
             }
             _ => return Ok(false),
         }
@@ -58,24 +55,16 @@ impl Reading {
                 return Err("expected src and the address that messages come from".to_owned());
             }
         };
-        if collector.is_ipv4() != source.is_ipv4() {
-            return Err(format!(
-                "src {source}: expected an address of the same family as collector {collector}"
-            ));
-        }
-        for (word, address) in [("collector", collector), ("src", source)] {
-            if address.is_unspecified() || address.is_multicast() {
-                return Err(format!("{word} {address}: expected a unicast address"));
-            }
-        }
-        Ok(Some(Setting {
+        let setting = Setting {
             collector,
             source,
             port: self.port.unwrap_or(Setting::PORT),
             table: self.table.unwrap_or(0),
             path_mtu: self.path_mtu.unwrap_or(Setting::PATH_MTU),
             template_interval: self.template_interval.unwrap_or(Setting::TEMPLATE_INTERVAL),
-        }))
+        };
+        exporting::check(&setting)?;
+        Ok(Some(setting))
     }
 }
 
@@ -96,12 +85,5 @@ pub(super) fn set(main: Main, mut words: Words<'_>) -> Result<(), String> {
         let missing = || format!("expected {}, or disable", Reading::EXPECTED);
         Some(setting.ok_or_else(missing)?)
     };
-    meter::start(main)?;
-    meter::with_meter(main, |meter| {
-        meter.exporter.set(main, setting)?;
-        main.signal(meter.nodes.process);
-        Ok(())
-    })?;
-    process::update(main);
-    Ok(())
+    Ok(exporting::set(main, setting)?)
 }

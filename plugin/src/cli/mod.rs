@@ -10,7 +10,6 @@ mod flows;
 mod interface;
 mod set;
 mod show;
-mod slices;
 pub(crate) mod words;
 
 pub(crate) use clear::{clear, flush};

@@ -3,13 +3,9 @@
 
 use super::exporter;
 use super::words::{Words, unexpected};
-use crate::meter::{self, Settings};
+use crate::control::tuning;
+use crate::meter::Settings;
 use crate::vlib::Main;
-
-/// Seconds that a timeout may have.
-const TIMEOUT: core::ops::RangeInclusive<u32> = 1..=604_800;
-/// Flows that a table may have.
-const FLOWS: core::ops::RangeInclusive<u32> = 1..=100_000_000;
 
 /// Reads one setting; `false` where the word is none.
 pub(super) fn read(
@@ -18,9 +14,9 @@ pub(super) fn read(
     words: &mut Words<'_>,
 ) -> Result<bool, String> {
     match word {
-        "active-timeout" => settings.active_timeout = words.number(word, TIMEOUT)?,
-        "idle-timeout" => settings.idle_timeout = words.number(word, TIMEOUT)?,
-        "flows-per-worker" => settings.flows_per_worker = words.number(word, FLOWS)?,
+        "active-timeout" => settings.active_timeout = words.number(word, Settings::TIMEOUTS)?,
+        "idle-timeout" => settings.idle_timeout = words.number(word, Settings::TIMEOUTS)?,
+        "flows-per-worker" => settings.flows_per_worker = words.number(word, Settings::FLOWS)?,
         _ => return Ok(false),
     }
     Ok(true)
@@ -39,7 +35,7 @@ pub(crate) fn set(main: Main, words: Vec<&str>) -> Result<(), String> {
         }
         Some(_) => {}
     }
-    let mut settings = meter::with_meter(main, |meter| Ok(meter.settings))?;
+    let mut settings = tuning::settings(main)?;
     while let Some(word) = words.next() {
         if word == "default" {
             settings = Settings::DEFAULT;
@@ -47,18 +43,5 @@ pub(crate) fn set(main: Main, words: Vec<&str>) -> Result<(), String> {
             return unexpected(word, EXPECTED);
         }
     }
-    meter::start(main)?;
-    let before = meter::with_meter(main, |meter| Ok(meter.settings))?;
-    let has_tables = meter::workers(&mut main.barrier()).any(|worker| worker.metering().is_some());
-    if has_tables && settings.flows_per_worker != before.flows_per_worker {
-        meter::replace_tables(main, settings)?;
-    }
-    for worker in meter::workers(&mut main.barrier()) {
-        worker.set_timeouts(settings.timeouts());
-    }
-    meter::with_meter(main, |meter| {
-        meter.settings = settings;
-        main.signal(meter.nodes.process);
-        Ok(())
-    })
+    Ok(tuning::set(main, settings)?)
 }

@@ -2,18 +2,20 @@
 //! `show flowmeter`.
 
 use core::fmt::Write;
+use core::ops::Range;
 
 use flowmeter::metering::{EndReason, IgnoredReason, NoRoom, Tally};
 
 use super::flows;
-use super::slices;
 use super::words::{Words, unexpected};
+use crate::control::slices::{self, Walk};
 use crate::interfaces::{Wanted, side};
 use crate::meter::{self, Meter};
+use crate::refusal::Refusal;
 use crate::shared::{Gate, SHARED};
 use crate::vlib::interface::Interface;
 use crate::vlib::{Barrier, Main, text};
-use crate::worker::Accounts;
+use crate::worker::{Accounts, Worker};
 use crate::{COMMIT, VERSION, VPP_VERSION};
 
 /// `show flowmeter [interfaces|exporter|statistics|memory] | flows …`.
@@ -50,7 +52,7 @@ pub(crate) fn show(main: Main, words: Vec<&str>) -> Result<(), String> {
     Ok(())
 }
 
-fn show_settings(main: Main, out: &mut String) -> Result<(), String> {
+fn show_settings(main: Main, out: &mut String) -> Result<(), Refusal> {
     meter::with_meter(main, |meter| {
         let settings = meter.settings;
         let _ = writeln!(
@@ -62,7 +64,7 @@ fn show_settings(main: Main, out: &mut String) -> Result<(), String> {
     })
 }
 
-fn show_exporter(main: Main, out: &mut String) -> Result<(), String> {
+fn show_exporter(main: Main, out: &mut String) -> Result<(), Refusal> {
     let Accounts {
         messages, records, ..
     } = total(&mut main.barrier());
@@ -107,7 +109,7 @@ fn show_exporter(main: Main, out: &mut String) -> Result<(), String> {
     })
 }
 
-fn show_interfaces(main: Main, out: &mut String) -> Result<(), String> {
+fn show_interfaces(main: Main, out: &mut String) -> Result<(), Refusal> {
     let interfaces = Interface::all(main);
     meter::with_meter(main, |meter| {
         if meter.interfaces.metered().is_empty() {
@@ -205,21 +207,28 @@ fn lines_of(out: &str) -> usize {
 /// workers may stand still for, they are counted in slices; if nothing has changed at the end,
 /// the count is exact all the same.
 fn count(main: Main) -> (Accounts, Live) {
-    let mut tally = Tally::default();
-    let (before, after) = slices::each(main, total, |worker, groups| {
+    let mut counting = Counting(Tally::default());
+    let (before, after) = slices::each(main, &mut counting, total);
+    if before.statistics == after.statistics {
+        (after, Live::Counted(counting.0))
+    } else {
+        (after, Live::Moving)
+    }
+}
+
+/// What stands in the flows that were counted.
+struct Counting(Tally);
+
+impl Walk for Counting {
+    fn look(&mut self, worker: &Worker, groups: Range<usize>) -> usize {
         let mut flows = 0;
         for process in worker.processes() {
             let end = groups.end.min(process.groups());
             let counted = process.count(groups.start.min(end)..end);
-            tally += counted.tally;
+            self.0 += counted.tally;
             flows += counted.records as usize;
         }
         flows
-    });
-    if before.statistics == after.statistics {
-        (after, Live::Counted(tally))
-    } else {
-        (after, Live::Moving)
     }
 }
 

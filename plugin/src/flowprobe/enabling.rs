@@ -154,7 +154,7 @@ fn make_hosts(main: Main) -> Result<(), Refusal> {
     drop(barrier);
     with(main, |meter| {
         if let Err(why) = started {
-            warn(meter, main, &why);
+            warn(meter, main, &String::from(why));
             return Err(Refusal::Unavailable);
         }
         if has_hosts {

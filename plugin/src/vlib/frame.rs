@@ -224,12 +224,17 @@ impl<'a> Buffers<'a> {
 
     /// The octets that packet `number` has in common with all others: [`Common::octets`] of
     /// these packets, which is cheaper to know than [`Buffer::data`].
+    ///
+    /// # Safety
+    /// `common` is that of the frame that these are the packets of, or some of them, and
+    /// `number` is less than their count.
     #[inline(always)]
-    pub(crate) fn head(&self, common: Common, number: usize) -> &'a [u8] {
+    pub(crate) unsafe fn head(&self, common: Common, number: usize) -> &'a [u8] {
         let address = self.address(self.indices[number % FRAME]);
         let first = (address + DATA).wrapping_add_signed(isize::from(common.0.start));
-        // SAFETY: what VPP says is a buffer's data lies in its headroom and data area, and so
-        // much is there in each of them; nobody writes there for the length of the node's call.
+        // SAFETY: what VPP says is a buffer's data lies in its headroom and data area, and of
+        // each packet of the frame so much is there, as the caller promises; nobody writes there
+        // for the length of the node's call.
         unsafe { core::slice::from_raw_parts(first as *const u8, common.octets()) }
     }
 

@@ -4,6 +4,7 @@
 use core::ffi::{CStr, c_void};
 
 use super::Main;
+use crate::refusal::{Refusal, Why};
 
 /// An interface.
 #[derive(Clone, Debug)]
@@ -87,7 +88,7 @@ pub(crate) fn set_feature(
     node: &'static CStr,
     sw_if_index: u32,
     enable: bool,
-) -> Result<(), String> {
+) -> Result<(), Refusal> {
     // SAFETY: the names end with zeros; workers stand still.
     let error = unsafe {
         vpp_sys::vnet_feature_enable_disable(
@@ -103,5 +104,6 @@ pub(crate) fn set_feature(
         return Ok(());
     }
     let [arc, node] = [arc, node].map(CStr::to_string_lossy);
-    Err(format!("VPP refuses {node} on {arc} with error {error}"))
+    let line = format!("VPP refuses {node} on {arc} with error {error}");
+    Err(Refusal::new(Why::Feature, line))
 }

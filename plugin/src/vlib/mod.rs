@@ -12,10 +12,12 @@ pub(crate) mod exporter;
 pub(crate) mod frame;
 pub(crate) mod interface;
 mod link_header;
+pub(crate) mod main_cell;
 pub(crate) mod main_thread;
 pub(crate) mod text;
 pub(crate) mod thread;
 
 pub(crate) use barrier::Barrier;
+pub(crate) use main_cell::MainCell;
 pub(crate) use main_thread::Main;
 pub(crate) use thread::Thread;

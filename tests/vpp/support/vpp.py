@@ -8,6 +8,7 @@ several run on a machine at once. Every call notices that VPP has died, and says
 
 import json
 import re
+import resource
 import shutil
 import signal
 import tempfile
@@ -164,6 +165,11 @@ class Vpp:
                 used += int(line.split()[-1])
         return used
 
+    def resident_octets(self) -> int:
+        """Its memory."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * resource.getpagesize()
+
     def interface_index(self, interface: str) -> int:
         """The sw_if_index of an interface."""
         for line in self.cli("show interface").splitlines():
@@ -223,7 +229,13 @@ class Vpp:
         self.check_alive()
         if not self._path("cli.sock").exists():
             return False
-        return "vpp v" in self.cli("show version")
+        try:
+            return "vpp v" in self.cli("show version")
+        except AssertionError as error:
+            # The socket is there before anybody listens.
+            if "Connection refused" in str(error):
+                return False
+            raise
 
     def _path(self, name: str) -> Path:
         return self.folder / name

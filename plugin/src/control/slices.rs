@@ -20,20 +20,31 @@ const STEP: usize = 256;
 const GROUPS_AS_FLOW: usize = 16;
 
 /// Seconds for which the workers run between two slices.
-const PAUSE: f64 = 1e-4;
+pub(super) const PAUSE: f64 = 1e-4;
 
-/// Shows all tables to `act`, a worker and some of its groups at a time; `act` tells how many
-/// flows it looked at. What `snapshot` says stands first for the moment before the first slice,
-/// and then for that after the last, each without the workers moving in between.
-pub(super) fn each<S>(
+/// What looks at tables.
+pub(crate) trait Walk {
+    /// Looks at some of a worker's groups, which stands still; tells how many flows there were.
+    fn look(&mut self, worker: &Worker, groups: Range<usize>) -> usize;
+
+    /// The workers run: does with what was seen what takes longer. `false` ends the walk.
+    fn pause(&mut self, main: Main) -> bool {
+        let _ = main.suspend(PAUSE);
+        true
+    }
+}
+
+/// Shows all tables to `walk`. What `snapshot` says stands first for the moment before the
+/// first slice, and then for that after the last, each without the workers moving in between.
+pub(crate) fn each<S>(
     main: Main,
+    walk: &mut impl Walk,
     snapshot: impl Fn(&mut Barrier) -> S,
-    mut act: impl FnMut(&Worker, Range<usize>) -> usize,
 ) -> (S, S) {
     let mut barrier = main.barrier();
     let first = snapshot(&mut barrier);
     let mut left = BUDGET;
-    for index in 0..thread::count() {
+    'threads: for index in 0..thread::count() {
         let mut next = 0;
         loop {
             let Some(worker) = meter::workers(&mut barrier).nth(index) else {
@@ -45,13 +56,16 @@ pub(super) fn each<S>(
                 break;
             }
             next = groups.end;
-            let cost = groups.len() / GROUPS_AS_FLOW + act(worker, groups);
+            let cost = groups.len() / GROUPS_AS_FLOW + walk.look(worker, groups);
             left = left.saturating_sub(cost);
             if left == 0 {
                 left = BUDGET;
                 drop(barrier);
-                let _ = main.suspend(PAUSE);
+                let goes_on = walk.pause(main);
                 barrier = main.barrier();
+                if !goes_on {
+                    break 'threads;
+                }
             }
         }
     }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What send.c does for the Rust of this folder: sends messages. On the main thread, to a client
+ * that api_room has just said there is room for; to another, nothing is sent.
+ */
+#ifndef included_flowmeter_api_h
+#define included_flowmeter_api_h
+
+#include "flowmeter.h"
+
+/* How many processes answer requests: as many clients don't wait for each other. */
+enum
+{
+  API_N_PROCESSES = 4,
+};
+
+/* Whether a client takes another message now: 0 not now, below 0 never. */
+int32_t api_room (uint32_t client);
+
+/* Whether there is memory for lists: a client may read messages from shared memory and free none,
+   as vat2 does, and VPP ends where that memory does. Half of it is left to others. */
+uint8_t api_has_memory (uint32_t client);
+
+/* Just the retval; the rest of the reply is zeros. */
+void api_reply (const flowmeter_caller_t *caller, int32_t retval);
+void api_reply_parameters (const flowmeter_caller_t *caller,
+			   const flowmeter_parameters_t *parameters);
+void api_reply_exporter (const flowmeter_caller_t *caller,
+			 const flowmeter_exporter_state_t *state);
+void api_reply_flows (const flowmeter_caller_t *caller, uint64_t matched);
+
+void api_send_interface (const flowmeter_caller_t *caller, const flowmeter_watch_t *watch);
+void api_send_rule (const flowmeter_caller_t *caller, const flowmeter_watch_t *watch);
+void api_send_statistics (const flowmeter_caller_t *caller,
+			  const flowmeter_statistics_t *statistics);
+void api_send_flow (const flowmeter_caller_t *caller, const flowmeter_flow_t *flow);
+
+void api_send_table_full (uint32_t client, uint32_t pid, const flowmeter_table_full_t *event);
+void api_send_exporter (uint32_t client, uint32_t pid, uint8_t reachable,
+			const flowmeter_address_t *collector, uint16_t collector_port);
+
+#endif /* included_flowmeter_api_h */

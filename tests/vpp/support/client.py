@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients of VPP's binary API: vpp_papi as PyPI has it, over the API's socket.
+
+They know the messages from .api.json files: VPP's own, and what the plugin's build has made.
+"""
+
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from vpp_papi import VPPApiClient
+
+from . import installation
+from .vpp import Vpp
+
+#: What the plugin's build has made of plugin/src/api/flowmeter.api.
+DEFINITIONS = installation.PLUGIN.with_name("flowmeter.api.json")
+
+#: VPP's own that clients need to connect, and for what the tests do beside.
+_CORE = ("memclnt", "vlib", "vpe", "interface")
+
+
+class Client:
+    """A client that is connected; its messages are methods of `api`."""
+
+    def __init__(self, vpp: Vpp, name: str = "tests", read_timeout: int = 20):
+        core = installation.PREFIX / "share" / "vpp" / "api" / "core"
+        files = [DEFINITIONS, *(core / f"{name}.api.json" for name in _CORE)]
+        for file in files:
+            assert file.is_file(), f"{file} is not there"
+        self._papi = VPPApiClient(
+            apifiles=[str(file) for file in files],
+            server_address=str(vpp.api_socket),
+            read_timeout=read_timeout,
+        )
+        self.events: queue.Queue = queue.Queue()
+        self._papi.register_event_callback(lambda name, event: self.events.put((name, event)))
+        self._papi.connect(name)
+        self.api = self._papi.api
+        self.papi = self._papi
+
+    def close(self) -> None:
+        self._papi.disconnect()
+
+
+@contextmanager
+def connected(vpp: Vpp, name: str = "tests") -> Iterator[Client]:
+    client = Client(vpp, name)
+    try:
+        yield client
+    finally:
+        client.close()

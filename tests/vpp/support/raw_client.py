@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A client of the binary API that may send anything, and need not read.
+
+It speaks the socket's framing and no more: how messages are made is vpp_papi's, which lends
+its definitions.
+"""
+
+import socket
+import struct
+
+from .client import Client
+from .vpp import Vpp
+
+#: Before each message: a pointer of VPP's own, octets of the message, a time of VPP's own.
+_HEADER = struct.Struct("!QII")
+
+#: sockclnt_create of memclnt.api, whose number never changes.
+_CREATE = 15
+
+_START = struct.Struct("!HI")
+
+
+class RawClient:
+    def __init__(self, vpp: Vpp, definitions: Client, name: str = "raw"):
+        self._definitions = definitions
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(20)
+        self._socket.connect(str(vpp.api_socket))
+        self._received = b""
+        self.send(struct.pack("!HI64s", _CREATE, 0, name.encode()))
+        reply = self.receive()
+        # Number, client, context, response, index of the client.
+        _, _, _, _, self.index = struct.unpack_from("!HIIiI", reply)
+
+    def number(self, name: str) -> int:
+        """VPP's number of a message."""
+        message = self._definitions.papi.messages[name]
+        return self._definitions.papi.transport.get_msg_index(f"{name}_{message.crc[2:]}")
+
+    def message(self, name: str, context: int = 1, **fields) -> bytes:
+        """A request as it should be."""
+        start = {
+            "_vl_msg_id": self.number(name),
+            "client_index": self.index,
+            "context": context,
+        }
+        return self._definitions.papi.messages[name].pack({**start, **fields})
+
+    def send(self, message: bytes, announced: int | None = None) -> None:
+        """Sends a message, of which it says that it has so many octets."""
+        length = len(message) if announced is None else announced
+        self._socket.sendall(_HEADER.pack(0, length, 0) + message)
+
+    def receive(self) -> bytes:
+        """The next message."""
+        header = self._take(_HEADER.size)
+        _, length, _ = _HEADER.unpack(header)
+        return self._take(length)
+
+    def receive_start(self) -> tuple[int, int]:
+        """The next message's number and context."""
+        return _START.unpack_from(self.receive())
+
+    def call(self, message: bytes) -> int:
+        """Sends a request that one message answers; its retval."""
+        self.send(message)
+        return struct.unpack_from("!HIi", self.receive())[2]
+
+    def silent(self, seconds: float) -> bool:
+        """Whether nothing comes for so long."""
+        if self._received:
+            return False
+        self._socket.settimeout(seconds)
+        try:
+            self._received = self._socket.recv(1 << 16)
+        except TimeoutError:
+            return True
+        finally:
+            self._socket.settimeout(20)
+        return False
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _take(self, octets: int) -> bytes:
+        while len(self._received) < octets:
+            more = self._socket.recv(1 << 16)
+            assert more, "VPP has closed the connection"
+            self._received += more
+        taken, self._received = self._received[:octets], self._received[octets:]
+        return taken

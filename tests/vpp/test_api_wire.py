@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The binary API with octets that are no messages: VPP lives, and answers what is one."""
+
+import random
+import struct
+
+import pytest
+
+from support import generator, routing
+from support.client import Client
+from support.raw_client import RawClient
+from support.traffic import mixed
+
+REQUESTS = (
+    "flowmeter_interface_add_del",
+    "flowmeter_rule_add_del",
+    "flowmeter_interface_dump",
+    "flowmeter_rule_dump",
+    "flowmeter_set_parameters",
+    "flowmeter_get_parameters",
+    "flowmeter_set_exporter",
+    "flowmeter_get_exporter",
+    "flowmeter_flush",
+    "flowmeter_clear_statistics",
+    "flowmeter_statistics_dump",
+    "flowmeter_flow_dump",
+    "want_flowmeter_events",
+)
+
+#: Number, client, context.
+_START = 10
+
+
+@pytest.fixture
+def given(start_vpp):
+    vpp = start_vpp()
+    client = Client(vpp)
+    raw = RawClient(vpp, client)
+    yield vpp, client, raw
+    raw.close()
+    client.close()
+
+
+def test_all_requests_are_tested_here(given):
+    _, client, _ = given
+    requests = {
+        name
+        for name, message in client.papi.messages.items()
+        if "flowmeter" in name
+        and not name.endswith(("_reply", "_details", "_event"))
+    }
+    assert requests == set(REQUESTS)
+
+
+def replied(raw: RawClient, name: str, context: int) -> int:
+    """The retval of the reply, behind any details."""
+    number = raw.number(f"{name}_reply")
+    while True:
+        message = raw.receive()
+        found, answered, retval = struct.unpack_from("!HIi", message)
+        assert answered == context
+        if found == number:
+            return retval
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_truncated_messages(given, name):
+    """Cut anywhere, a message is dropped; whole, with any octets behind, it is answered."""
+    vpp, client, raw = given
+    fields = {"sw_if_index": 0} if name == "flowmeter_interface_add_del" else {}
+    whole = raw.message(name, context=77, **fields)
+    for length in range(2, len(whole)):
+        raw.send(whole[:length])
+    # Answers come in order: the first is not to one of those.
+    context = 78
+    for behind in (0, 1, 1000, 100_000):
+        raw.send(raw.message(name, context=context, **fields) + bytes(behind))
+        replied(raw, name, context)
+        context += 1
+    assert raw.silent(0.1)
+    assert client.api.flowmeter_get_parameters().retval == 0
+    vpp.check_alive()
+
+
+def test_messages_that_never_end(given):
+    """One that announces more than it sends is waited for; nobody else is."""
+    vpp, client, raw = given
+    message = raw.message("flowmeter_get_parameters", context=5)
+    raw.send(message, announced=1 << 30)
+    raw.send(message)
+    assert client.api.flowmeter_get_parameters().retval == 0
+    assert raw.silent(0.2)
+    vpp.check_alive()
+
+
+def test_requests_of_nobody(given):
+    """A client that VPP doesn't know gets nothing, and changes nothing."""
+    vpp, client, raw = given
+    for index in (0, 1, 0x7FFFFFFF, 0xFFFFFFFF, raw.index + 5):
+        message = raw.message("flowmeter_set_parameters", active_timeout=5)
+        raw.send(message[:2] + struct.pack("!I", index) + message[6:])
+    reply = client.api.flowmeter_get_parameters()
+    assert reply.active_timeout == 60
+    assert raw.silent(0.2)
+    vpp.check_alive()
+
+
+def test_random_octets(given):
+    """Whatever stands in a message, there is one reply, of a number that VPP knows."""
+    vpp, client, raw = given
+    source = routing.add_source(vpp)
+    generator.replay(vpp, source, mixed().frames)
+    seed = 20261124
+    rng = random.Random(seed)
+    interesting = [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0\0\1", b"\x7f\xff\xff\xff"]
+    retvals = set()
+    # A flush waits for a second where there is no collector.
+    names = [name for name in REQUESTS if name != "flowmeter_flush"]
+    for context in range(1, 3001):
+        name = rng.choice(names)
+        message = raw.message(name, context=context, **_needed(name))
+        body = bytearray(message[_START:])
+        for at in range(0, len(body), 4):
+            kind = rng.random()
+            if kind < 0.3:
+                body[at : at + 4] = rng.choice(interesting)[: len(body) - at]
+            elif kind < 0.6:
+                body[at : at + 4] = rng.randbytes(min(4, len(body) - at))
+        if name == "flowmeter_set_parameters":
+            # Not tables of any size that this machine may hold.
+            body[8:12] = rng.choice((bytes(4), b"\xff\xff\xff\xfe", b"\0\0\x10\0"))
+        raw.send(message[:_START] + bytes(body))
+        retval = replied_among_events(raw, name, context)
+        assert -171 <= retval <= 0, (name, bytes(body).hex())
+        retvals.add(retval)
+    assert {0, -7, -2} <= retvals, (seed, retvals)
+    vpp.check_alive()
+    assert client.api.flowmeter_get_parameters().retval == 0
+    assert "flowmeter" in vpp.cli("show flowmeter")
+
+
+def _needed(name: str) -> dict:
+    return {"sw_if_index": 0} if name == "flowmeter_interface_add_del" else {}
+
+
+def replied_among_events(raw: RawClient, name: str, context: int) -> int:
+    number = raw.number(f"{name}_reply")
+    while True:
+        message = raw.receive()
+        found, answered, retval = struct.unpack_from("!HIi", message)
+        if found == number and answered == context:
+            return retval
