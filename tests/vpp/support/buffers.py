@@ -99,6 +99,6 @@ def _first_fragment(identifier: int, octets: int) -> bytes:
         frames.UDP,
         bytes(octets),
         fragment=more_fragments,
-        identification=identifier,
+        identification=identifier % 2**16,
     )
     return frames.ethernet(packet, source=traffic.SENDER_MAC, destination=traffic.VPP_MAC)
