@@ -182,7 +182,7 @@ def test_many_flows_that_end_together(start_meter):
     vpp = metered.vpp
     source = routing.add_source(vpp)
     vpp.configure(f"flowmeter interface {source} ip4 rx")
-    count = 200_000
+    count = 100_000
     sent = many_flows(count)
     generator.replay(vpp, source, sent.frames)
     assert accounts.accounts(vpp).live_flows == count
