@@ -99,7 +99,8 @@ class Outlet:
         try:
             while more := self._octets():
                 now = time.monotonic()
-                if len(more) == _PIPE:
+                # Its pages need not all be full.
+                if len(more) > _PIPE * 3 // 4:
                     self.longest_wait = max(self.longest_wait, now - read_before)
                 read_before = now
                 if self._error is None:
