@@ -13,9 +13,15 @@ from support.waiting import until
 
 
 def wait_until_metered(vpp: Vpp, interface: str) -> None:
-    """Tables are made once the first interface is there, and nobody waits for that as for a
-    command: what comes before is not seen."""
-    until(f"{interface} to be metered", lambda: interface in vpp.cli("show flowmeter interfaces"))
+    """Tables are made as VPP starts, and nobody waits for that as for a command: what comes
+    before is not seen, though the interface is shown."""
+
+    def is_metered() -> bool:
+        memory = vpp.cli("show flowmeter memory")
+        has_tables = "octets" in memory and "tables of 0 octets" not in memory
+        return has_tables and interface in vpp.cli("show flowmeter interfaces")
+
+    until(f"{interface} to be metered", is_metered)
 
 
 def test_everything_is_set(start_vpp):
