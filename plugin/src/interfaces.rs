@@ -255,6 +255,10 @@ impl Meter {
     /// An interface is there now: the rules apply to it.
     pub(crate) fn interface_came(&mut self, barrier: &mut Barrier, interface: &Interface) {
         let main = barrier.main();
+        if meter::workers(barrier).any(|worker| worker.metering().is_none()) {
+            // Who makes the tables comes to all interfaces then: see `apply_rules`.
+            return;
+        }
         let name = interface.name(main);
         let rules = self.interfaces.rules.clone();
         for (pattern, wanted) in rules {

@@ -2,19 +2,21 @@
 """VPP's command line: what is accepted does what it says, what is not is refused in one
 line that names the wrong word, and changes nothing."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from support import accounts, generator, meter, routing, traffic
 from support.flows import of_records
 from support.link import add_link
+from support.namespace import Namespace
 from support.refusal import assert_one_line, settings
 from support.traffic import many_flows, mixed
+from support.vpp import Vpp
 
 
-@pytest.fixture
-def vpp(start_vpp):
+def set_all(vpp: Vpp) -> Vpp:
     """A VPP with an interface, and everything set to what is not the default."""
-    vpp = start_vpp()
     routing.add_source(vpp)
     link = add_link(vpp, 0)
     meter.set_exporter(vpp, link, words="port 4740 path-mtu 1300 template-interval 40")
@@ -23,6 +25,23 @@ def vpp(start_vpp):
         "flowmeter interface pg0 ip4 rx",
     )
     return vpp
+
+
+@pytest.fixture
+def vpp(start_vpp):
+    return set_all(start_vpp())
+
+
+@pytest.fixture(scope="module")
+def refusing_vpp():
+    """One for all that is refused: each test shows that it has changed nothing."""
+    with ExitStack() as stack:
+        namespace = Namespace()
+        stack.callback(namespace.close)
+        vpp = Vpp(namespace)
+        stack.callback(vpp.kill)
+        yield set_all(vpp)
+        vpp.stop()
 
 
 @pytest.mark.parametrize(
@@ -72,8 +91,10 @@ def vpp(start_vpp):
         ("flowmeter flush now", "now"),
     ],
 )
-def test_wrong_input_is_refused(vpp, command, part):
+def test_wrong_input_is_refused(refusing_vpp, command, part):
+    vpp = refusing_vpp
     before = settings(vpp)
+    assert "pg0" in before and "4740" in before
     live = accounts.read(vpp)
     assert_one_line(vpp.cli(command), part)
     assert settings(vpp) == before

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Things that come and go: interfaces, settings and VPP itself, under traffic."""
 
-import itertools
-import random
-import time
 
 import pytest
 

@@ -2,11 +2,11 @@
 """Where there is not enough of something: buffers, room in the table, an exporter."""
 
 import itertools
-import time
 
 import pytest
 
 from support import accounts, buffers, generator, meter, routing
+from support.collector import PORT
 from support.flows import Flows, of_records
 from support.ipfix import LACK_OF_RESOURCES
 from support.link import add_link
@@ -40,7 +40,10 @@ def test_a_table_of_one_group(start_meter, workers, version):
     given_way = sum(record["flowEndReason"] == LACK_OF_RESOURCES for record in records)
     after = accounts.accounts(vpp)
     assert given_way == after.exported["lack_of_resources"].records
-    assert given_way == rounds * FLOWS - before.live_flows
+    # All but those that still lived. They are few less than packets: where all come within one
+    # millisecond, no flow is idle longest, and some of the first are there in the next round.
+    assert given_way == len(records) - before.live_flows
+    assert given_way > 0.9 * rounds * FLOWS
     assert after.lost.records == 0
 
 
@@ -73,19 +76,20 @@ def test_no_buffers(start_meter):
     source = routing.add_source(vpp)
     held = buffers.prepare(vpp)
     vpp.configure(
-        "set flowmeter active-timeout 5 idle-timeout 5", f"flowmeter interface {source} ip4 rx"
+        "set flowmeter active-timeout 3600 idle-timeout 3600",
+        f"flowmeter interface {source} ip4 rx",
     )
     count = buffers.free(vpp)
     sent = many_flows(FLOWS)
     generator.replay(vpp, source, sent.frames)
-    began = time.monotonic()
     buffers.exhaust(vpp, held)
     # A message that was under construction, if any, goes after a second, and its buffer with
     # it: one is enough for all flows, one message at a time.
-    until("a message to go", lambda: time.monotonic() > began + 1.5)
+    vpp.wait_seconds(1.5)
     buffers.exhaust(vpp, held)
-    assert accounts.read(vpp).live_flows == FLOWS, "this machine is too slow for this test"
-    until("timeouts to pass", lambda: time.monotonic() > began + 7)
+    assert accounts.read(vpp).live_flows == FLOWS
+    vpp.configure("set flowmeter active-timeout 1 idle-timeout 1")
+    vpp.wait_seconds(3)
     stuck = accounts.accounts(vpp)
     assert (stuck.live_flows, stuck.lost.records) == (FLOWS, 0)
     buffers.release(vpp, count // 2)
@@ -95,25 +99,40 @@ def test_no_buffers(start_meter):
     until("buffers to come back", lambda: buffers.free(vpp) >= count - 1)
 
 
-def test_one_buffer_is_enough(start_meter):
+def test_one_buffer_is_enough(start_vpp):
     """Templates, options and records leave one after the other in it, each once."""
-    metered = start_meter(buffers=4096)
-    vpp = metered.vpp
+    vpp = start_vpp(buffers=4096)
+    link = add_link(vpp, 0)
     source = routing.add_source(vpp)
     held = buffers.prepare(vpp)
     vpp.configure(f"flowmeter interface {source} ip4 rx")
     count = buffers.free(vpp)
     sent = many_flows(FLOWS)
-    generator.replay(vpp, source, sent.frames)
-    buffers.exhaust(vpp, held, leave=1)
-    vpp.cli("flowmeter flush")
-    until("flows to leave", lambda: accounts.read(vpp).live_flows == 0)
-    buffers.release(vpp, count // 2)
-    of_records(metered.flushed()).assert_equal(sent.flows, "by and by")
-    templates = [message for message in metered.sink.reader.messages if 2 in message.sets]
-    # Once at the beginning; what changes and what becomes old is announced again, each second
-    # at most.
-    assert len(templates) < 60, f"templates {len(templates)} times"
+    # Others of VPP's may give one back meanwhile, and then it was not one: not each time.
+    for attempt in range(10):
+        sink = meter.add_sink(link, port=PORT + attempt)
+        meter.set_exporter(vpp, link, words=f"port {PORT + attempt}")
+        generator.replay(vpp, source, sent.frames)
+        exported = accounts.read(vpp).exported_records
+        buffers.exhaust(vpp, held, leave=1)
+        before = buffers.free(vpp)
+        began = vpp.seconds()
+        vpp.cli("flowmeter flush")
+        until("flows to leave", lambda: accounts.read(vpp).live_flows == 0)
+        passed = vpp.seconds() - began
+        vpp.wait_seconds(0.1)
+        was_one = before == buffers.free(vpp) == 1
+        buffers.release(vpp, count // 2)
+        after = accounts.flush(vpp)
+        records = sink.wait_for_records(after.exported_records - exported)
+        of_records(records).assert_equal(sent.flows, "by and by")
+        assert after.lost.records == 0
+        templates = [message for message in sink.reader.messages if 2 in message.sets]
+        # Once at the beginning; what changes is announced again, each second at most.
+        assert 1 <= len(templates) <= 2 + passed, f"templates {len(templates)} times"
+        if was_one:
+            return
+    raise AssertionError("there never was exactly one buffer")
 
 
 def test_no_buffers_and_a_full_table(start_meter):
@@ -163,7 +182,7 @@ def test_many_flows_that_end_together(start_meter):
     vpp = metered.vpp
     source = routing.add_source(vpp)
     vpp.configure(f"flowmeter interface {source} ip4 rx")
-    count = 200_000
+    count = 100_000
     sent = many_flows(count)
     generator.replay(vpp, source, sent.frames)
     assert accounts.accounts(vpp).live_flows == count

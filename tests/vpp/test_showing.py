@@ -12,35 +12,86 @@ from support.traffic import Traffic, many_flows, mixed
 from support.waiting import until
 
 
+def traces(vpp) -> list[list[str]]:
+    """What our nodes say of each traced packet, line by line."""
+    shown = vpp.cli("show trace")
+    found = []
+    for packet in re.split(r"^Packet \d+$", shown, flags=re.MULTILINE)[1:]:
+        said = []
+        is_ours = False
+        for line in packet.splitlines():
+            if re.match(r"(\d\d:){3}\d+: ", line):
+                is_ours = ": flowmeter-" in line
+            elif is_ours and line.strip():
+                said.append(line.strip())
+        found.append(said)
+    return found
+
+
 def test_a_packets_trace(start_meter):
-    """It shows the conversation, whether its flow is new, and where it was observed."""
+    """It shows the conversation, whether its flow is new, and where it was observed; at each
+    place where it was."""
     metered = start_meter()
     vpp = metered.vpp
     source = routing.add_source(vpp)
+    out = routing.add_way_out(vpp)
     for family in ("ip4", "ip6"):
-        vpp.configure(f"flowmeter interface {source} {family} rx")
+        vpp.configure(
+            f"flowmeter interface {source} {family} rx", f"flowmeter interface {out} {family} tx"
+        )
     sent = Traffic()
     for _ in range(2):
-        sent.add_udp(4, (1234, 5353))
-        sent.add_udp(6, (1234, 5353))
+        sent.add_udp(4, (1234, 5353), 9)
+        sent.add_tcp(6, (1234, 443))
+        sent.add_icmp(4, 8)
+    conversations = [
+        (4, 20 + 8 + 9, f"{traffic.SOURCE[4]}:1234 -> {traffic.DESTINATION[4]}:5353 protocol 17"),
+        (6, 40 + 20, f"[{traffic.SOURCE[6]}]:1234 -> [{traffic.DESTINATION[6]}]:443 protocol 6"),
+        (4, 20 + 8, f"{traffic.SOURCE[4]} -> {traffic.DESTINATION[4]} type 8 code 0 protocol 1"),
+    ]
     vpp.configure("trace add pg-input 10")
     generator.replay(vpp, source, sent.frames)
-    shown = vpp.cli("show trace")
-    packets = re.split(r"^Packet \d+", shown, flags=re.MULTILINE)[1:]
-    assert len(packets) == len(sent.frames), shown
-    for number, packet in enumerate(packets):
-        version = {0: 4, 1: 6}[number % 2]
-        lines = packet.splitlines()
-        first = next(index for index, line in enumerate(lines) if ": flowmeter" in line)
-        # Up to the next node.
-        rest = lines[first + 1 :]
-        end = next((index for index, line in enumerate(rest) if re.match(r"\d\d:\d\d", line)), None)
-        traced = "\n".join(rest[:end])
-        for word in (traffic.SOURCE[version], traffic.DESTINATION[version], "1234", "5353", source):
-            assert word in traced, f"{word} is not in {traced}"
-        assert "rx" in traced.lower(), traced
-        assert ("new" in traced) == (number < 2), traced
-        assert ("known" in traced) == (number >= 2), traced
+    assert traces(vpp) == [
+        [
+            f"ip{version} rx: {state} flow, {octets} octets",
+            conversation,
+            f"from {source}",
+            f"ip{version} tx: {state} flow, {octets} octets",
+            conversation,
+            f"from {source} to {out}",
+        ]
+        for state in ("new", "known")
+        for version, octets, conversation in conversations
+    ]
+
+
+def test_a_frames_trace(start_meter):
+    """At l2: tags, what is not IP, and what is not metered."""
+    metered = start_meter()
+    vpp = metered.vpp
+    source = generator.add_interface(vpp, 0)
+    vpp.configure(f"flowmeter interface {source} l2 rx")
+    sent = Traffic()
+    sent.tagged((frames.VLAN, 100)).add_udp(4, (1, 2))
+    sent.add_l2(0x88CC, bytes(50))
+    cut = frames.ethernet(
+        b"\x45" + bytes(9), source=traffic.SENDER_MAC, destination=traffic.VPP_MAC
+    )
+    vpp.configure("trace add pg-input 10")
+    generator.replay(vpp, source, [*sent.frames, cut])
+    assert traces(vpp) == [
+        [
+            "l2 rx: new flow, 28 octets",
+            f"{traffic.SOURCE[4]}:1 -> {traffic.DESTINATION[4]}:2 protocol 17",
+            f"from {source} vlan 100",
+        ],
+        [
+            "l2 rx: new flow, 64 octets",
+            f"{traffic.SENDER_MAC} -> {traffic.VPP_MAC} ethertype 0x88cc",
+            f"from {source}",
+        ],
+        ["l2 rx: not metered: ip_header_truncated, 24 octets"],
+    ]
 
 
 def test_what_is_ignored_is_counted_by_its_reason(start_meter):
@@ -75,25 +126,73 @@ def test_what_is_ignored_is_counted_by_its_reason(start_meter):
     assert counted == len(octets), vpp.cli("show errors")
 
 
-def test_statistics_are_per_thread(start_meter):
+#: What VPP's own exporters of statistics have of us: one value for each thread.
+STATISTICS = {
+    *(
+        f"{name}/{unit}"
+        for name in ("observed", "metered", "live")
+        for unit in ("packets", "octets")
+    ),
+    *(
+        f"{name}/{unit}"
+        for name in (
+            *(f"exported/{reason}" for reason in accounts.END_REASONS),
+            *(f"lost/{reason}" for reason in accounts.LOST_REASONS),
+        )
+        for unit in ("records", "packets", "octets")
+    ),
+    "live/flows",
+    "flows",
+    "messages",
+    "records",
+}
+
+
+def metered_by_two(start_meter):
+    """A meter whose workers have different accounts: of IPv4 and IPv6, exported and alive."""
     metered = start_meter(workers=2)
-    vpp = metered.vpp
-    source = routing.add_source(vpp)
-    vpp.configure(f"flowmeter interface {source} ip4 rx")
-    sent = many_flows(100)
-    generator.replay(vpp, source, sent.frames, worker=1)
-    accounts.accounts(vpp)
-    assert vpp.stats("/flowmeter/observed/packets")["/flowmeter/observed/packets"] == [0, 0, 100]
-    assert vpp.stats("/flowmeter/live/flows")["/flowmeter/live/flows"] == [0, 0, 100]
+    source = routing.add_source(metered.vpp)
+    for family in ("ip4", "ip6"):
+        metered.vpp.configure(f"flowmeter interface {source} {family} rx")
+    generator.replay(metered.vpp, source, many_flows(70).frames, worker=0)
+    metered.flushed()
+    generator.replay(metered.vpp, source, many_flows(100, 6, rounds=2).frames, worker=1)
+    return metered, accounts.accounts(metered.vpp)
+
+
+def test_statistics_are_per_thread(start_meter):
+    """Each thread has its own, and none has another's."""
+    metered, _ = metered_by_two(start_meter)
+    found = metered.vpp.stats("/flowmeter/")
+    ignored = {name for name in found if "/ignored/" in name}
+    assert found.keys() - ignored == {f"/flowmeter/{name}" for name in STATISTICS}
+    expected = {name: [0, 0, 0] for name in found}
+    # IPv4 and UDP headers, IPv6 and UDP headers, and 4 octets in each packet.
+    of_first, of_second = 70 * (20 + 8 + 4), 200 * (40 + 8 + 4)
+    expected |= {
+        "/flowmeter/observed/packets": [0, 70, 200],
+        "/flowmeter/observed/octets": [0, of_first, of_second],
+        "/flowmeter/metered/packets": [0, 70, 200],
+        "/flowmeter/metered/octets": [0, of_first, of_second],
+        "/flowmeter/exported/forced_end/records": [0, 70, 0],
+        "/flowmeter/exported/forced_end/packets": [0, 70, 0],
+        "/flowmeter/exported/forced_end/octets": [0, of_first, 0],
+        "/flowmeter/live/packets": [0, 0, 200],
+        "/flowmeter/live/octets": [0, 0, of_second],
+        "/flowmeter/live/flows": [0, 0, 100],
+        "/flowmeter/flows": [0, 70, 100],
+        "/flowmeter/records": [0, 70, 0],
+    }
+    messages = found["/flowmeter/messages"]
+    assert messages == [0, len(metered.sink.reader.messages), 0]
+    expected["/flowmeter/messages"] = messages
+    assert found == expected
 
 
 def test_prometheus_sees_the_accounts(start_meter, tmp_path):
-    metered = start_meter()
+    """Every value of every thread, each under its name and once."""
+    metered, _ = metered_by_two(start_meter)
     vpp = metered.vpp
-    source = routing.add_source(vpp)
-    vpp.configure(f"flowmeter interface {source} ip4 rx")
-    generator.replay(vpp, source, mixed((4,)).frames)
-    now = accounts.accounts(vpp)
     exporter = installation.vpp_program("vpp_prometheus_export")
     segment = vpp.folder / "stats.sock"
     words = [exporter, "socket-name", segment, "port", "9482", "^/flowmeter/"]
@@ -102,14 +201,18 @@ def test_prometheus_sees_the_accounts(start_meter, tmp_path):
         page = until("Prometheus's page", lambda: _page(vpp.namespace))
     finally:
         daemon.kill()
-    values = {}
-    for line in page.splitlines():
-        found = re.match(r"(\w+)\{.*\} (\d+)", line)
-        if found:
-            values[found[1]] = values.get(found[1], 0) + int(found[2])
-    names = {name: value for name, value in values.items() if "flowmeter" in name}
-    assert names["_flowmeter_observed_packets"] == now.observed.packets, names
-    assert names["_flowmeter_live_flows"] == now.live_flows, names
+    lines = [line for line in page.splitlines() if line.strip()]
+    kinds = {line.removeprefix("# TYPE ") for line in lines if line.startswith("# TYPE ")}
+    values = [line for line in lines if not line.startswith("#")]
+    expected = vpp.stats("/flowmeter/")
+    names = {name: re.sub(r"\W", "_", name) for name in expected}
+    assert kinds == {f"{name} counter" for name in names.values()}
+    assert sorted(values) == sorted(
+        f'{names[name]}{{thread="{thread}",interface="0"}} {value}'
+        for name, of_threads in expected.items()
+        for thread, value in enumerate(of_threads)
+    )
+    assert sum(map(sum, expected.values())) > 0
 
 
 def _page(namespace) -> str:

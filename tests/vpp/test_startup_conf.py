@@ -12,6 +12,18 @@ from support.vpp import Vpp, VppDied
 from support.waiting import until
 
 
+def wait_until_metered(vpp: Vpp, interface: str) -> None:
+    """Tables are made as VPP starts, and nobody waits for that as for a command: what comes
+    before is not seen, though the interface is shown."""
+
+    def is_metered() -> bool:
+        memory = vpp.cli("show flowmeter memory")
+        has_tables = "octets" in memory and "tables of 0 octets" not in memory
+        return has_tables and interface in vpp.cli("show flowmeter interfaces")
+
+    until(f"{interface} to be metered", is_metered)
+
+
 def test_everything_is_set(start_vpp):
     """Exporter, timeouts, table, and interfaces that only come later."""
     vpp = start_vpp(
@@ -34,6 +46,8 @@ flowmeter {
     source = routing.add_source(vpp)
     out = add_link(vpp, 1)
     routing.add_routes(vpp, out)
+    wait_until_metered(vpp, source)
+    wait_until_metered(vpp, out.vpp)
     shown = vpp.cli("show flowmeter interfaces")
     assert source in shown and out.vpp in shown and link.vpp not in shown, shown
     sent = many_flows(100)
@@ -63,6 +77,7 @@ def test_an_ipv6_collector(start_vpp):
     link = add_link(vpp, 0)
     sink = meter.add_sink(link, 6)
     source = routing.add_source(vpp)
+    wait_until_metered(vpp, source)
     sent = many_flows(10)
     generator.replay(vpp, source, sent.frames)
     records = sink.wait_for_records(accounts.flush(vpp).exported_records)

@@ -33,7 +33,6 @@ class UdpSink:
         port: int = PORT,
         *,
         payload_limit: int = 65535,
-        from_the_start: bool = True,
     ):
         family = {4: socket.AF_INET, 6: socket.AF_INET6}[ipaddress.ip_address(address).version]
         self._socket = namespace.socket(family, socket.SOCK_DGRAM)
@@ -43,7 +42,7 @@ class UdpSink:
         self.datagrams: list[bytes] = []
         #: Addresses and ports that datagrams came from.
         self.sources: set[tuple[str, int]] = set()
-        self.reader = Reader(from_the_start=from_the_start)
+        self.reader = Reader()
 
     def poll(self) -> Reader:
         """Reads what has arrived; all that was read so far."""

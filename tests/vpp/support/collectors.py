@@ -10,6 +10,7 @@ from collections import defaultdict
 
 from . import accounts
 from .collector import datagram
+from .generator import Stream
 from .ipfix import Adder
 from .outlet import Outlet
 from .vpp import Vpp
@@ -22,6 +23,8 @@ class Collectors:
 
     ADDRESSES = {4: ("10.2.2.1", "10.2.2.2"), 6: ("2001:db8:c0::1", "2001:db8:c0::2")}
     PATH_MTU = 1400
+    #: Octets that may have come and not been read.
+    BACKLOG = 256 << 20
 
     def __init__(self, vpp: Vpp):
         self._vpp = vpp
@@ -39,6 +42,17 @@ class Collectors:
             f"set flowmeter exporter collector {collector} src {source}"
             f" port {next(self._ports)} path-mtu {path_mtu}"
         )
+
+    def keep_up(self, streams: list[Stream]) -> None:
+        """Has streams wait where more has come than can be looked at meanwhile, and fails with
+        what has failed."""
+        self.outlet.check()
+        if self.outlet.backlog > self.BACKLOG:
+            for stream in streams:
+                stream.pause()
+            until("messages to be read", lambda: self.outlet.backlog == 0 or self.outlet.check())
+            for stream in streams:
+                stream.start()
 
     def assert_have_all(self, after: accounts.Accounts) -> None:
         """What stands in records that were sent, in messages that came, and in the accounts

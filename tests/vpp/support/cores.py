@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VPP with more threads than the machine has cores.
+"""VPP's workers on whatever cores the machine has.
 
-VPP refuses to put two threads on one core. Where there are too few, it is told of more:
-the files in which Linux lists cores are covered, for that process alone, by others, and a
-preloaded library lets the kernel place the threads.
+VPP puts each thread on a core of its own, and refuses to put two on one. Where others use that
+core too, a worker may not run for a second, and VPP then gives itself up: so a preloaded library
+lets the kernel place the threads. Where there are too few cores, VPP is told of more: the files
+in which Linux lists them are covered, for that process alone, by others.
 """
 
 import os
@@ -27,18 +28,22 @@ def stanza(workers: int) -> str:
 def command(workers: int, words: list[str | os.PathLike], folder: Path) -> list[str]:
     """The command line `words`, in a mount namespace of its own, with cores enough."""
     words = [os.fspath(word) for word in words]
-    if workers == 0 or _enough(workers):
+    if workers == 0:
         return words
     library = folder / "few_cores.so"
     source = Path(__file__).with_name("few_cores.c")
     run(["cc", "-shared", "-fPIC", "-O2", "-Wall", "-o", library, source])
-    cores = folder / "cores"
-    cores.write_text(f"0-{workers}\n")
-    covered = [
-        f"mount --bind {shlex.quote(str(cores))} {path}" for path in _LISTS if Path(path).is_file()
-    ]
+    covered = [] if _enough(workers) else _cover(folder / "cores", workers)
     script = " && ".join([*covered, f'LD_PRELOAD={shlex.quote(str(library))} exec "$@"'])
     return ["sh", "-c", script, "sh", *words]
+
+
+def _cover(cores: Path, workers: int) -> list[str]:
+    """Commands that have Linux list a core for each thread."""
+    cores.write_text(f"0-{workers}\n")
+    return [
+        f"mount --bind {shlex.quote(str(cores))} {path}" for path in _LISTS if Path(path).is_file()
+    ]
 
 
 def _available() -> set[int]:

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Preloaded into a VPP that has more threads than the machine has cores: VPP wants each on
-// a core of its own, and here the kernel may run them where it likes. The list of cores
-// that VPP reads is replaced beside it (see cores.py).
+// Preloaded into VPP: it wants each thread on a core of its own, and here the kernel may run
+// them where it likes (see cores.py).
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>

@@ -88,6 +88,13 @@ def of_records(
     )
 
 
+def at(records: Iterable[Record], **place) -> list[Record]:
+    """The records of one observation point."""
+    return [
+        record for record in records if all(record[name] == value for name, value in place.items())
+    ]
+
+
 def flow_of(fields: dict) -> tuple[Key | L2Key, Tally]:
     """One record's flow. `fields` are values by IANA name."""
     tally = Tally(

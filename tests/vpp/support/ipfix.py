@@ -98,17 +98,16 @@ class Message:
 
 @dataclass
 class _Domain:
-    sequence: int | None
+    #: Of the next message. A collector's first is the first of all.
+    sequence: int = 0
     templates: dict[int, Template] = field(default_factory=dict)
     export_time: int = 0
 
 
 class Reader:
-    """Reads the messages of one exporter, in order."""
+    """Reads all messages of one exporter, in order."""
 
-    def __init__(self, *, from_the_start: bool = True):
-        """`from_the_start` says that the first message of each domain is its first ever."""
-        self._from_the_start = from_the_start
+    def __init__(self):
         self._domains: dict[int, _Domain] = {}
         self.messages: list[Message] = []
 
@@ -137,10 +136,7 @@ class Reader:
         version, length, export_time, sequence, number = _HEADER.unpack_from(octets)
         assert version == 10, f"version {version}"
         assert length == len(octets), f"a message of {length} in {len(octets)} octets"
-        first = 0 if self._from_the_start else None
-        domain = self._domains.setdefault(number, _Domain(first))
-        if domain.sequence is None:
-            domain.sequence = sequence
+        domain = self._domains.setdefault(number, _Domain())
         assert sequence == domain.sequence, (
             f"domain {number}: sequence number {sequence}, not {domain.sequence} (RFC 7011 §3.1)"
         )
@@ -187,22 +183,25 @@ class Adder(Reader):
     def _take(self, message: Message, identifier: int, template: Template, body: bytes) -> None:
         if template.scope_fields:
             return
-        for packets, octets in _counters(template).iter_unpack(body):
-            self.packets += packets
-            self.octets += octets
-            self.flow_count += 1
+        count = len(body) // template.octets
+        counts = _counters(template, count).unpack(body)
+        self.packets += sum(counts[::2])
+        self.octets += sum(counts[1::2])
+        self.flow_count += count
 
     def _keep(self, message: Message) -> None:
         pass
 
 
 @functools.cache
-def _counters(template: Template) -> struct.Struct:
-    """Unpacks the counts of packets and of octets, in this order, and nothing else."""
+def _counters(template: Template, count: int) -> struct.Struct:
+    """Unpacks the counts of packets and of octets of so many records, in this order, and
+    nothing else."""
     octets, packets = (1, 8), (2, 8)
     assert template.fields.index(packets) < template.fields.index(octets)
     parts = {octets: "Q", packets: "Q"}
-    return struct.Struct("!" + "".join(parts.get(part, f"{part[1]}x") for part in template.fields))
+    record = "".join(parts.get(part, f"{part[1]}x") for part in template.fields)
+    return struct.Struct("!" + record * count)
 
 
 def _learn(domain: _Domain, body: bytes, is_options: bool) -> None:

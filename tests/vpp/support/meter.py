@@ -7,7 +7,7 @@ a strict reader of what arrives.
 
 from dataclasses import dataclass
 
-from . import accounts
+from . import accounts, routing
 from .collector import PORT, UdpSink
 from .ipfix import Record
 from .link import Link, add_link
@@ -69,6 +69,14 @@ def resize(vpp: Vpp, flows: int) -> None:
         return answer == ""
 
     until("tables of another size", accepted)
+
+
+def add_metered(vpp: Vpp, families: tuple[str, ...] = ("ip4", "ip6")) -> str:
+    """A source of traffic that is metered."""
+    source = routing.add_source(vpp)
+    for family in families:
+        vpp.configure(f"flowmeter interface {source} {family} rx")
+    return source
 
 
 def add_sink(link: Link, version: int = 4, path_mtu: int = PATH_MTU, **options) -> UdpSink:

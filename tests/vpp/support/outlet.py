@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A way out of VPP on which nothing can be lost, however much there is.
 
-An interface of the packet generator writes what leaves by it to a pipe, and VPP waits while
-that is full. A socket has no such patience: what comes faster than it is read is dropped,
+An interface of the packet generator writes what leaves by it to a pipe, and the worker waits
+while that is full. A socket has no such patience: what comes faster than it is read is dropped,
 and under full load messages do.
+
+VPP gives itself up where a worker waits for a second. So one thread does nothing but empty the
+pipe, which takes no more than its turn among Python's threads, and another one looks at what has
+come. (The pipe cannot be one that VPP does not wait for: `pcap_write` takes the -1 of a `write`
+that would block for an octet that is to be written again.) What has yet to be looked at is kept
+in memory, and whoever makes the load has to see that it stays small: `backlog`.
 """
 
 import fcntl
@@ -11,6 +17,8 @@ import os
 import select
 import struct
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 
 from . import generator
@@ -40,10 +48,20 @@ class Outlet:
         fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _PIPE)
         #: Frames that were taken.
         self.count = 0
+        #: The longest time that the full pipe was not read for, in seconds: VPP may have waited
+        #: for so long.
+        self.longest_wait = 0.0
         self._error: BaseException | None = None
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self._ending = threading.Event()
+        self._pieces: deque[bytes] = deque()
+        self._has_come = threading.Semaphore(0)
+        self._come = self._taken = 0
+        self._threads = [
+            threading.Thread(target=self._run, args=(what,), daemon=True)
+            for what in (self._empty, self._look)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def add_address(self, address: str, length: int, neighbor: str) -> None:
         self._vpp.configure(
@@ -51,33 +69,74 @@ class Outlet:
             f"set ip neighbor {self.interface} {neighbor} {self.MAC} static",
         )
 
+    @property
+    def backlog(self) -> int:
+        """Octets that have come and have yet to be looked at."""
+        return self._come - self._taken
+
     def check(self) -> None:
-        """Fails with what has failed meanwhile on the reading thread."""
+        """Fails with what has failed meanwhile on a thread."""
         if self._error is not None:
             raise self._error
 
     def close(self) -> None:
         """Ends reading, after all that has been written."""
-        self._ended.set()
-        self._thread.join()
+        self._ending.set()
+        for thread in self._threads:
+            thread.join()
         os.close(self._pipe)
         self.check()
 
-    def _run(self) -> None:
+    def _run(self, what: Callable[[], None]) -> None:
         try:
-            self._read()
+            what()
         except BaseException as error:
             self._error = error
-            # VPP must not wait for a reader that is no more.
-            while self._octets():
-                pass
 
-    def _read(self) -> None:
+    def _empty(self) -> None:
+        """Takes out of the pipe what is in it, whatever becomes of that."""
+        read_before = time.monotonic()
+        try:
+            while more := self._octets():
+                now = time.monotonic()
+                # Its pages need not all be full.
+                if len(more) > _PIPE * 3 // 4:
+                    self.longest_wait = max(self.longest_wait, now - read_before)
+                read_before = now
+                if self._error is None:
+                    self._come += len(more)
+                    self._pieces.append(more)
+                    self._has_come.release()
+        finally:
+            self._pieces.append(b"")
+            self._has_come.release()
+
+    def _octets(self) -> bytes:
+        """What has been written since; nothing once reading is to end."""
+        while True:
+            is_last = self._ending.is_set()
+            if select.select([self._pipe], [], [], 0.05)[0]:
+                try:
+                    # No octets: VPP does not have it open.
+                    if octets := os.read(self._pipe, _PIPE):
+                        return octets
+                except BlockingIOError:
+                    pass
+            if is_last:
+                return b""
+            self._ending.wait(0.005)
+
+    def _piece(self) -> bytes:
+        self._has_come.acquire()
+        return self._pieces.popleft()
+
+    def _look(self) -> None:
+        """Takes frames out of what has come."""
         octets = bytearray()
-        at = 0
         is_headed = False
-        while more := self._octets():
-            octets += more
+        while piece := self._piece():
+            octets += piece
+            at = 0
             if not is_headed:
                 if len(octets) < _HEADER:
                     continue
@@ -92,20 +151,5 @@ class Outlet:
                 self._take(bytes(octets[start:at]))
                 self.count += 1
             del octets[:at]
-            at = 0
+            self._taken += len(piece)
         assert not octets, "the last frame is not whole"
-
-    def _octets(self) -> bytes:
-        """What has been written since; nothing once reading is to end."""
-        while True:
-            is_last = self._ended.is_set()
-            if select.select([self._pipe], [], [], 0.05)[0]:
-                try:
-                    # No octets: VPP does not have it open.
-                    if octets := os.read(self._pipe, 1 << 20):
-                        return octets
-                except BlockingIOError:
-                    pass
-            if is_last:
-                return b""
-            self._ended.wait(0.005)

@@ -19,7 +19,7 @@ from pathlib import Path
 from . import cores, installation
 from .namespace import Namespace
 from .process import Daemon, run
-from .waiting import until
+from .waiting import PATIENCE, until
 
 #: Plugins of VPP that every VPP here has, beside those that a test asks for.
 _USUAL = ("af_packet",)
@@ -154,6 +154,33 @@ class Vpp:
                 counters[key] = counters.get(key, 0) + int(words[0])
         return counters
 
+    def seconds(self) -> float:
+        """VPP's clock, in seconds since its start."""
+        clock = self.cli("show clock")
+        return float(clock.split("Time now")[1].split(",")[0])
+
+    def wait_seconds(self, count: float) -> None:
+        """Waits until so many seconds have passed for VPP."""
+        end = self.seconds() + count
+        until(f"{count} s to pass", lambda: self.seconds() > end, PATIENCE + count)
+
+    def node_calls(self) -> dict[str, int]:
+        """How often each node was called, or a process went on, on all threads."""
+        calls: dict[str, int] = {}
+        for line in self.cli("show runtime verbose").splitlines():
+            words = line.split()
+            # Name, state in one or two words, calls, vectors, suspends, two averages.
+            if len(words) >= 7 and words[-5].isdigit():
+                count = int(words[-5]) + int(words[-3])
+                calls[words[0]] = calls.get(words[0], 0) + count
+        assert calls, "VPP shows no nodes"
+        return calls
+
+    def resident_octets(self) -> int:
+        """Memory that VPP has in use, as Linux counts it."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)[1]) * 1024
+
     def buffers_in_use(self) -> int:
         """Buffers that are neither free nor in a thread's cache of free ones."""
         used = 0
@@ -189,7 +216,7 @@ class Vpp:
 
     def _check_dying(self) -> None:
         """A process that dies closes its sockets first."""
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             self.check_alive()
             time.sleep(0.02)
@@ -227,15 +254,12 @@ class Vpp:
 
     def _answers(self) -> bool:
         self.check_alive()
-        if not self._path("cli.sock").exists():
-            return False
+        # The socket is there before anybody listens to it.
+        vppctl = installation.vpp_program("vppctl")
         try:
-            return "vpp v" in self.cli("show version")
-        except AssertionError as error:
-            # The socket is there before anybody listens.
-            if "Connection refused" in str(error):
-                return False
-            raise
+            return "vpp v" in run([vppctl, "-s", self._path("cli.sock"), "show", "version"])
+        except AssertionError:
+            return False
 
     def _path(self, name: str) -> Path:
         return self.folder / name

@@ -33,3 +33,22 @@ def until(
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {patience:g} s: {what} (last: {result!r})")
         time.sleep(pause)
+
+
+def within(
+    seconds: float,
+    action: Callable[[Result], object],
+    *,
+    prepare: Callable[[], Result],
+    attempts: int = 10,
+) -> bool:
+    """Whether `action`, which is given what `prepare` gives, has ended in less than so many
+    seconds, in one of some attempts. A busy machine takes its time now and then, but not each
+    time; what waits for something else does."""
+    for _ in range(attempts):
+        prepared = prepare()
+        began = time.monotonic()
+        action(prepared)
+        if time.monotonic() - began < seconds:
+            return True
+    return False

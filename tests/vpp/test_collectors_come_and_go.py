@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Collectors that are not there, not yet there, or not there any more: flows wait for one, and
+each that comes is told everything from the beginning."""
+
+import pytest
+
+from support import accounts, generator, meter, routing, traffic
+from support.collector import PORT, UdpSink
+from support.flows import Flows, Key, of_records
+from support.link import add_addresses, add_link
+from support.traffic import Traffic, many_flows, mixed
+from support.waiting import until
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_exporter_changes_mid_stream(start_vpp, workers):
+    """Under traffic: each new collector gets templates before data, and nothing is lost or
+    sent twice."""
+    vpp = start_vpp(workers=workers)
+    link = add_link(vpp, 0)
+    first = meter.add_sink(link)
+    meter.set_exporter(vpp, link)
+    source = routing.add_source(vpp)
+    vpp.configure(
+        "set flowmeter active-timeout 1 idle-timeout 1",
+        f"flowmeter interface {source} ip4 rx",
+        f"flowmeter interface {source} ip6 rx",
+    )
+    sent = mixed(rounds=1)
+    stream = generator.Stream(vpp, source, sent.frames, limit=10**9, rate=20_000)
+    stream.start()
+    until("records at the first collector", lambda: len(first.flow_records) > 300)
+    sinks = [first]
+    for number, version in enumerate((6, 4, 6), 1):
+        sink = meter.add_sink(link, version, port=PORT + number)
+        meter.set_exporter(vpp, link, version, f"port {PORT + number}")
+        sinks.append(sink)
+        until(f"records at collector {number}", lambda sink=sink: len(sink.flow_records) > 300)
+    stream.pause()
+    after = accounts.flush(vpp)
+    until(
+        "all records",
+        lambda: sum(len(sink.flow_records) for sink in sinks) >= after.exported_records,
+    )
+    records = [record for sink in sinks for record in sink.flow_records]
+    assert len(records) == after.exported_records
+    assert after.lost.records == 0
+    found = of_records(records)
+    assert found.keys() == sent.flows.keys()
+    assert found.total().packets == after.observed.packets == stream.sent()
+
+
+def test_without_an_exporter_flows_wait(start_vpp):
+    """They stay past their timeouts, and leave once there is a collector."""
+    vpp = start_vpp()
+    link = add_link(vpp, 0)
+    sink = meter.add_sink(link)
+    source = routing.add_source(vpp)
+    vpp.configure(
+        "set flowmeter active-timeout 1 idle-timeout 1", f"flowmeter interface {source} ip4 rx"
+    )
+    sent = many_flows(500)
+    generator.replay(vpp, source, sent.frames)
+    # Both timeouts have passed for a flow that came later than all of these.
+    for _ in range(3):
+        late = Traffic()
+        late.add_udp(4, (7, 7))
+        generator.replay(vpp, source, late.frames)
+        vpp.wait_seconds(1)
+    now = accounts.accounts(vpp)
+    assert (now.live_flows, now.exported_records, now.lost.records) == (501, 0, 0)
+    meter.set_exporter(vpp, link)
+    until("flows to leave", lambda: accounts.read(vpp).live_flows == 0)
+    after = accounts.accounts(vpp)
+    vpp.configure("ipfix flush")
+    records = sink.wait_for_records(after.exported_records)
+    found = of_records(records)
+    assert found.pop(Key(traffic.SOURCE[4], traffic.DESTINATION[4], 17, 7, 7)).packets == 3
+    found.assert_equal(sent.flows, "what waited")
+    assert after.exported["lack_of_resources"].records == 0
+
+
+def test_an_unreachable_collector(start_vpp):
+    """There is no route to it: flows wait, and leave once there is one."""
+    vpp = start_vpp()
+    link = add_link(vpp, 0)
+    collector = "192.0.2.200"
+    link.namespace.ip("address", "add", f"{collector}/32", "dev", "lo")
+    sink = UdpSink(link.namespace, collector)
+    vpp.configure(f"set flowmeter exporter collector {collector} src {link.vpp_address}")
+    source = routing.add_source(vpp)
+    before = vpp.buffers_in_use()
+    vpp.configure(
+        "set flowmeter active-timeout 1 idle-timeout 1", f"flowmeter interface {source} ip4 rx"
+    )
+    sent = many_flows(2000)
+    for _ in range(3):
+        generator.replay(vpp, source, sent.frames)
+    vpp.cli("flowmeter flush")
+    waiting = accounts.accounts(vpp)
+    assert (waiting.live_flows, waiting.exported_records, waiting.lost.records) == (2000, 0, 0)
+    assert collector in vpp.cli("show flowmeter exporter")
+    vpp.configure(f"ip route add {collector}/32 via {link.host_address} {link.vpp}")
+    until("flows to leave", lambda: accounts.read(vpp).live_flows == 0)
+    records = sink.wait_for_records(accounts.flush(vpp).exported_records)
+    expected = Flows()
+    for _ in range(3):
+        expected.add(sent.flows.items())
+    of_records(records).assert_equal(expected, "what waited")
+    until("buffers to come back", lambda: vpp.buffers_in_use() <= before)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_collector_that_must_be_asked_for(start_vpp, workers, version):
+    """VPP has never heard of the collector's MAC address: it is asked for, and no template and
+    no record is sent before it is known."""
+    vpp = start_vpp(workers=workers)
+    link = add_link(vpp, 0, addresses=False)
+    add_addresses(vpp, link, are_known=False)
+    sink = meter.add_sink(link, version)
+    collector, _ = meter.addresses(link, version)
+    assert collector not in vpp.cli("show ip neighbors")
+    source = routing.add_source(vpp)
+    vpp.configure(f"flowmeter interface {source} ip4 rx")
+    sent = many_flows(2000)
+    meter.set_exporter(vpp, link, version)
+    generator.replay(vpp, source, sent.frames, worker=max(workers - 1, 0))
+    after = accounts.flush(vpp)
+    # The reader fails on data without templates, and on a sequence that does not begin at 0.
+    records = sink.wait_for_records(after.exported_records)
+    of_records(records).assert_equal(sent.flows, "a neighbour that was asked for")
+    assert after.lost.records == 0
+    assert collector in vpp.cli("show ip neighbors")
