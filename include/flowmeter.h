@@ -71,6 +71,10 @@ void *flowmeter_cli_clear (struct vlib_main_t *vm, const uint8_t *text, uint32_t
 void flowmeter_interface_add_del (uint32_t sw_if_index, uint32_t is_add);
 void flowmeter_interface_table (uint32_t sw_if_index);
 
+/* A message or a command was served, anybody's. */
+
+void flowmeter_after_request (void);
+
 /* The binary API, plugin/src/api/flowmeter.api: its messages without what makes them a wire
    format, in the machine's byte order. Numbers that stand for a choice are the message's, and may
    be any. plugin/src/api/api.c turns messages into these, send.c these into messages. */

@@ -31,14 +31,6 @@ pub(crate) fn exit(main: Main) {
             started.elapsed() < PATIENCE
         });
         left += worker.accounts().live_flows;
-        if let Some(host) = &mut worker.flowprobe {
-            host.finish(main.thread(), &mut || {
-                main.dispatch_pending();
-                std::thread::sleep(PACE);
-                started.elapsed() < PATIENCE
-            });
-            left += host.live_flows();
-        }
     }
     if left > 0 {
         let line = format!("{left} flows are lost at VPP's end: there was no way to a collector");

@@ -190,11 +190,8 @@ impl Meter {
         let opens = SHARED.gate() != gate && gate == Gate::Open;
         SHARED.set_gate(gate);
         if opens && self.flowprobe.is_enabled() {
-            let barrier = &mut main.barrier();
-            for worker in meter::workers(barrier) {
-                if let Some(host) = &mut worker.flowprobe {
-                    host.catch_up(main.thread());
-                }
+            for host in meter::hosts(&mut main.barrier()) {
+                host.catch_up(main.thread());
             }
         }
         self.tell(main, gate);
@@ -207,15 +204,19 @@ impl Meter {
         let session = wanted.map(|in_effect| in_effect.session);
         let announce = wanted.map_or(0, |in_effect| in_effect.template_interval);
         // All of these count in one sequence, which begins anew only once it was told to its end.
-        for host in meter::workers(barrier).filter_map(|worker| worker.flowprobe.as_mut()) {
-            host.send_open(thread);
+        for host in meter::hosts(barrier) {
+            host.send(thread);
         }
-        let is_vpps = wanted.is_some_and(|in_effect| in_effect.is_vpps);
         for worker in meter::workers(barrier) {
-            worker.set_session(thread, session, announce.saturating_mul(1000), is_vpps);
+            worker.set_session(thread, session, announce.saturating_mul(1000));
         }
         self.exporter.in_effect = wanted;
         self.exporter.told = None;
+    }
+
+    /// Whether another exporter was set than the workers use.
+    pub(crate) fn exporter_is_news(&mut self, main: Main) -> bool {
+        self.exporter.wanted(main) != self.exporter.in_effect
     }
 
     /// Tells workers that have come since where records go.

@@ -120,6 +120,16 @@ pub unsafe extern "C" fn flowmeter_early_init(
     })
 }
 
+/// VPP has served a message or a command.
+///
+/// # Safety
+/// Called by VPP on its main thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmeter_after_request() {
+    // SAFETY: as the caller promises.
+    process::after_request(unsafe { Main::current() });
+}
+
 /// VPP starts.
 ///
 /// # Safety

@@ -16,7 +16,7 @@ use flowmeter::observation::ObservationDomainId;
 use crate::counters::Counters;
 use crate::datagram::LookupNodes;
 use crate::exporter::Exporter;
-use crate::flowprobe::Flowprobe;
+use crate::flowprobe::{self, Flowprobe};
 use crate::interfaces::Interfaces;
 use crate::place::Points;
 use crate::refusal::{Refusal, Why};
@@ -202,6 +202,12 @@ pub(crate) fn workers(_barrier: &mut Barrier) -> impl Iterator<Item = &mut Worke
     let workers = WORKERS.get().map_or(&[][..], |all| &all.workers);
     // SAFETY: all threads stand still, and the barrier is borrowed as long as the workers are.
     workers.iter().map(|worker| unsafe { &mut *worker.0.get() })
+}
+
+/// What meters in flowprobe's place on all threads, while they stand still; none before that was
+/// asked for.
+pub(crate) fn hosts(barrier: &mut Barrier) -> impl Iterator<Item = &mut flowprobe::Host> {
+    workers(barrier).filter_map(|worker| worker.flowprobe.as_deref_mut())
 }
 
 /// What workers read, while they stand still.

@@ -3,21 +3,17 @@
 //! nothing to sweep.
 
 use crate::api::events;
-use crate::flowprobe;
 use crate::interfaces;
 use crate::meter;
 use crate::shared::SHARED;
+use crate::sweeping::Progress;
 use crate::vlib::{Main, Thread};
-use crate::worker::Progress;
 
 /// Seconds from sweep to sweep: 1 M flows take 740 groups of slots each time.
 const TICK: f64 = 0.01;
 
 /// Ticks from one look at clock, exporter and route to the next.
 const LOOK: u32 = 10;
-
-/// Looks at the exporter in a tick, where records wait for one to be set.
-const LOOKS_IN_TICK: u32 = 20;
 
 /// Ticks from one look at what interfaces are called, and how full tables are, to the next.
 const NAMES: u32 = 100;
@@ -48,23 +44,7 @@ pub(crate) fn run(main: Main) -> ! {
             continue;
         }
         ticks = ticks.wrapping_add(1);
-        wait(main);
-    }
-}
-
-/// Waits for the next tick. Where records wait for somebody to set a collector, it is looked for
-/// oftener: flowprobe's clients expect them with the answer.
-fn wait(main: Main) {
-    if !flowprobe::is_waiting() {
         main.wait(TICK);
-        return;
-    }
-    for _ in 0..LOOKS_IN_TICK {
-        main.wait(TICK / f64::from(LOOKS_IN_TICK));
-        update(main);
-        if !flowprobe::is_waiting() {
-            return;
-        }
     }
 }
 
@@ -102,6 +82,18 @@ pub(crate) fn update(main: Main) {
     });
 }
 
+/// A message or a command was served. It may have set another exporter: whoever does so expects
+/// records there from then on, and none anywhere else.
+pub(crate) fn after_request(main: Main) {
+    if !meter::is_running() {
+        return;
+    }
+    let is_news = meter::with_meter(main, |meter| Ok(meter.exporter_is_news(main)));
+    if is_news.unwrap_or(false) {
+        update(main);
+    }
+}
+
 /// Gives memory back that workers don't need any more, and tells collectors of new names.
 fn tidy(main: Main) {
     let retired: Vec<_> = meter::workers(&mut main.barrier())
@@ -123,12 +115,8 @@ fn is_busy(main: Main) -> bool {
 /// The node that a worker's sweep runs in.
 pub(crate) fn expire(thread: Thread, node: u32) {
     meter::with_worker(thread, |worker, _| {
-        if worker.expire(thread) == Progress::More {
-            thread.interrupt(node);
-        }
-        if let Some(host) = &mut worker.flowprobe
-            && host.expire(thread) == Progress::More
-        {
+        let host = worker.flowprobe.as_mut().map(|host| host.expire(thread));
+        if worker.expire(thread) == Progress::More || host == Some(Progress::More) {
             thread.interrupt(node);
         }
         if worker.publish_is_due()

@@ -8,6 +8,7 @@
 #include "vpp_shim.h"
 #include "flowmeter.h"
 
+#include <vlibapi/api.h>
 #include <vnet/ip/ip4.h>
 #include <vnet/ip/ip6.h>
 
@@ -174,6 +175,22 @@ ip6_table_bind (ip6_main_t *im, uword opaque, u32 sw_if_index, u32 new_fib, u32 
   flowmeter_interface_table (sw_if_index);
 }
 
+/* VPP has no hook for an exporter that is set; after each message and command it calls this. */
+
+static void
+after_message (api_main_t *am, u32 id, int is_after)
+{
+  if (is_after && vlib_get_thread_index () == 0)
+    flowmeter_after_request ();
+}
+
+static void
+after_command (vlib_cli_main_t *cm, u32 id, int is_after)
+{
+  if (is_after && vlib_get_thread_index () == 0)
+    flowmeter_after_request ();
+}
+
 static clib_error_t *
 init (vlib_main_t *vm)
 {
@@ -182,6 +199,8 @@ init (vlib_main_t *vm)
 
   vec_add1 (ip4_main.table_bind_callbacks, bind4);
   vec_add1 (ip6_main.table_bind_callbacks, bind6);
+  vec_add1 (vlibapi_get_main ()->perf_counter_cbs, after_message);
+  vec_add1 (vlib_get_global_main ()->cli_main.perf_counter_cbs, after_command);
   return flowmeter_init (vm);
 }
 

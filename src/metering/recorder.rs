@@ -7,6 +7,7 @@
 //!
 //! [`MeteringProcess`]: super::MeteringProcess
 
+use core::ops::Range;
 use std::io;
 
 use super::expiration::Timeouts;
@@ -17,10 +18,10 @@ use super::flow_table::group::{Backend, Instructions, Task};
 use super::flow_table::{FlowTable, Slot};
 use super::frame::{FRAME, Framed};
 use super::lane::Lane;
-use super::process::{Configuration, Shared, show};
+use super::process::{Configuration, Shared, count, show};
 use super::queue::Queue;
 use super::recorded_key::{RecordedKey, Recording};
-use super::statistics::{Statistics, Tally};
+use super::statistics::{Records, Statistics, Tally};
 use super::sweep::{Expiring, Flush, Flushing, Sweep, Swept, visit_table};
 use super::waiting::wait;
 use crate::packet::{Headers, Packet, Packets};
@@ -126,6 +127,11 @@ impl Recorder {
         })
     }
 
+    /// As [`MeteringProcess::clear_statistics`](super::MeteringProcess::clear_statistics).
+    pub fn clear_statistics(&mut self) {
+        self.shared.clear_statistics(self.live_flows());
+    }
+
     /// The accounts so far.
     pub fn statistics(&self) -> &Statistics {
         &self.shared.statistics
@@ -141,8 +147,18 @@ impl Recorder {
         self.table.groups()
     }
 
+    /// Octets of memory that the table takes.
+    pub fn octets(&self) -> usize {
+        self.table.octets()
+    }
+
+    /// As [`MeteringProcess::count`](super::MeteringProcess::count).
+    pub fn count(&self, groups: Range<usize>) -> Records {
+        count(&self.table, groups)
+    }
+
     /// As [`MeteringProcess::show`](super::MeteringProcess::show).
-    pub fn show<E: Export<RecordedKey>>(&self, groups: core::ops::Range<usize>, viewer: &mut E) {
+    pub fn show<E: Export<RecordedKey>>(&self, groups: Range<usize>, viewer: &mut E) {
         show(&self.table, groups, viewer);
     }
 }

@@ -228,6 +228,13 @@ impl Walk for Counting {
             self.0 += counted.tally;
             flows += counted.records as usize;
         }
+        if let Some(host) = &worker.flowprobe {
+            let recorder = host.recorder();
+            let end = groups.end.min(recorder.groups());
+            let counted = recorder.count(groups.start.min(end)..end);
+            self.0 += counted.tally;
+            flows += counted.records as usize;
+        }
         flows
     }
 }
@@ -242,7 +249,7 @@ fn total(barrier: &mut Barrier) -> Accounts {
 
 fn show_memory(main: Main, out: &mut String) {
     for (index, worker) in meter::workers(&mut main.barrier()).enumerate() {
-        let octets: usize = worker.processes().map(|process| process.octets()).sum();
+        let octets = worker.table_octets();
         let flows = worker.accounts().live_flows;
         let _ = writeln!(
             out,

@@ -2,69 +2,115 @@
 //! Which layouts collectors know: the main thread announces them, all threads send in them.
 //!
 //! A thread that comes upon a flow whose layout nobody was told of asks for it and keeps the
-//! flow; so no record goes out before its template, whoever has set what in between.
+//! flow; so no record goes out before its template, whoever has set what in between. A template
+//! that the main thread has made is before its own records at once, and before those of other
+//! threads when it has left.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use flowmeter::metering::{Layers, Layout, Recorded};
 
-/// Sets of layouts, a bit for each.
-pub(crate) struct Announced {
+use crate::vlib::Thread;
+
+/// What all threads share.
+pub(super) static ANNOUNCED: Announced = Announced {
+    wanted: AtomicU32::new(0),
+    told: AtomicU32::new(0),
+    leaving: AtomicU32::new(0),
+    known: AtomicU32::new(0),
+};
+
+/// Sets of layouts, a bit for each. Only the main thread takes bits away, and only while all
+/// others stand still.
+pub(super) struct Announced {
+    /// What somebody has records for.
     wanted: AtomicU32,
+    /// What the main thread has made messages of.
+    told: AtomicU32,
+    /// What of that VPP's graph sends in this round.
+    leaving: AtomicU32,
+    /// What it has sent.
     known: AtomicU32,
 }
 
-impl Announced {
-    pub(super) const fn new() -> Self {
-        Self {
-            wanted: AtomicU32::new(0),
-            known: AtomicU32::new(0),
-        }
-    }
+/// Layouts that a thread may send in.
+#[derive(Clone, Copy)]
+pub(super) struct Known(u32);
 
-    /// Whether collectors know `layout`; if not, it will be announced.
-    pub(super) fn knows(&self, layout: Layout) -> bool {
-        let bit = 1 << layout.number();
-        let knows = self.known.load(Ordering::Acquire) & bit != 0;
-        if !knows {
-            self.wanted.fetch_or(bit, Ordering::Relaxed);
+impl Known {
+    /// Whether `layout` is among them; if not, it will be announced.
+    pub(super) fn has(self, layout: Layout) -> bool {
+        let has = self.0 & bit(layout) != 0;
+        if !has {
+            ANNOUNCED.want([layout].into_iter());
         }
-        knows
+        has
+    }
+}
+
+impl Announced {
+    /// The layouts that records which `thread` sends may have.
+    pub(super) fn known(&self, thread: Thread) -> Known {
+        let layouts = if thread.is_main() {
+            &self.told
+        } else {
+            &self.known
+        };
+        Known(layouts.load(Ordering::Acquire))
     }
 
     /// Has these layouts announced, and again from time to time.
     pub(super) fn want(&self, layouts: impl Iterator<Item = Layout>) {
-        let bits = layouts.fold(0, |bits, layout| bits | 1 << layout.number());
-        self.wanted.fetch_or(bits, Ordering::Relaxed);
+        self.wanted.fetch_or(bits(layouts), Ordering::Relaxed);
     }
 
     /// Has only these layouts announced from now on: others are new when they are wanted again.
     pub(super) fn keep(&self, layouts: impl Iterator<Item = Layout>) {
-        let bits = layouts.fold(0, |bits, layout| bits | 1 << layout.number());
-        self.wanted.fetch_and(bits, Ordering::Relaxed);
-        self.known.fetch_and(bits, Ordering::Release);
+        let bits = bits(layouts);
+        for set in [&self.wanted, &self.told, &self.leaving, &self.known] {
+            set.fetch_and(bits, Ordering::Release);
+        }
     }
 
     /// Another collector knows nothing yet.
-    pub(crate) fn forget(&self) {
-        self.known.store(0, Ordering::Release);
+    pub(super) fn forget(&self) {
+        for set in [&self.told, &self.leaving, &self.known] {
+            set.store(0, Ordering::Release);
+        }
     }
 
-    /// What is wanted and not known yet, in the order in which it is announced.
+    /// What is wanted and not told yet, in the order in which it is announced.
     pub(super) fn missing(&self) -> impl Iterator<Item = Layout> + use<> {
-        let known = self.known.load(Ordering::Relaxed);
-        layouts(self.wanted.load(Ordering::Relaxed) & !known)
+        let told = self.told.load(Ordering::Relaxed);
+        layouts(self.wanted.load(Ordering::Relaxed) & !told)
     }
 
-    /// What collectors know.
-    pub(super) fn known(&self) -> impl Iterator<Item = Layout> + use<> {
-        layouts(self.known.load(Ordering::Relaxed))
+    /// What was told.
+    pub(super) fn told(&self) -> impl Iterator<Item = Layout> + use<> {
+        layouts(self.told.load(Ordering::Relaxed))
     }
 
-    /// A layout was announced.
+    /// The main thread has handed on a layout's template.
     pub(super) fn tell(&self, layout: Layout) {
-        self.known.fetch_or(1 << layout.number(), Ordering::Release);
+        self.told.fetch_or(bit(layout), Ordering::Relaxed);
     }
+
+    /// Called once in a round of the main thread, before its graph sends what waits there:
+    /// what was leaving in the round before has left. Whether something is on its way still.
+    pub(super) fn next_round(&self) -> bool {
+        let told = self.told.load(Ordering::Relaxed);
+        let leaving = self.leaving.swap(told, Ordering::Relaxed);
+        self.known.fetch_or(leaving, Ordering::Release);
+        leaving != told
+    }
+}
+
+fn bit(layout: Layout) -> u32 {
+    1 << layout.number()
+}
+
+fn bits(layouts: impl Iterator<Item = Layout>) -> u32 {
+    layouts.fold(0, |bits, layout| bits | bit(layout))
 }
 
 fn layouts(bits: u32) -> impl Iterator<Item = Layout> + use<> {
@@ -74,5 +120,5 @@ fn layouts(bits: u32) -> impl Iterator<Item = Layout> + use<> {
             [Recorded::Frame, Recorded::Ipv4, Recorded::Ipv6]
                 .map(|recorded| Layout::new(layers, recorded))
         })
-        .filter(move |layout| bits & 1 << layout.number() != 0)
+        .filter(move |layout| bits & bit(*layout) != 0)
 }

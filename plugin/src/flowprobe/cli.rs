@@ -155,8 +155,8 @@ pub(super) fn show_statistics(main: Main, _words: Vec<&str>) -> Result<(), Strin
     text::print(main, &format!("Flow entry size: {}", Host::FLOW_OCTETS));
     text::print(main, &format!("Flow pool size per thread: {}", Host::FLOWS));
     for thread in 0..crate::vlib::thread::count() {
-        let live = with_host(main, thread, Host::live_flows).unwrap_or(0);
-        let percent = 100 * live / Host::FLOWS as u64;
+        let live = with_host(main, thread, |host| host.recorder().live_flows()).unwrap_or(0);
+        let percent = 100 * live / Host::FLOWS;
         let line = format!("Pool utilisation thread {thread} is {percent}%");
         text::print(main, &line);
     }
@@ -167,12 +167,12 @@ pub(super) fn show_statistics(main: Main, _words: Vec<&str>) -> Result<(), Strin
 pub(super) fn show_table(main: Main, _words: Vec<&str>) -> Result<(), String> {
     text::print(main, "Dumping IPFIX table");
     for thread in 0..crate::vlib::thread::count() {
-        let groups = with_host(main, thread, |host| host.recorder.groups()).unwrap_or(0);
+        let groups = with_host(main, thread, |host| host.recorder().groups()).unwrap_or(0);
         for start in (0..groups).step_by(SLICE) {
             let mut viewer = Viewer::default();
             with_host(main, thread, |host| {
                 let end = groups.min(start + SLICE);
-                host.recorder.show(start..end, &mut viewer);
+                host.recorder().show(start..end, &mut viewer);
             });
             if !viewer.0.is_empty() {
                 text::print(main, viewer.0.trim_end());

@@ -155,10 +155,8 @@ pub(super) fn set_parameters(
             return Err(Refusal::InUse);
         }
         meter.flowprobe.parameters = parameters;
-        for worker in meter::workers(&mut main.barrier()) {
-            if let Some(host) = &mut worker.flowprobe {
-                host.set(parameters.layers, parameters.timers);
-            }
+        for host in meter::hosts(&mut main.barrier()) {
+            host.set(parameters.layers, parameters.timers);
         }
         Ok(())
     })

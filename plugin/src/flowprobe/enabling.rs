@@ -2,10 +2,9 @@
 //! Interfaces on which flows are recorded: enabled and disabled whole, or not at all.
 
 use flowmeter::metering::Layers;
-use flowmeter::observation::Direction;
 
+use super::announce::ANNOUNCED;
 use super::control::{Flowprobe, Parameters, Refusal, Variant, with};
-use super::export::ANNOUNCED;
 use super::host::Host;
 use crate::interfaces::Side;
 use crate::meter::{self, Meter};
@@ -73,10 +72,8 @@ pub(super) fn enable(
     })?;
     // Collectors learn of it at once.
     process::update(main);
-    let mut barrier = main.barrier();
-    let host = meter::workers(&mut barrier).next();
-    if let Some(host) = host.and_then(|worker| worker.flowprobe.as_deref_mut()) {
-        host.announce_now(main.thread());
+    for host in meter::hosts(&mut main.barrier()) {
+        host.announce(main.thread());
     }
     Ok(())
 }
@@ -84,8 +81,6 @@ pub(super) fn enable(
 /// Records flows no longer; those that live are exported, at once where there is a way.
 pub(super) fn disable(main: Main, sw_if_index: u32, variants: &[Variant]) -> Result<(), Refusal> {
     find(main, sw_if_index)?;
-    // Where flows are exported to may just have changed.
-    process::update(main);
     with(main, |meter| {
         let interfaces = &meter.flowprobe.interfaces;
         if variants
@@ -122,17 +117,12 @@ impl Flowprobe {
     /// Ends the flows of an interface, but for those of variants that remain.
     fn end(&self, barrier: &mut Barrier, sw_if_index: u32) {
         let thread = barrier.main().thread();
-        for worker in meter::workers(barrier) {
-            let Some(host) = &mut worker.flowprobe else {
-                continue;
-            };
-            host.end_interface(sw_if_index, Direction::Ingress);
-            host.end_interface(sw_if_index, Direction::Egress);
+        for host in meter::hosts(barrier) {
+            host.end_interface(sw_if_index);
             host.end_now(thread);
         }
         ANNOUNCED.keep(self.layouts());
-        let host = meter::workers(barrier).next();
-        if let Some(host) = host.and_then(|worker| worker.flowprobe.as_deref_mut()) {
+        for host in meter::hosts(barrier) {
             host.announce_again();
         }
     }

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One thread's recorder, and what hosts it in VPP.
+//! One thread's recorder, and how its records leave.
 //!
-//! As [`Worker`](crate::worker::Worker) does, it decides when flows are swept and how much of
-//! that a call does. All threads' hosts send in one observation domain and count in one
-//! sequence; the main thread's alone announces.
+//! All threads' hosts send in one observation domain and count in one sequence; the main
+//! thread's alone announces.
 
-use std::collections::BTreeSet;
-
-use flowmeter::exporting::{ExportingProcess, Sequence};
-use flowmeter::metering::{Configuration, Flush, Layers, NoRoom, Recorder, Recording, Swept};
+use flowmeter::exporting::Sequence;
+use flowmeter::metering::{
+    Configuration, Export, FlowRecord, Flush, Layers, NoRoom, RecordedKey, Recorder, Recording,
+};
 use flowmeter::observation::{Direction, ObservationDomainId};
 use flowmeter::packet::Packets;
 use flowmeter::time::{Timestamp, Uptime};
 
+use super::announce::{ANNOUNCED, Known};
 use super::control::Timers;
-use super::export::{ANNOUNCED, Exporter, wait_no_more};
-use crate::datagram::{Datagrams, LookupNodes, Session};
+use crate::datagram::{LookupNodes, Session};
+use crate::outlet::{Exporter, Outlet};
 use crate::shared::{Gate, SHARED};
+use crate::sweeping::{Deadline, Ending, Progress, SLICE};
 use crate::vlib::Thread;
-use crate::vlib::exporter::is_vpps;
 use crate::vlib::frame::FRAME;
-use crate::worker::{BUDGET_MICROSECONDS, MESSAGES_PER_MILLISECOND, Progress, SLICE, repeat};
+use crate::worker::Accounts;
 
 /// flowprobe's domain.
 const DOMAIN: ObservationDomainId = ObservationDomainId(1);
@@ -28,27 +28,23 @@ const DOMAIN: ObservationDomainId = ObservationDomainId(1);
 /// Milliseconds for which a message waits for more records.
 const LINGER_MILLIS: u32 = 200;
 
+/// How long the main thread sweeps one host while all threads stand still, in microseconds: an
+/// empty table takes half as long. The rest is left to the host's own thread.
+const BARRIER_MICROSECONDS: f64 = 200.0;
+
 /// One thread's recorder.
 pub(crate) struct Host {
-    pub(super) recorder: Recorder,
-    exporting: ExportingProcess<Datagrams>,
+    flows: Flows,
     layers: Layers,
-    /// What is in use, where it is VPP's own exporter.
-    of_vpp: Option<Session>,
-    ending: Option<Ending>,
-    /// As of the worker.
-    now: u64,
-    allowance: u32,
-    allowed: u64,
-    sends: u32,
+    outlet: Outlet,
+    /// Whether it is the one that announces.
+    announces: bool,
 }
 
-/// Flows that are to be ended, whether their time has come or not.
-#[derive(Default)]
-struct Ending {
-    flush: Flush,
-    all: bool,
-    interfaces: BTreeSet<(u32, bool)>,
+/// The flows, and what becomes of them.
+struct Flows {
+    recorder: Recorder,
+    ending: Option<Ending>,
 }
 
 impl Host {
@@ -62,53 +58,49 @@ impl Host {
     pub(super) fn for_threads(threads: usize, nodes: LookupNodes) -> std::io::Result<Vec<Self>> {
         let sequence = Sequence::default();
         (0..threads)
-            .map(|_| {
-                let mut exporting = ExportingProcess::new(Datagrams::new(nodes), DOMAIN, false);
-                exporting.share_sequence(&sequence);
-                exporting.set_linger(LINGER_MILLIS);
-                exporting.announce_only(Vec::new());
+            .map(|thread| {
+                let mut outlet = Outlet::new(DOMAIN, nodes);
+                outlet.exporting().share_sequence(&sequence);
+                outlet.exporting().set_linger(LINGER_MILLIS);
+                outlet.exporting().announce_only(Vec::new());
                 Ok(Self {
-                    recorder: Recorder::new(&Configuration::new(Self::FLOWS)?)?,
-                    exporting,
+                    flows: Flows {
+                        recorder: Recorder::new(&Configuration::new(Self::FLOWS)?)?,
+                        ending: None,
+                    },
                     layers: Layers::default(),
-                    of_vpp: None,
-                    ending: None,
-                    now: 0,
-                    allowance: 0,
-                    allowed: 0,
-                    sends: 0,
+                    outlet,
+                    announces: thread == 0,
                 })
             })
             .collect()
     }
 
+    /// What meters.
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.flows.recorder
+    }
+
     /// Sets what is recorded from now on, and when flows expire.
     pub(super) fn set(&mut self, layers: Layers, timers: Timers) {
         self.layers = layers;
-        self.recorder.set_timeouts(timers.timeouts());
+        self.flows.recorder.set_timeouts(timers.timeouts());
     }
 
     /// Sends what is under construction.
-    pub(crate) fn send_open(&mut self, thread: Thread) {
-        self.tell_time(thread);
-        self.exporting.flush();
-        self.exporting.transport().hand_on();
+    pub(crate) fn send(&mut self, thread: Thread) {
+        self.outlet.send(thread);
     }
 
-    /// As [`Worker::set_session`](crate::worker::Worker::set_session); `is_vpps` says whether it is
-    /// VPP's own exporter's.
+    /// Exports to another collector from now on. What is under construction on any thread must
+    /// have been sent: all count in one sequence, which begins anew.
     pub(crate) fn set_session(
         &mut self,
         thread: Thread,
         session: Option<Session>,
         announce_millis: u32,
-        is_vpps: bool,
     ) {
-        self.tell_time(thread);
-        self.exporting.restart();
-        self.exporting.set_announce_interval(announce_millis);
-        self.exporting.transport().set_session(session);
-        self.of_vpp = session.filter(|_| is_vpps);
+        self.outlet.set_session(thread, session, announce_millis);
         ANNOUNCED.forget();
     }
 
@@ -118,62 +110,42 @@ impl Host {
             layers: self.layers,
             frames,
         };
-        self.exporting.transport().set_thread(thread);
-        let exporter = &mut Exporter::new(&mut self.exporting);
-        // Who takes VPP's exporter away expects no record of any later packet.
-        if let Some(session) = self.of_vpp
-            && !is_vpps(thread, session.collector, session.source)
-        {
-            exporter.close(NoRoom::NoCollector);
-        }
-        self.recorder.observe(packets, recording, exporter);
-        self.exporting.transport().hand_on();
+        let known = ANNOUNCED.known(thread);
+        let recorder = &mut self.flows.recorder;
+        self.outlet.export(thread, |exporter| {
+            recorder.observe(packets, recording, &mut Announcing { exporter, known });
+        });
     }
 
     /// The time of packets that are observed now.
     pub(super) fn time(&mut self, thread: Thread) -> (Timestamp, Uptime) {
-        self.now = self.now.max(thread.milliseconds());
-        let uptime = Uptime::from_millis(self.now as u32);
-        (Timestamp::from_millis(self.now), uptime)
+        self.outlet.time(thread)
     }
 
     /// Makes the records that are due, within a budget of time and of messages.
     pub(crate) fn expire(&mut self, thread: Thread) -> Progress {
-        self.tell_time(thread);
-        if thread.index() == 0 {
-            self.announce();
+        let mut under_way = false;
+        if self.announces {
+            under_way = ANNOUNCED.next_round();
+            self.announce(thread);
         }
-        if self.now != self.allowed {
-            self.allowed = self.now;
-            self.allowance = MESSAGES_PER_MILLISECOND;
-        } else if self.allowance == 0 {
-            return Progress::More;
-        }
-        let budget = BUDGET_MICROSECONDS * thread.clocks_per_microsecond();
-        let deadline = thread.clocks() + budget as u64;
-        let progress = self.sweep(|| thread.clocks() < deadline);
-        let sends = SHARED.sends();
-        if core::mem::replace(&mut self.sends, sends) != sends {
-            self.exporting.flush();
-        }
-        self.exporting.transport().hand_on();
-        progress
+        let flows = &mut self.flows;
+        let progress = self.outlet.sweep(thread, |now, deadline, exporter| {
+            flows.visit(thread, now, deadline, exporter)
+        });
+        if under_way { Progress::More } else { progress }
     }
 
-    /// Announces now what is to be; the main thread's host does so.
-    pub(super) fn announce_now(&mut self, thread: Thread) {
-        self.tell_time(thread);
-        self.announce();
-        self.exporting.transport().hand_on();
-    }
-
-    fn announce(&mut self) {
-        if SHARED.gate() != Gate::Open {
+    /// Announces what is to be, where this host does so.
+    pub(super) fn announce(&mut self, thread: Thread) {
+        if !self.announces || SHARED.gate() != Gate::Open {
             return;
         }
+        self.outlet.tell_time(thread);
         let mut told = false;
         for layout in ANNOUNCED.missing() {
-            if self.exporting.announce_one(layout.template()).is_err() {
+            let exporting = self.outlet.exporting();
+            if exporting.announce_one(layout.template()).is_err() {
                 break;
             }
             ANNOUNCED.tell(layout);
@@ -182,136 +154,128 @@ impl Host {
         if told {
             self.announce_again();
         }
+        self.outlet.send(thread);
     }
 
     /// What is announced in each interval is what collectors know.
     pub(super) fn announce_again(&mut self) {
-        let templates = ANNOUNCED.known().map(|layout| layout.template());
-        self.exporting.announce_only(templates.collect());
+        if self.announces {
+            let templates = ANNOUNCED.told().map(|layout| layout.template());
+            self.outlet.exporting().announce_only(templates.collect());
+        }
+    }
+
+    /// Has all flows ended.
+    pub(crate) fn end_all(&mut self) {
+        self.flows.ending.get_or_insert_default().add_all();
     }
 
     /// Has the flows ended that were observed at an interface.
-    pub(super) fn end_interface(&mut self, sw_if_index: u32, direction: Direction) {
-        let ending = self.ending.get_or_insert_default();
-        ending
-            .interfaces
-            .insert((sw_if_index, direction == Direction::Egress));
-        ending.flush = Flush::default();
+    pub(super) fn end_interface(&mut self, sw_if_index: u32) {
+        let ending = self.flows.ending.get_or_insert_default();
+        ending.add_interface(sw_if_index, Direction::Ingress);
+        ending.add_interface(sw_if_index, Direction::Egress);
     }
 
-    /// Ends now what is to be ended, with a frame's worth of messages: what remains is left to
-    /// the sweeps.
+    /// Whether flows wait to be ended.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.flows.ending.is_some()
+    }
+
+    /// Makes now what records are due, for a moment and within a frame's worth of messages,
+    /// while all threads stand still: what remains is left to the host's own sweeps.
     pub(super) fn end_now(&mut self, thread: Thread) {
-        self.tell_time(thread);
-        self.allowance = FRAME as u32;
-        let _ = self.sweep(|| true);
-        self.exporting.flush();
-        self.exporting.transport().hand_on();
+        let deadline = Deadline::after(thread, BARRIER_MICROSECONDS);
+        let flows = &mut self.flows;
+        let messages = FRAME as u32;
+        self.outlet
+            .sweep_now(thread, deadline, messages, |now, deadline, exporter| {
+                flows.visit(thread, now, deadline, exporter)
+            });
+        // Also where there was no time for all.
+        self.outlet.send(thread);
     }
 
-    /// There is a way to the collector now: announces what is to be, the main thread's host first,
-    /// and makes all records that are due, within a frame's worth of messages.
+    /// There is a way to the collector now: announces what is to be, and makes the records that
+    /// could not be sent before.
     pub(crate) fn catch_up(&mut self, thread: Thread) {
-        self.tell_time(thread);
-        self.announce();
-        let now = Uptime::from_millis(self.now as u32);
-        self.exporting.transport().set_allowance(FRAME as u32);
-        let exporter = &mut Exporter::new(&mut self.exporting);
-        let groups = self.recorder.groups();
-        let _ = self
-            .recorder
-            .flush(&mut Flush::default(), now, groups, |_| false, exporter);
-        self.exporting.transport().set_allowance(u32::MAX);
-        self.exporting.flush();
-        self.exporting.transport().hand_on();
-        wait_no_more();
+        self.announce(thread);
+        // Also where the next sweep would not come by for a while.
+        self.flows.ending.get_or_insert_default().flush = Flush::default();
+        self.end_now(thread);
     }
 
     /// As [`Worker::finish`](crate::worker::Worker::finish).
     pub(crate) fn finish(&mut self, thread: Thread, between: &mut dyn FnMut() -> bool) {
-        let ending = self.ending.get_or_insert_default();
-        ending.all = true;
-        ending.flush = Flush::default();
-        loop {
-            self.tell_time(thread);
-            self.allowance = MESSAGES_PER_MILLISECOND;
-            let progress = self.sweep(|| true);
-            if progress != Progress::More {
-                self.exporting.flush();
-            }
-            self.exporting.transport().hand_on();
-            if !between() || progress != Progress::More {
-                return;
-            }
-        }
+        self.end_all();
+        self.announce(thread);
+        let flows = &mut self.flows;
+        self.outlet
+            .finish(thread, between, |now, deadline, exporter| {
+                flows.visit(thread, now, deadline, exporter)
+            });
     }
 
     /// Whether there is nothing left to do without new packets.
     pub(crate) fn is_idle(&self) -> bool {
-        self.live_flows() == 0 && self.ending.is_none() && !self.exporting.is_open()
+        self.recorder().live_flows() == 0 && !self.is_ending() && !self.outlet.is_open()
     }
 
-    /// Flows in the table.
-    pub(crate) fn live_flows(&self) -> u64 {
-        self.recorder.live_flows() as u64
-    }
-
-    fn tell_time(&mut self, thread: Thread) {
-        self.exporting.transport().set_thread(thread);
-        let (time, uptime) = self.time(thread);
-        if SHARED.gate() == Gate::Open {
-            let wall = Timestamp::from_millis(time.as_millis().wrapping_add(SHARED.wall()));
-            self.exporting.tick(wall, uptime);
+    /// The accounts so far.
+    pub(crate) fn accounts(&self) -> Accounts {
+        let (messages, records) = self.outlet.sent();
+        Accounts {
+            statistics: *self.recorder().statistics(),
+            live_flows: self.recorder().live_flows() as u64,
+            messages,
+            records,
         }
     }
 
-    fn sweep(&mut self, go_on: impl FnMut() -> bool) -> Progress {
-        self.exporting.transport().set_allowance(self.allowance);
-        let progress = self.visit(go_on);
-        self.allowance = self.exporting.transport().allowance();
-        self.exporting.transport().set_allowance(u32::MAX);
-        match progress {
-            Progress::Waiting if self.allowance == 0 => Progress::More,
-            progress => progress,
-        }
+    /// Begins the accounts anew; what stands in live flows counts as observed just now.
+    pub(crate) fn clear_statistics(&mut self) {
+        self.flows.recorder.clear_statistics();
+        self.outlet.exporting().clear_statistics();
     }
+}
 
-    fn visit(&mut self, mut go_on: impl FnMut() -> bool) -> Progress {
-        let now = Uptime::from_millis(self.now as u32);
-        let exporter = &mut Exporter::new(&mut self.exporting);
-        let recorder = &mut self.recorder;
-        let swept = repeat(&mut go_on, || recorder.expire(now, SLICE, exporter));
-        if swept != Swept::Done {
-            return swept.into();
-        }
-        if let Some(Ending {
-            flush,
-            all,
-            interfaces,
-        }) = &mut self.ending
-        {
-            let swept = repeat(&mut go_on, || {
-                recorder.flush(
-                    flush,
-                    now,
-                    SLICE,
-                    |observed| {
-                        let egress = observed.direction() == Direction::Egress;
-                        let interface = if egress {
-                            observed.egress_interface
-                        } else {
-                            observed.ingress_interface
-                        };
-                        *all || interfaces.contains(&(interface, egress))
-                    },
-                    exporter,
-                )
-            });
-            if swept != Swept::Done {
-                return swept.into();
+impl Flows {
+    /// As of a worker's.
+    fn visit(
+        &mut self,
+        thread: Thread,
+        now: Uptime,
+        deadline: Deadline,
+        exporter: &mut Exporter<'_>,
+    ) -> Progress {
+        let Self { recorder, ending } = self;
+        let known = ANNOUNCED.known(thread);
+        let export = &mut Announcing { exporter, known };
+        let swept = deadline.sweep(ending, |ending| match ending {
+            None => recorder.expire(now, SLICE, export),
+            Some(Ending { flush, chosen }) => {
+                recorder.flush(flush, now, SLICE, |at| chosen.has(at), export)
             }
+        });
+        swept.into()
+    }
+}
+
+/// Takes the records whose layout collectors know.
+struct Announcing<'a, 'b> {
+    exporter: &'a mut Exporter<'b>,
+    known: Known,
+}
+
+impl Export<RecordedKey> for Announcing<'_, '_> {
+    fn export(&mut self, record: &FlowRecord<RecordedKey>) -> Result<(), NoRoom> {
+        if !self.known.has(record.key.layout()) {
+            // Where there is no collector, that is why.
+            return match SHARED.gate() {
+                Gate::Closed(why) => Err(why),
+                Gate::Open => Err(NoRoom::NoBuffer),
+            };
         }
-        self.ending = None;
-        Progress::Done
+        self.exporter.export(record)
     }
 }

@@ -13,11 +13,9 @@ mod announce;
 mod cli;
 mod control;
 mod enabling;
-mod export;
 mod hooks;
 mod host;
 mod observe;
 
 pub(crate) use control::Flowprobe;
-pub(crate) use export::is_waiting;
 pub(crate) use host::Host;

@@ -57,9 +57,9 @@ fn observe_but_reports<O: Observe>(host: &mut Host, frame: &Frame<'_>, points: &
             frame.trace(packets.buffers.get(number), trace);
         }
     }
-    let before = host.recorder.statistics().ignored;
+    let before = host.recorder().statistics().ignored;
     host.observe(thread, packets, O::PLACE.is_l2());
-    let now = host.recorder.statistics().ignored;
+    let now = host.recorder().statistics().ignored;
     for (counter, (before, now)) in before.into_iter().zip(now).enumerate() {
         let packets = now.packets - before.packets;
         if packets > 0 {

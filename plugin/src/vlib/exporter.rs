@@ -3,7 +3,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Main, Thread};
+use super::Main;
 
 /// What `set ipfix exporter` says, or VPP's API: the first exporter that is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,22 +16,12 @@ pub(crate) struct VppExporter {
     pub(crate) template_interval: u32,
 }
 
-/// Whether VPP's own exporter is still set to these addresses. It changes under the barrier only,
-/// so any thread may look.
-pub(crate) fn is_vpps(_thread: Thread, collector: IpAddr, source: IpAddr) -> bool {
-    VppExporter::read().is_some_and(|vpp| vpp.collector == collector && vpp.source == source)
-}
-
 impl VppExporter {
     /// The exporter, where one is set.
     pub(crate) fn get(_main: Main) -> Option<Self> {
-        Self::read()
-    }
-
-    fn read() -> Option<Self> {
         // SAFETY: all zeros are one of these.
         let mut exporter: vpp_sys::vpp_shim_exporter_t = unsafe { core::mem::zeroed() };
-        // SAFETY: the main thread alone changes it, while all others stand still.
+        // SAFETY: this is the main thread, which alone changes it.
         if unsafe { vpp_sys::vpp_shim_exporter(&raw mut exporter) } == 0 {
             return None;
         }

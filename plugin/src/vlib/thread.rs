@@ -42,6 +42,11 @@ impl Thread {
         unsafe { vpp_sys::vpp_shim_thread_index(self.vm) }
     }
 
+    /// Whether it is the main thread.
+    pub(crate) fn is_main(self) -> bool {
+        self.index() == 0
+    }
+
     /// Milliseconds since VPP's start, as its main loop last read the clock; reads none.
     #[inline]
     pub(crate) fn milliseconds(self) -> u64 {
