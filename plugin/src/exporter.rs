@@ -193,6 +193,7 @@ impl Meter {
             for host in meter::hosts(&mut main.barrier()) {
                 host.catch_up(main.thread());
             }
+            main.thread().interrupt(self.nodes.expire);
         }
         self.tell(main, gate);
     }

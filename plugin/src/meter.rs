@@ -242,26 +242,34 @@ pub(crate) fn replace_tables(main: Main, settings: Settings) -> Result<(), Refus
 }
 
 /// A process for each thread, with all the memory that it will need: a worker that had to wait
-/// for pages would stall, and VPP ends where one stalls for a second. That takes some hundred
-/// milliseconds for a million flows, so a thread of its own does it, and VPP goes on meanwhile
-/// where the caller can be suspended.
+/// for pages would stall, and VPP ends where one stalls for a second.
 fn make_processes(main: Main, settings: Settings) -> std::io::Result<Vec<MeteringProcess>> {
+    make_aside(main, move |threads| {
+        (0..threads)
+            .map(|_| {
+                let mut process = MeteringProcess::new(&Configuration {
+                    l2: true,
+                    timeouts: settings.timeouts(),
+                    ..Configuration::new(settings.flows_per_worker as usize)?
+                })?;
+                process.populate();
+                Ok(process)
+            })
+            .collect()
+    })
+}
+
+/// Makes what so many threads need, which takes some hundred milliseconds for tables of a million
+/// flows: a thread of its own does it, and VPP goes on meanwhile where the caller can be
+/// suspended.
+pub(crate) fn make_aside<T: Send + 'static>(
+    main: Main,
+    make: impl FnOnce(usize) -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
     let threads = vlib::thread::count();
     let making = std::thread::Builder::new()
         .name("flowmeter".to_owned())
-        .spawn(move || {
-            (0..threads)
-                .map(|_| {
-                    let mut process = MeteringProcess::new(&Configuration {
-                        l2: true,
-                        timeouts: settings.timeouts(),
-                        ..Configuration::new(settings.flows_per_worker as usize)?
-                    })?;
-                    process.populate();
-                    Ok(process)
-                })
-                .collect()
-        })?;
+        .spawn(move || make(threads))?;
     while !making.is_finished() && main.suspend(PAUSE) {}
     making.join().unwrap_or_else(|_| {
         Err(std::io::Error::other(

@@ -62,9 +62,7 @@ fn tick(main: Main, look: bool, sleeps: &mut u32) -> bool {
         SHARED.ask_to_send();
     }
     let metered = meter::with_meter(main, |meter| {
-        for thread in 0..crate::vlib::thread::count() {
-            main.interrupt(thread, meter.nodes.expire);
-        }
+        main.thread().interrupt_all(meter.nodes.expire);
         Ok(!meter.interfaces.metered().is_empty() || meter.flowprobe.is_enabled())
     });
     metered.unwrap_or(true) || !look || is_busy(main)
@@ -115,7 +113,8 @@ fn is_busy(main: Main) -> bool {
 /// The node that a worker's sweep runs in.
 pub(crate) fn expire(thread: Thread, node: u32) {
     meter::with_worker(thread, |worker, _| {
-        let host = worker.flowprobe.as_mut().map(|host| host.expire(thread));
+        let host = worker.flowprobe.as_mut();
+        let host = host.map(|host| host.expire(thread, node));
         if worker.expire(thread) == Progress::More || host == Some(Progress::More) {
             thread.interrupt(node);
         }

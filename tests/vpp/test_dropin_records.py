@@ -50,7 +50,7 @@ def test_one_stream_of_messages(dropin, workers):
     """The strict reader takes it: one domain and one sequence for all threads, templates before
     data, nothing that was not asked for. Packets and octets are exact."""
     vpp, link, source = dropin(workers=workers)
-    sink = UdpSink(link.namespace, link.host_address, payload_limit=1372)
+    sink = UdpSink(link.namespace, link.host_address, payload_limit=1372, threads=1 + workers)
     record(vpp, link, source, "l2 l3 l4", which="ip4 rx")
     vpp.configure(f"flowprobe feature add-del {source} ip6 rx")
     until("templates", lambda: len(sink.poll().messages) >= 2)
@@ -69,6 +69,7 @@ def test_one_stream_of_messages(dropin, workers):
     until("all packets", lambda: totals(sink.flow_records)[0] >= expected[0])
     assert totals(sink.flow_records) == expected
     reader = sink.reader
+    reader.assert_complete()
     assert reader.domains == {1}
     assert reader.options_records == []
     templates = reader.templates(1)

@@ -33,6 +33,17 @@ pub(super) struct Announced {
     known: AtomicU32,
 }
 
+/// Where templates are that the main thread has made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// They have left long ago.
+    Idle,
+    /// On their way still.
+    Under,
+    /// They have left just now.
+    Arrived,
+}
+
 /// Layouts that a thread may send in.
 #[derive(Clone, Copy)]
 pub(super) struct Known(u32);
@@ -95,13 +106,24 @@ impl Announced {
         self.told.fetch_or(bit(layout), Ordering::Relaxed);
     }
 
+    /// Whether everything that was told has left.
+    pub(super) fn have_left(&self) -> bool {
+        self.told.load(Ordering::Relaxed) == self.known.load(Ordering::Relaxed)
+    }
+
     /// Called once in a round of the main thread, before its graph sends what waits there:
-    /// what was leaving in the round before has left. Whether something is on its way still.
-    pub(super) fn next_round(&self) -> bool {
+    /// what was leaving in the round before has left.
+    pub(super) fn next_round(&self) -> Way {
         let told = self.told.load(Ordering::Relaxed);
         let leaving = self.leaving.swap(told, Ordering::Relaxed);
-        self.known.fetch_or(leaving, Ordering::Release);
-        leaving != told
+        let known = self.known.fetch_or(leaving, Ordering::Release);
+        if leaving != told {
+            Way::Under
+        } else if known != told {
+            Way::Arrived
+        } else {
+            Way::Idle
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! A request is looked at whole before it changes anything. Parameters stay as they are while
 //! any interface is enabled, so all flows of one time are recorded alike.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use flowmeter::metering::{Layers, Layout, Recorded, Timeouts};
 
@@ -105,27 +105,23 @@ impl Flowprobe {
 
     /// The layouts that records of the interfaces may have.
     pub(super) fn layouts(&self) -> impl Iterator<Item = Layout> {
+        let variants = self.interfaces.keys().map(|(_, variant)| *variant);
+        variants.flat_map(|variant| self.layouts_of(variant))
+    }
+
+    /// The layouts that records of an interface's variant may have.
+    pub(super) fn layouts_of(&self, variant: Variant) -> impl Iterator<Item = Layout> + use<> {
+        use Recorded::{Frame, Ipv4, Ipv6};
         let layers = self.parameters.layers;
-        let of = move |recorded: &[Recorded]| -> Vec<_> {
-            let layouts = recorded
-                .iter()
-                .map(|recorded| Layout::new(layers, *recorded));
-            layouts.collect()
+        let recorded: &[Recorded] = match variant {
+            Variant::Ip4 => &[Ipv4],
+            Variant::Ip6 => &[Ipv6],
+            Variant::L2 if layers == Layers::L2 => &[Frame],
+            Variant::L2 if layers.has(Layers::L2) => &[Frame, Ipv4, Ipv6],
+            Variant::L2 => &[Ipv4, Ipv6],
         };
-        let layouts: BTreeSet<_> = self
-            .interfaces
-            .keys()
-            .flat_map(|(_, variant)| match variant {
-                Variant::Ip4 => of(&[Recorded::Ipv4]),
-                Variant::Ip6 => of(&[Recorded::Ipv6]),
-                Variant::L2 if layers == Layers::L2 => of(&[Recorded::Frame]),
-                Variant::L2 if layers.has(Layers::L2) => {
-                    of(&[Recorded::Frame, Recorded::Ipv4, Recorded::Ipv6])
-                }
-                Variant::L2 => of(&[Recorded::Ipv4, Recorded::Ipv6]),
-            })
-            .collect();
-        layouts.into_iter()
+        let layouts = recorded.iter();
+        layouts.map(move |recorded| Layout::new(layers, *recorded))
     }
 }
 

@@ -11,7 +11,12 @@ use crate::meter::{self, Meter};
 use crate::place::Place;
 use crate::process;
 use crate::vlib::interface::{Interface, set_feature};
-use crate::vlib::{self, Barrier, Main};
+use crate::vlib::{Barrier, Main};
+
+/// How often, and with what pauses in seconds, it is looked whether templates have left: that
+/// takes two rounds of VPP's main loop.
+const LOOKS: u32 = 100;
+const PAUSE: f64 = 1e-4;
 
 /// Records flows on an interface from now on; all variants or none.
 pub(super) fn enable(
@@ -20,6 +25,75 @@ pub(super) fn enable(
     variants: &[Variant],
     side: Side,
 ) -> Result<(), Refusal> {
+    check(main, sw_if_index, variants)?;
+    make_hosts(main)?;
+    announce(main, variants)?;
+    // Once more: something may have changed meanwhile.
+    let enabled = check(main, sw_if_index, variants)
+        .and_then(|interface| with(main, |meter| set(meter, main, &interface, variants, side)));
+    with(main, |meter| {
+        if enabled.is_err() {
+            ANNOUNCED.keep(meter.flowprobe.layouts());
+        }
+        main.signal(meter.nodes.process);
+        Ok(())
+    })?;
+    enabled
+}
+
+/// Tells collectors of the layouts first, and gives that the time to leave: no record is taken
+/// before, so packets that come sooner would wait.
+fn announce(main: Main, variants: &[Variant]) -> Result<(), Refusal> {
+    process::update(main);
+    let expire = with(main, |meter| {
+        let layouts = variants.iter();
+        let layouts = layouts.flat_map(|variant| meter.flowprobe.layouts_of(*variant));
+        ANNOUNCED.want(layouts);
+        Ok(meter.nodes.expire)
+    })?;
+    for host in meter::hosts(&mut main.barrier()) {
+        host.announce(main.thread());
+    }
+    for _ in 0..LOOKS {
+        if ANNOUNCED.have_left() {
+            break;
+        }
+        main.thread().interrupt(expire);
+        if !main.suspend(PAUSE) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// All variants, or none.
+fn set(
+    meter: &mut Meter,
+    main: Main,
+    interface: &Interface,
+    variants: &[Variant],
+    side: Side,
+) -> Result<(), Refusal> {
+    let sw_if_index = interface.sw_if_index;
+    let barrier = &mut main.barrier();
+    meter.set_points(barrier, interface);
+    for variant in variants {
+        if let Err(why) = set_features(barrier, sw_if_index, *variant, side, true) {
+            for variant in variants {
+                let _ = set_features(barrier, sw_if_index, *variant, side, false);
+            }
+            warn(meter, main, &why);
+            return Err(Refusal::Unavailable);
+        }
+    }
+    let keys = variants.iter();
+    let keys = keys.map(|variant| ((sw_if_index, *variant), side));
+    meter.flowprobe.interfaces.extend(keys);
+    Ok(())
+}
+
+/// The interface, where these variants can be enabled on it.
+fn check(main: Main, sw_if_index: u32, variants: &[Variant]) -> Result<Interface, Refusal> {
     let interface = find(main, sw_if_index)?;
     with(main, |meter| {
         let flowprobe = &meter.flowprobe;
@@ -47,35 +121,8 @@ pub(super) fn enable(
             );
             return Err(Refusal::Unavailable);
         }
-        Ok(())
-    })?;
-    make_hosts(main)?;
-    with(main, |meter| {
-        let barrier = &mut main.barrier();
-        meter.set_points(barrier, &interface);
-        for variant in variants {
-            if let Err(why) = set_features(barrier, sw_if_index, *variant, side, true) {
-                for variant in variants {
-                    let _ = set_features(barrier, sw_if_index, *variant, side, false);
-                }
-                warn(meter, main, &why);
-                return Err(Refusal::Unavailable);
-            }
-        }
-        let keys = variants
-            .iter()
-            .map(|variant| ((sw_if_index, *variant), side));
-        meter.flowprobe.interfaces.extend(keys);
-        ANNOUNCED.want(meter.flowprobe.layouts());
-        main.signal(meter.nodes.process);
-        Ok(())
-    })?;
-    // Collectors learn of it at once.
-    process::update(main);
-    for host in meter::hosts(&mut main.barrier()) {
-        host.announce(main.thread());
-    }
-    Ok(())
+        Ok(interface)
+    })
 }
 
 /// Records flows no longer; those that live are exported, at once where there is a way.
@@ -136,32 +183,30 @@ fn find(main: Main, sw_if_index: u32) -> Result<Interface, Refusal> {
         .ok_or(Refusal::InvalidInterface)
 }
 
-/// Gives every thread a recorder, where they have none yet.
+/// Gives every thread a host, where they have none yet.
 fn make_hosts(main: Main) -> Result<(), Refusal> {
-    let started = meter::start(main);
-    let mut barrier = main.barrier();
-    let has_hosts = meter::workers(&mut barrier).all(|worker| worker.flowprobe.is_some());
-    drop(barrier);
+    let complain = |why: &str| {
+        let _ = with(main, |meter| {
+            warn(meter, main, why);
+            Ok(())
+        });
+        Refusal::Unavailable
+    };
+    meter::start(main).map_err(|why| complain(&String::from(why)))?;
+    let are_there = || meter::hosts(&mut main.barrier()).next().is_some();
+    if are_there() {
+        return Ok(());
+    }
+    let recorders = meter::make_aside(main, Host::recorders)
+        .map_err(|error| complain(&format!("flowprobe: no memory for flows ({error})")))?;
+    // Somebody else may have asked for the same meanwhile.
+    if are_there() {
+        return Ok(());
+    }
     with(main, |meter| {
-        if let Err(why) = started {
-            warn(meter, main, &String::from(why));
-            return Err(Refusal::Unavailable);
-        }
-        if has_hosts {
-            return Ok(());
-        }
-        // Not under the barrier: it takes a while.
-        let hosts = Host::for_threads(vlib::thread::count(), meter.nodes.lookup);
-        let hosts = hosts.map_err(|error| {
-            warn(
-                meter,
-                main,
-                &format!("flowprobe: no memory for flows ({error})"),
-            );
-            Refusal::Unavailable
-        })?;
         let Parameters { layers, timers } = meter.flowprobe.parameters;
         let barrier = &mut main.barrier();
+        let hosts = Host::for_threads(recorders, meter.nodes.lookup);
         for (worker, mut host) in meter::workers(barrier).zip(hosts) {
             host.set(layers, timers);
             worker.flowprobe = Some(Box::new(host));

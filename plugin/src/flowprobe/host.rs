@@ -12,7 +12,7 @@ use flowmeter::observation::{Direction, ObservationDomainId};
 use flowmeter::packet::Packets;
 use flowmeter::time::{Timestamp, Uptime};
 
-use super::announce::{ANNOUNCED, Known};
+use super::announce::{ANNOUNCED, Known, Way};
 use super::control::Timers;
 use crate::datagram::{LookupNodes, Session};
 use crate::outlet::{Exporter, Outlet};
@@ -29,8 +29,8 @@ const DOMAIN: ObservationDomainId = ObservationDomainId(1);
 const LINGER_MILLIS: u32 = 200;
 
 /// How long the main thread sweeps one host while all threads stand still, in microseconds: an
-/// empty table takes half as long. The rest is left to the host's own thread.
-const BARRIER_MICROSECONDS: f64 = 200.0;
+/// empty table takes a fifth of that. The rest is left to the host's own thread.
+const BARRIER_MICROSECONDS: f64 = 100.0;
 
 /// One thread's recorder.
 pub(crate) struct Host {
@@ -54,26 +54,37 @@ impl Host {
     /// Octets of one flow in the table: two cache lines.
     pub(super) const FLOW_OCTETS: usize = 128;
 
-    /// One host for each of `threads`.
-    pub(super) fn for_threads(threads: usize, nodes: LookupNodes) -> std::io::Result<Vec<Self>> {
-        let sequence = Sequence::default();
+    /// Recorders for so many hosts, with all the memory that they will need.
+    pub(super) fn recorders(threads: usize) -> std::io::Result<Vec<Recorder>> {
         (0..threads)
-            .map(|thread| {
+            .map(|_| Recorder::new(&Configuration::new(Self::FLOWS)?))
+            .collect()
+    }
+
+    /// A host for each thread, with these recorders.
+    pub(super) fn for_threads(
+        recorders: Vec<Recorder>,
+        nodes: LookupNodes,
+    ) -> impl Iterator<Item = Self> {
+        let sequence = Sequence::default();
+        recorders
+            .into_iter()
+            .zip(0..)
+            .map(move |(recorder, thread)| {
                 let mut outlet = Outlet::new(DOMAIN, nodes);
                 outlet.exporting().share_sequence(&sequence);
                 outlet.exporting().set_linger(LINGER_MILLIS);
                 outlet.exporting().announce_only(Vec::new());
-                Ok(Self {
+                Self {
                     flows: Flows {
-                        recorder: Recorder::new(&Configuration::new(Self::FLOWS)?)?,
+                        recorder,
                         ending: None,
                     },
                     layers: Layers::default(),
                     outlet,
                     announces: thread == 0,
-                })
+                }
             })
-            .collect()
     }
 
     /// What meters.
@@ -122,18 +133,27 @@ impl Host {
         self.outlet.time(thread)
     }
 
-    /// Makes the records that are due, within a budget of time and of messages.
-    pub(crate) fn expire(&mut self, thread: Thread) -> Progress {
-        let mut under_way = false;
+    /// Makes the records that are due, within a budget of time and of messages. `node` is the
+    /// one that calls this on each thread.
+    pub(crate) fn expire(&mut self, thread: Thread, node: u32) -> Progress {
+        let mut way = Way::Idle;
         if self.announces {
-            under_way = ANNOUNCED.next_round();
+            way = ANNOUNCED.next_round();
             self.announce(thread);
         }
         let flows = &mut self.flows;
         let progress = self.outlet.sweep(thread, |now, deadline, exporter| {
             flows.visit(thread, now, deadline, exporter)
         });
-        if under_way { Progress::More } else { progress }
+        match way {
+            Way::Idle => progress,
+            Way::Under => Progress::More,
+            Way::Arrived => {
+                // Others may have waited for it.
+                thread.interrupt_all(node);
+                progress
+            }
+        }
     }
 
     /// Announces what is to be, where this host does so.

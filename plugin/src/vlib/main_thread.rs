@@ -47,14 +47,6 @@ impl Main {
         (index != u32::MAX).then_some(index)
     }
 
-    /// Has an input node run on thread `index`.
-    pub(crate) fn interrupt(self, index: usize, node: u32) {
-        // SAFETY: threads are there from start to end, and the interrupt is set atomically.
-        let vm = unsafe { vpp_sys::vpp_shim_main(index as u16) };
-        // SAFETY: as above; `node` is one of VPP's nodes.
-        unsafe { vpp_sys::vpp_shim_node_interrupt(vm, node) }
-    }
-
     /// Suspends this process for a while, or until somebody signals it.
     pub(crate) fn wait(self, seconds: f64) {
         // SAFETY: the caller is a process, and holds no borrow of what others use meanwhile.

@@ -73,6 +73,16 @@ impl Thread {
         unsafe { vpp_sys::vpp_shim_node_interrupt(self.vm, node) }
     }
 
+    /// Has an input node run once more on all threads.
+    pub(crate) fn interrupt_all(self, node: u32) {
+        for index in 0..count() {
+            // SAFETY: threads are there from start to end, and the interrupt is set atomically.
+            let vm = unsafe { vpp_sys::vpp_shim_main(index as u16) };
+            // SAFETY: as above; `node` is one of VPP's nodes.
+            unsafe { vpp_sys::vpp_shim_node_interrupt(vm, node) }
+        }
+    }
+
     /// Counts `n` on one of a node's error counters.
     #[inline]
     pub(crate) fn count(self, node: u32, counter: u32, n: u64) {
