@@ -270,9 +270,9 @@ vpp_shim_process_signal (vlib_main_t *vm, u32 node_index)
 }
 
 u8
-vpp_shim_in_process (vlib_main_t *vm)
+vpp_shim_may_suspend (vlib_main_t *vm)
 {
-  return vlib_in_process_context (vm);
+  return vlib_in_process_context (vm) && vlib_worker_threads[0].recursion_level == 0;
 }
 
 void

@@ -93,7 +93,8 @@ u32 vpp_shim_process_suspends (vlib_main_t *vm, u32 node_index);
 void vpp_shim_process_suspend (vlib_main_t *vm, f64 seconds);
 void vpp_shim_process_wait (vlib_main_t *vm, f64 seconds);
 void vpp_shim_process_signal (vlib_main_t *vm, u32 node_index);
-u8 vpp_shim_in_process (vlib_main_t *vm);
+/* Whether the caller is a process that holds no barrier, for itself or for who called it. */
+u8 vpp_shim_may_suspend (vlib_main_t *vm);
 void vpp_shim_barrier_sync (vlib_main_t *vm);
 void vpp_shim_barrier_release (vlib_main_t *vm);
 void *vpp_shim_add_trace (vlib_main_t *vm, vlib_node_runtime_t *node, vlib_buffer_t *buffer,

@@ -53,16 +53,17 @@ impl Main {
         unsafe { vpp_sys::vpp_shim_process_wait(self.0.vm(), seconds) }
     }
 
-    /// Suspends this process for a while; `false` where the caller is none, and at once.
+    /// Suspends this process for a while; `false` where the caller is none or workers stand
+    /// still for it, and at once.
     #[must_use]
     pub(crate) fn suspend(self, seconds: f64) -> bool {
         // SAFETY: `vm` is the main thread's.
-        let in_process = unsafe { vpp_sys::vpp_shim_in_process(self.0.vm()) } != 0;
-        if in_process {
+        let may = unsafe { vpp_sys::vpp_shim_may_suspend(self.0.vm()) } != 0;
+        if may {
             // SAFETY: as in `wait`.
             unsafe { vpp_sys::vpp_shim_process_suspend(self.0.vm(), seconds) };
         }
-        in_process
+        may
     }
 
     /// Wakes a process up.
