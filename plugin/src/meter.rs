@@ -39,7 +39,8 @@ pub(crate) struct Settings {
     pub(crate) active_timeout: u32,
     /// In seconds.
     pub(crate) idle_timeout: u32,
-    pub(crate) flows_per_worker: u32,
+    /// `None` where nobody has said.
+    pub(crate) flows_per_worker: Option<u32>,
 }
 
 impl Settings {
@@ -47,12 +48,22 @@ impl Settings {
     pub(crate) const DEFAULT: Self = Self {
         active_timeout: 60,
         idle_timeout: 15,
-        flows_per_worker: 1_000_000,
+        flows_per_worker: None,
     };
     /// Seconds that a timeout may have.
     pub(crate) const TIMEOUTS: RangeInclusive<u32> = 1..=604_800;
     /// Flows that a table may have.
     pub(crate) const FLOWS: RangeInclusive<u32> = 1..=100_000_000;
+
+    /// Flows that each table has room for.
+    pub(crate) fn flows(&self) -> u32 {
+        self.flows_per_worker.unwrap_or(1_000_000)
+    }
+
+    /// The same in flowprobe's place: as many as flowprobe's threads have.
+    pub(crate) fn recorded_flows(&self) -> u32 {
+        self.flows_per_worker.unwrap_or(1 << 18)
+    }
 
     pub(crate) fn timeouts(&self) -> Timeouts {
         Timeouts::from_millis(
@@ -228,7 +239,7 @@ pub(crate) fn activate(main: Main) -> Result<(), Refusal> {
 
 /// Gives every worker new tables for these settings; all get them, or none does.
 pub(crate) fn replace_tables(main: Main, settings: Settings) -> Result<(), Refusal> {
-    let flows = settings.flows_per_worker;
+    let flows = settings.flows();
     let processes = make_processes(main, settings).map_err(|error| {
         let line = format!("no memory for {flows} flows on each thread ({error}): ask for fewer");
         Refusal::new(Why::NoMemory, line)
@@ -250,7 +261,7 @@ fn make_processes(main: Main, settings: Settings) -> std::io::Result<Vec<Meterin
                 let mut process = MeteringProcess::new(&Configuration {
                     l2: true,
                     timeouts: settings.timeouts(),
-                    ..Configuration::new(settings.flows_per_worker as usize)?
+                    ..Configuration::new(settings.flows() as usize)?
                 })?;
                 process.populate();
                 Ok(process)

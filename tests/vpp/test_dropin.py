@@ -141,6 +141,17 @@ def test_numbers_that_stand_for_nothing(vpp):
         assert client.api.flowprobe_interface_dump() == []
 
 
+def test_room_for_flows(start_vpp):
+    """As many as flowprobe has, unless somebody says."""
+    vpp = start_vpp(copies=["flowprobe"], plugins=(), flows=None)
+    assert "pool size per thread: 262144" in vpp.cli("show flowprobe statistics")
+    vpp.configure("set flowmeter flows-per-worker 1000", "flowprobe params record l3")
+    vpp.configure(f"flowprobe feature add-del {routing.add_source(vpp)} ip4 rx")
+    assert "pool size per thread: 1000" in vpp.cli("show flowprobe statistics")
+    vpp.configure("set flowmeter default")
+    assert "pool size per thread: 1000" in vpp.cli("show flowprobe statistics")
+
+
 def test_vpps_own_tools(vpp):
     """vat2 asks for messages by name and CRC, vpp_api_test by the file's; traces show them."""
     index = vpp.interface_index(generator.add_interface(vpp, 0))

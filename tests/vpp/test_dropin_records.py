@@ -3,7 +3,7 @@
 
 import pytest
 
-from support import generator, routing
+from support import accounts, generator, routing
 from support.collector import Nfcapd, UdpSink
 from support.flowprobe import BOTH, DEFAULT, IP4, connected, set_exporter
 from support.link import add_link
@@ -68,6 +68,9 @@ def test_one_stream_of_messages(dropin, workers):
     expected = tuple(each * len(streams) for each in tally_of(sent))
     until("all packets", lambda: totals(sink.flow_records)[0] >= expected[0])
     assert totals(sink.flow_records) == expected
+    after = accounts.accounts(vpp)
+    assert (after.observed.packets, after.observed.octets) == expected
+    assert after.exported_records == len(sink.flow_records)
     reader = sink.reader
     reader.assert_complete()
     assert reader.domains == {1}
@@ -96,6 +99,38 @@ def test_layers_choose_key_and_fields(dropin):
         assert ("sourceTransportPort" in records[0].fields) == ("l4" in layers)
         assert ("sourceMacAddress" in records[0].fields) == ("l2" in layers)
         vpp.stop()
+
+
+@pytest.mark.parametrize("layers", ["l2", "l3", "l4", "l2 l3 l4"])
+def test_frames(dropin, layers):
+    """At l2 with any layers: a layout for each kind of packet, and what has none is ignored under
+    a reason. flowprobe sends set id 0 for some of these."""
+    vpp, link, source = dropin()
+    sink = UdpSink(link.namespace, link.host_address)
+    record(vpp, link, source, layers, which="l2 rx")
+    sent = mixed()
+    for number in range(5):
+        sent.add_l2(0x88B5, b"frame %d" % number)
+    generator.replay(vpp, source, sent.frames)
+    vpp.configure(f"flowprobe feature add-del {source} l2 disable")
+    has_frames = "l2" in layers
+    expected = len(sent.frames) - (0 if has_frames else 5)
+    until("all packets", lambda: totals_packets(sink) >= expected)
+    assert totals_packets(sink) == expected
+    after = accounts.accounts(vpp)
+    assert after.ignored["non_ip"].packets == len(sent.frames) - expected
+    assert after.exported_records == len(sink.flow_records)
+    sets = [
+        {number for number, _ in template.fields}
+        for template in sink.reader.templates(1).values()
+    ]
+    fields = {10, 14, 61, 2, 156, 157} | ({56, 80, 256} if has_frames else set())
+    above = ({4, 1} if "l3" in layers else set()) | ({7, 11, 6} if "l4" in layers else set())
+    kinds = [fields] if has_frames else []
+    if above:
+        for addresses in ({8, 12}, {27, 28}):
+            kinds.append(fields | above | (addresses if "l3" in layers else set()))
+    assert sorted(map(sorted, sets)) == sorted(map(sorted, kinds))
 
 
 def test_active_0_exports_every_packet(dropin):
@@ -160,7 +195,7 @@ def test_commands(dropin):
     assert "already enabled" in vpp.cli(f"flowprobe feature add-del {source}")
     assert "different datapath" in vpp.cli(f"flowprobe feature add-del {source} l2")
     assert "Couldn't change" in vpp.cli("flowprobe params record l2")
-    assert "pool size" in vpp.cli("show flowprobe statistics").lower()
+    assert "Flow pool size per thread: 65536" in vpp.cli("show flowprobe statistics")
     vpp.configure(f"flowprobe feature add-del {source} disable")
     assert vpp.cli("show flowprobe feature").strip() == ""
 

@@ -35,7 +35,7 @@ pub(super) fn parameters(main: Main) -> Result<ParametersReply, Refusal> {
     Ok(ParametersReply(Parameters {
         active_timeout: settings.active_timeout,
         idle_timeout: settings.idle_timeout,
-        flows_per_worker: settings.flows_per_worker,
+        flows_per_worker: settings.flows(),
     }))
 }
 

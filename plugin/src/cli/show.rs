@@ -58,7 +58,9 @@ fn show_settings(main: Main, out: &mut String) -> Result<(), Refusal> {
         let _ = writeln!(
             out,
             "active timeout {} s, idle timeout {} s, {} flows of each family per worker",
-            settings.active_timeout, settings.idle_timeout, settings.flows_per_worker
+            settings.active_timeout,
+            settings.idle_timeout,
+            settings.flows()
         );
         Ok(())
     })

@@ -153,10 +153,12 @@ fn with_host<T>(main: Main, index: usize, act: impl FnOnce(&Host) -> T) -> Optio
 pub(super) fn show_statistics(main: Main, _words: Vec<&str>) -> Result<(), String> {
     text::print(main, "IPFIX table statistics");
     text::print(main, &format!("Flow entry size: {}", Host::FLOW_OCTETS));
-    text::print(main, &format!("Flow pool size per thread: {}", Host::FLOWS));
+    let settings = meter::with_meter(main, |meter| Ok(meter.settings))?;
+    let flows = with_host(main, 0, Host::room).unwrap_or(settings.recorded_flows() as usize);
+    text::print(main, &format!("Flow pool size per thread: {flows}"));
     for thread in 0..crate::vlib::thread::count() {
         let live = with_host(main, thread, |host| host.recorder().live_flows()).unwrap_or(0);
-        let percent = 100 * live / Host::FLOWS;
+        let percent = 100 * live / flows;
         let line = format!("Pool utilisation thread {thread} is {percent}%");
         text::print(main, &line);
     }

@@ -161,7 +161,7 @@ impl Flowprobe {
         }
     }
 
-    /// Ends the flows of an interface, but for those of variants that remain.
+    /// Ends the flows of an interface. Those of variants that remain begin anew.
     fn end(&self, barrier: &mut Barrier, sw_if_index: u32) {
         let thread = barrier.main().thread();
         for host in meter::hosts(barrier) {
@@ -197,7 +197,8 @@ fn make_hosts(main: Main) -> Result<(), Refusal> {
     if are_there() {
         return Ok(());
     }
-    let recorders = meter::make_aside(main, Host::recorders)
+    let flows = with(main, |meter| Ok(meter.settings.recorded_flows()))? as usize;
+    let recorders = meter::make_aside(main, move |threads| Host::recorders(threads, flows))
         .map_err(|error| complain(&format!("flowprobe: no memory for flows ({error})")))?;
     // Somebody else may have asked for the same meanwhile.
     if are_there() {
@@ -206,7 +207,7 @@ fn make_hosts(main: Main) -> Result<(), Refusal> {
     with(main, |meter| {
         let Parameters { layers, timers } = meter.flowprobe.parameters;
         let barrier = &mut main.barrier();
-        let hosts = Host::for_threads(recorders, meter.nodes.lookup);
+        let hosts = Host::for_threads(recorders, flows, meter.nodes.lookup);
         for (worker, mut host) in meter::workers(barrier).zip(hosts) {
             host.set(layers, timers);
             worker.flowprobe = Some(Box::new(host));

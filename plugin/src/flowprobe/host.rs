@@ -37,6 +37,8 @@ pub(crate) struct Host {
     flows: Flows,
     layers: Layers,
     outlet: Outlet,
+    /// Flows that there is room for.
+    room: usize,
     /// Whether it is the one that announces.
     announces: bool,
 }
@@ -48,22 +50,20 @@ struct Flows {
 }
 
 impl Host {
-    /// Flows that each thread has room for: as many as flowprobe's threads have.
-    pub(super) const FLOWS: usize = 1 << 18;
-
     /// Octets of one flow in the table: two cache lines.
     pub(super) const FLOW_OCTETS: usize = 128;
 
-    /// Recorders for so many hosts, with all the memory that they will need.
-    pub(super) fn recorders(threads: usize) -> std::io::Result<Vec<Recorder>> {
+    /// Recorders for so many hosts and flows, with all the memory that they will need.
+    pub(super) fn recorders(threads: usize, flows: usize) -> std::io::Result<Vec<Recorder>> {
         (0..threads)
-            .map(|_| Recorder::new(&Configuration::new(Self::FLOWS)?))
+            .map(|_| Recorder::new(&Configuration::new(flows)?))
             .collect()
     }
 
-    /// A host for each thread, with these recorders.
+    /// A host for each thread, with these recorders for so many flows.
     pub(super) fn for_threads(
         recorders: Vec<Recorder>,
+        room: usize,
         nodes: LookupNodes,
     ) -> impl Iterator<Item = Self> {
         let sequence = Sequence::default();
@@ -82,9 +82,15 @@ impl Host {
                     },
                     layers: Layers::default(),
                     outlet,
+                    room,
                     announces: thread == 0,
                 }
             })
+    }
+
+    /// Flows that there is room for.
+    pub(super) fn room(&self) -> usize {
+        self.room
     }
 
     /// What meters.

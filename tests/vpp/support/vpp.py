@@ -55,8 +55,8 @@ class Vpp:
         self.folder = Path(tempfile.mkdtemp(prefix="vpp-"))
         self.stopped = False
         try:
-            plugins = list(plugins)
-            if FLOWMETER in plugins and flows is not None and "flowmeter {" not in stanzas:
+            plugins, copies = list(plugins), list(copies)
+            if (FLOWMETER in plugins or copies) and flows is not None and "flowmeter {" not in stanzas:
                 stanzas += f"\nflowmeter {{ flows-per-worker {flows} }}"
             configuration = self._configure(plugins, stanzas, buffers, buffer_octets, copies)
             words = [installation.vpp_program("vpp"), "-c", configuration]
