@@ -8,6 +8,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
 use super::ignored::IgnoredReason;
+use super::plain::{plain_ipv4, plain_ipv6};
 use crate::observation::{LinkType, ObservationPoint};
 use crate::packet::{Dissection, Headers, Packet, dissect};
 
@@ -94,6 +95,15 @@ pub struct Recording {
     pub frames: bool,
 }
 
+impl Recording {
+    /// Whether IP packets are recorded as such: frames of which neither IP nor transport is
+    /// recorded are all alike.
+    fn is_of_ip(self) -> bool {
+        let Self { layers, frames } = self;
+        !frames || layers.has(Layers::L3) || layers.has(Layers::L4)
+    }
+}
+
 /// The key of a recorded flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(C)]
@@ -102,10 +112,10 @@ pub struct RecordedKey {
     pub source: [u8; 16],
     /// IANA element 12 in the first four octets, or 28.
     pub destination: [u8; 16],
-    /// IANA element 56.
-    pub source_mac: [u8; 6],
     /// IANA element 80.
     pub destination_mac: [u8; 6],
+    /// IANA element 56.
+    pub source_mac: [u8; 6],
     /// The transport ports; never what stands for them.
     pub ports: Ports,
     /// Where it was observed; the payload is the IP protocol number.
@@ -146,15 +156,98 @@ impl RecordedKey {
         }
     }
 
-    /// Reads what is recorded of `packet`.
+    /// The short way for IPv4 packets that have one: [`plain_ipv4`].
+    #[inline(always)]
+    pub(super) fn read_ipv4(packet: &Packet<'_>, recording: Recording) -> Option<Headers<Self>> {
+        if !recording.is_of_ip() {
+            return None;
+        }
+        let headers = plain_ipv4(packet)?;
+        let [addresses, behind @ ..] = headers.key.words();
+        let [source, destination]: [u32; 2] = bytemuck::cast(addresses);
+        let word = |address: u32| bytemuck::cast([address, 0]);
+        let addresses = [word(source), 0, word(destination), 0];
+        Some(Self::of_plain(
+            packet, recording, &headers, addresses, behind, IPV4,
+        ))
+    }
+
+    /// The same for IPv6 packets: [`plain_ipv6`].
+    #[inline(always)]
+    pub(super) fn read_ipv6(packet: &Packet<'_>, recording: Recording) -> Option<Headers<Self>> {
+        if !recording.is_of_ip() {
+            return None;
+        }
+        let headers = plain_ipv6(packet)?;
+        let [a, b, c, d, behind @ ..] = headers.key.words();
+        Some(Self::of_plain(
+            packet,
+            recording,
+            &headers,
+            [a, b, c, d],
+            behind,
+            IPV6,
+        ))
+    }
+
+    /// The key of a packet with ports, made of whole words, so that it is never written in parts
+    /// and read as a whole. `behind` are the words of ports and observation point.
+    #[inline(always)]
+    fn of_plain<K: FlowKey>(
+        packet: &Packet<'_>,
+        recording: Recording,
+        headers: &Headers<K>,
+        addresses: [u64; 4],
+        behind: [u64; 2],
+        ether_type: u16,
+    ) -> Headers<Self> {
+        let layers = recording.layers;
+        let recorded = if ether_type == IPV4 {
+            Recorded::Ipv4
+        } else {
+            Recorded::Ipv6
+        };
+        let mask = |layer: Layers| u64::from(layers.has(layer)).wrapping_neg();
+        let (l2, l3, l4) = (mask(Layers::L2), mask(Layers::L3), mask(Layers::L4));
+        let [ports, ingress]: [u32; 2] = bytemuck::cast(behind[0]);
+        let [egress, rest]: [u32; 2] = bytemuck::cast(behind[1]);
+        let [vlan_and_direction, protocol]: [u16; 2] = bytemuck::cast(rest);
+        let is_ethernet = packet.point.link_type == LinkType::Ethernet;
+        let stations: &[u8; 12] = match packet.data.first_chunk() {
+            Some(stations) if is_ethernet => stations,
+            _ => &[0; 12],
+        };
+        let [first, second, third]: [u32; 3] = bytemuck::pod_read_unaligned(stations);
+        let layout = Layout::new(layers, recorded);
+        let last = [
+            vlan_and_direction & Observed::DIRECTION,
+            protocol & (l3 | l4) as u16,
+            ether_type & l2 as u16,
+            u16::from_ne_bytes([layout.0, 0]),
+        ];
+        let [a, b, c, d] = addresses.map(|word| word & l3);
+        let stations: u64 = bytemuck::cast([first, second]);
+        let third_and_ports = bytemuck::cast([third & l2 as u32, ports & l4 as u32]);
+        let interfaces = bytemuck::cast([ingress, egress]);
+        let last = bytemuck::cast(last);
+        let words = [a, b, c, d, stations & l2, third_and_ports, interfaces, last];
+        Headers {
+            key: bytemuck::cast(words),
+            octets: headers.octets,
+            type_of_service: headers.type_of_service,
+            tcp_flags: headers.tcp_flags & l4 as u8,
+            attributes: (),
+        }
+    }
+
+    /// Reads what is recorded of `packet`, whatever headers it has.
     #[inline]
     pub(super) fn read(
         packet: &Packet<'_>,
         recording: Recording,
     ) -> Result<Headers<Self>, IgnoredReason> {
         let Recording { layers, frames } = recording;
-        // Frames of which neither IP nor transport is recorded are all alike.
-        let as_ip = !frames || layers.has(Layers::L3) || layers.has(Layers::L4);
+        let as_ip = recording.is_of_ip();
         match dissect(packet) {
             Dissection::Ipv4(headers) if as_ip => Ok(Self::of_ipv4(packet, layers, headers)),
             Dissection::Ipv6(headers) if as_ip => Ok(Self::of_ipv6(packet, layers, headers)),
@@ -221,12 +314,15 @@ impl RecordedKey {
             vlan: 0,
             ..packet.point
         };
+        let layers = layout.layers();
+        let has_protocol = layers.has(Layers::L3) || layers.has(Layers::L4);
+        let payload = if has_protocol { payload } else { 0 };
         let mut key = Self {
             observed: Observed::new(&point, 0, payload),
             layout: layout.0,
             ..Self::zeroed()
         };
-        if layout.layers().has(Layers::L2) {
+        if layers.has(Layers::L2) {
             key.ether_type = ether_type;
             let is_ethernet = packet.point.link_type == LinkType::Ethernet;
             if let Some(addresses) = packet.data.get(..12).filter(|_| is_ethernet) {

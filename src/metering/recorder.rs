@@ -190,8 +190,21 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
             ..
         } = recorder;
         let mut lane = Lane::new(queue, table);
-        let mut octets = 0;
-        for number in framed.numbers.clone() {
+        let numbers = framed.numbers.clone();
+        let (mut number, mut octets) = (numbers.start, 0);
+        while number < numbers.end {
+            if !*every_packet {
+                octets += lane.run(&framed, &mut number, |packet| {
+                    RecordedKey::read_ipv4(packet, recording)
+                });
+                let before = number;
+                octets += lane.run(&framed, &mut number, |packet| {
+                    RecordedKey::read_ipv6(packet, recording)
+                });
+                if number > before || number >= numbers.end {
+                    continue;
+                }
+            }
             let packet = framed.packets.packet(number);
             octets += u64::from(match RecordedKey::read(&packet, recording) {
                 Err(reason) => shared.statistics.ignore(reason, packet.octets_on_wire()),
@@ -203,9 +216,10 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
                     headers.octets
                 }
             });
+            number += 1;
         }
         shared.statistics.observed += Tally {
-            packets: framed.numbers.len() as u64,
+            packets: numbers.len() as u64,
             octets,
         };
         let waiting = lane.finish::<I, P>(&framed, shared);

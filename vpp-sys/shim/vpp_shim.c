@@ -41,14 +41,6 @@ vpp_shim_buffer_length_in_chain (vlib_main_t *vm, vlib_buffer_t *buffer)
 }
 
 u32
-vpp_shim_link_header_octets (const vlib_buffer_t *b)
-{
-  i32 octets = b->current_data - vnet_buffer (b)->l2_hdr_offset;
-
-  return (b->flags & VNET_BUFFER_F_L2_HDR_OFFSET_VALID) && octets > 0 ? octets : 0;
-}
-
-u32
 vpp_shim_buffer_alloc (vlib_main_t *vm, u32 *buffer_index)
 {
   return vlib_buffer_alloc (vm, buffer_index, 1);

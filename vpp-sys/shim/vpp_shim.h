@@ -28,6 +28,10 @@ enum
   /* vnet_buffer (b)->ip.save_rewrite_length, an octet. */
   VPP_SHIM_SAVE_REWRITE_LENGTH = STRUCT_OFFSET_OF (vlib_buffer_t, opaque) +
 				 STRUCT_OFFSET_OF (vnet_buffer_opaque_t, ip.save_rewrite_length),
+  /* vnet_buffer (b)->l2_hdr_offset, an i16: where the link layer's header begins, as current_data
+     counts; if VNET_BUFFER_F_L2_HDR_OFFSET_VALID says that it is known. */
+  VPP_SHIM_L2_HDR_OFFSET = STRUCT_OFFSET_OF (vlib_buffer_t, opaque) +
+			   STRUCT_OFFSET_OF (vnet_buffer_opaque_t, l2_hdr_offset),
 };
 
 u32 *vpp_shim_frame_args (vlib_frame_t *frame);
@@ -38,9 +42,6 @@ void vpp_shim_send (vlib_main_t *vm, u32 node_index, const u32 *buffer_indices, 
 /* Makes a buffer's first length octets from its data on a packet of VPP's own, for FIB fib_index. */
 void vpp_shim_make_own (vlib_main_t *vm, u32 buffer_index, u16 length, u32 fib_index);
 u32 vpp_shim_buffer_length_in_chain (vlib_main_t *vm, vlib_buffer_t *buffer);
-/* Octets from the start of the link layer's header that a packet came with to its data; 0 where
-   that is not known. */
-u32 vpp_shim_link_header_octets (const vlib_buffer_t *buffer);
 u32 vpp_shim_buffer_alloc (vlib_main_t *vm, u32 *buffer_index);
 
 /* What the buffers of a frame have in common. */

@@ -93,6 +93,11 @@ impl Host {
         self.room
     }
 
+    /// What is recorded.
+    pub(super) fn layers(&self) -> Layers {
+        self.layers
+    }
+
     /// What meters.
     pub(crate) fn recorder(&self) -> &Recorder {
         &self.flows.recorder

@@ -10,9 +10,9 @@ const ETHERNET: core::ops::RangeInclusive<usize> = 14..=22;
 impl<'a> Buffer<'a> {
     /// Octets of the Ethernet header that this IP packet came with; 0 where it came without.
     /// What tunnels leave there, and what other plugins wrote over it, is none.
+    #[inline(always)]
     pub(crate) fn ethernet_before(&self) -> usize {
-        // SAFETY: the buffer is the node's for the length of its call.
-        let before = unsafe { vpp_sys::vpp_shim_link_header_octets(self.as_ptr()) } as usize;
+        let before = self.link_header_octets();
         if ETHERNET.contains(&before) && is_ip(self.data_from(-(before as isize)), before) {
             before
         } else {
@@ -21,12 +21,14 @@ impl<'a> Buffer<'a> {
     }
 
     /// Whether the first `length` octets of its data are an Ethernet header before an IP packet.
+    #[inline(always)]
     pub(crate) fn ethernet_until(&self, length: usize) -> bool {
         ETHERNET.contains(&length) && is_ip(self.data_from(0), length)
     }
 }
 
 /// Whether what the link layer's header, so many octets long, says of its packet is true.
+#[inline(always)]
 fn is_ip(octets: &[u8], header: usize) -> bool {
     let ether_type = octets.get(header - 2..header);
     let version = octets.get(header).map(|octet| octet >> 4);
