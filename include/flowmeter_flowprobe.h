@@ -55,8 +55,9 @@ int32_t flowmeter_flowprobe_interface_add_del (uint32_t sw_if_index, uint8_t whi
 					       uint8_t direction, uint8_t is_add);
 int32_t flowmeter_flowprobe_tx_interface_add_del (uint32_t sw_if_index, uint8_t which,
 						  uint8_t is_add);
+/* What each returns says whether it took that one: 0 not now, below 0 never. */
 void flowmeter_flowprobe_interfaces (uint32_t sw_if_index,
-				     void (*each) (void *context, uint32_t sw_if_index,
+				     int32_t (*each) (void *context, uint32_t sw_if_index,
 						   uint8_t which, uint8_t direction),
 				     void *context);
 

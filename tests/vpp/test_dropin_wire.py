@@ -102,3 +102,28 @@ def test_random_octets(given):
     stream.pause()
     vpp.check_alive()
     assert accounts.accounts(vpp).observed.packets > 0
+
+
+def test_a_client_that_reads_nothing(given):
+    """It is sent no more than it may leave lying; others are served meanwhile, and when it reads
+    it finds whole messages."""
+    vpp, client, raw, source = given
+    index = vpp.interface_index(source)
+    assert client.api.flowprobe_set_params(record_flags=7, active_timer=5, passive_timer=9).retval == 0
+    reply = client.api.flowprobe_interface_add_del(
+        is_add=True, which=IP4, direction=0, sw_if_index=index
+    )
+    assert reply.retval == 0
+    requests = 20_000
+    for context in range(requests):
+        raw.send(raw.message(LIST, context=context))
+        raw.send(raw.message("flowprobe_get_params", context=context))
+    for _ in range(20):
+        assert len(client.api.flowprobe_interface_dump()) == 1
+    # Replies to those that were sent before any was read are all there; lists may be short.
+    kinds = {raw.number("flowprobe_interface_details"): 0, raw.number("flowprobe_get_params_reply"): 0}
+    while kinds[raw.number("flowprobe_get_params_reply")] < requests:
+        number, _ = raw.receive_start()
+        kinds[number] += 1
+    assert kinds[raw.number("flowprobe_interface_details")] > 0
+    vpp.check_alive()

@@ -190,23 +190,40 @@ pub unsafe extern "C" fn flowmeter_flowprobe_tx_interface_add_del(
     )
 }
 
-/// Shows each enabled variant of interface `sw_if_index`, or of all where that is ~0.
+/// How often, and with what pauses in seconds, it is tried whether a client takes more of a list.
+const TRIES: u32 = 1000;
+const PAUSE: f64 = 1e-3;
+
+/// Shows each enabled variant of interface `sw_if_index`, or of all where that is ~0. A list that
+/// nobody takes more of ends there, after a second; one that nobody takes anything of, at once.
 ///
 /// # Safety
 /// Called on VPP's main thread; `each` can be called with `context`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmeter_flowprobe_interfaces(
     sw_if_index: u32,
-    each: unsafe extern "C" fn(*mut c_void, u32, u8, u8),
+    each: unsafe extern "C" fn(*mut c_void, u32, u8, u8) -> i32,
     context: *mut c_void,
 ) {
     // SAFETY: as the caller promises.
     let main = unsafe { Main::current() };
     let enabled = meter::with_meter(main, |meter| Ok(meter.flowprobe.interfaces.clone()));
+    let (mut tries, mut begun) = (TRIES, false);
     for ((index, variant), side) in enabled.unwrap_or_default() {
-        if sw_if_index == u32::MAX || sw_if_index == index {
+        if sw_if_index != u32::MAX && sw_if_index != index {
+            continue;
+        }
+        loop {
             // SAFETY: as the caller promises.
-            unsafe { each(context, index, variant as u8, side as u8) };
+            let taken = unsafe { each(context, index, variant as u8, side as u8) };
+            if taken > 0 {
+                begun = true;
+                break;
+            }
+            tries -= 1;
+            if taken < 0 || !begun || tries == 0 || !main.suspend(PAUSE) {
+                return;
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 #include "vpp_shim.h"
 #include "flowmeter_flowprobe.h"
 #include "messages.h"
+#include "api.h"
 
 #include <vppinfra/cJSON.h>
 #include <vlibapi/api.h>
@@ -42,7 +43,9 @@ static u16 message_base;
     vl_api_##message##_reply_t *rmp;                                                               \
     int rv = call;                                                                                 \
                                                                                                    \
-    REPLY_MACRO (id);                                                                              \
+    /* VPP would wait, with all it does, for a client that does not read. */                       \
+    if (api_room_for_reply (mp->client_index) > 0)                                                 \
+      REPLY_MACRO (id);                                                                            \
   }
 
 HANDLER (flowprobe_tx_interface_add_del, VL_API_FLOWPROBE_TX_INTERFACE_ADD_DEL_REPLY,
@@ -68,6 +71,8 @@ vl_api_flowprobe_get_params_t_handler (vl_api_flowprobe_get_params_t *mp)
   u32 parameters[3] = {};
   int rv = 0;
 
+  if (api_room_for_reply (mp->client_index) <= 0)
+    return;
   flowmeter_flowprobe_get_params (&parameters);
   REPLY_MACRO2 (VL_API_FLOWPROBE_GET_PARAMS_REPLY, ({
 		  rmp->record_flags = parameters[0];
@@ -78,34 +83,41 @@ vl_api_flowprobe_get_params_t_handler (vl_api_flowprobe_get_params_t *mp)
 
 typedef struct
 {
-  vl_api_registration_t *client;
+  u32 client;
   u32 context;
 } dump_t;
 
-static void
+static int32_t
 send_details (void *context, u32 sw_if_index, u8 which, u8 direction)
 {
   const dump_t *dump = context;
-  vl_api_flowprobe_interface_details_t *mp = vl_msg_api_alloc_zero (sizeof (*mp));
+  vl_api_flowprobe_interface_details_t *mp;
+  int32_t room = api_room (dump->client);
 
+  if (room <= 0)
+    return room;
+  mp = vl_msg_api_alloc_or_null (sizeof (*mp));
+  if (mp == 0)
+    return 0;
+  clib_memset (mp, 0, sizeof (*mp));
   mp->_vl_msg_id = clib_host_to_net_u16 (VL_API_FLOWPROBE_INTERFACE_DETAILS + message_base);
   mp->context = dump->context;
   mp->which = which;
   mp->direction = direction;
   mp->sw_if_index = clib_host_to_net_u32 (sw_if_index);
-  vl_api_send_msg (dump->client, (u8 *) mp);
+  vl_api_send_msg (vl_api_client_index_to_registration (dump->client), (u8 *) mp);
+  return 1;
 }
 
 static void
 vl_api_flowprobe_interface_dump_t_handler (vl_api_flowprobe_interface_dump_t *mp)
 {
   dump_t dump = {
-    .client = vl_api_client_index_to_registration (mp->client_index),
+    .client = mp->client_index,
     .context = mp->context,
   };
 
-  if (dump.client)
-    flowmeter_flowprobe_interfaces (clib_net_to_host_u32 (mp->sw_if_index), send_details, &dump);
+  flowmeter_flowprobe_interfaces (clib_net_to_host_u32 (mp->sw_if_index), send_details, &dump);
 }
 
 /* What `api trace` shows: names and numbers, without units or flags by name. */
