@@ -122,6 +122,25 @@ def test_a_set_exporter_is_followed_at_once(dropin):
     assert accounts.accounts(vpp).exported_records == 120
 
 
+def test_messages_are_filled(dropin):
+    """With active 0, too: they wait for more records, and not from sweep to sweep."""
+    vpp, link, source = dropin()
+    sink = UdpSink(link.namespace, link.host_address)
+    set_exporter(vpp, link)
+    vpp.configure(
+        "flowprobe params record l3 l4 active 0 passive 0",
+        f"flowprobe feature add-del {source} ip4 rx",
+    )
+    assert "flowprobe's place" in vpp.cli("show flowmeter interfaces")
+    # A packet each millisecond, and a sweep every ten.
+    frames = many_flows(10).frames
+    generator.replay(vpp, source, frames, limit=2000, rate=1000)
+    vpp.configure("ipfix flush")
+    sink.wait_for_records(2000)
+    holding = [message for message in sink.reader.messages if message.records]
+    assert len(sink.flow_records) / len(holding) > 15
+
+
 def test_without_an_exporter_flows_wait(dropin):
     """With active 0, too; and all are exported when one is set."""
     vpp, link, source = dropin()

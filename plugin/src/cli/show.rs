@@ -114,7 +114,12 @@ fn show_exporter(main: Main, out: &mut String) -> Result<(), Refusal> {
 fn show_interfaces(main: Main, out: &mut String) -> Result<(), Refusal> {
     let interfaces = Interface::all(main);
     meter::with_meter(main, |meter| {
-        if meter.interfaces.metered().is_empty() {
+        if meter.flowprobe.is_enabled() {
+            let _ = writeln!(
+                out,
+                "interfaces: metered in flowprobe's place; see `show flowprobe feature`"
+            );
+        } else if meter.interfaces.metered().is_empty() {
             let _ = writeln!(out, "interfaces: none is metered");
         }
         for (sw_if_index, places) in meter.interfaces.metered() {

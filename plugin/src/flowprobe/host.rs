@@ -167,25 +167,23 @@ impl Host {
         }
     }
 
-    /// Announces what is to be, where this host does so.
+    /// Announces what is to be and was not yet, where this host does so.
     pub(super) fn announce(&mut self, thread: Thread) {
-        if !self.announces || SHARED.gate() != Gate::Open {
+        let mut missing = ANNOUNCED.missing().peekable();
+        if !self.announces || SHARED.gate() != Gate::Open || missing.peek().is_none() {
             return;
         }
         self.outlet.tell_time(thread);
-        let mut told = false;
-        for layout in ANNOUNCED.missing() {
-            let exporting = self.outlet.exporting();
+        let exporting = self.outlet.exporting();
+        for layout in missing {
+            // Without a buffer now, the next sweep tries again.
             if exporting.announce_one(layout.template()).is_err() {
                 break;
             }
             ANNOUNCED.tell(layout);
-            told = true;
         }
-        if told {
-            self.announce_again();
-        }
-        self.outlet.send(thread);
+        exporting.transport().hand_on();
+        self.announce_again();
     }
 
     /// What is announced in each interval is what collectors know.
