@@ -16,6 +16,7 @@ const PYTHONS: [&str; 2] = ["python3", "/usr/bin/python3"];
 
 fn main() {
     println!("cargo::rerun-if-changed=src/registration.c");
+    println!("cargo::rerun-if-changed=src/observing_node.h");
     println!("cargo::rerun-if-changed=src/api");
     println!("cargo::rerun-if-changed=src/flowprobe");
     println!("cargo::rerun-if-changed=../include");
@@ -52,6 +53,7 @@ fn main() {
         .file("src/flowprobe/registration.c")
         .include(of_shim("INCLUDE"))
         .include("../include")
+        .include("src")
         .include("src/api")
         .include(&out)
         // Nobody calls the constructors that register: keep them all the same.

@@ -5,45 +5,18 @@
  * of include/flowmeter.h; what is registered is there, in Rust.
  */
 
-#include "vpp_shim.h"
-#include "flowmeter.h"
+#include "observing_node.h"
 
 #include <vlibapi/api.h>
 #include <vnet/ip/ip4.h>
 #include <vnet/ip/ip6.h>
 
-/* Counters of the observing nodes; their names are Rust's (src/errors.rs). */
-extern vlib_error_desc_t flowmeter_errors[FLOWMETER_N_ERRORS];
-
-static u8 *
-format_trace (u8 *s, va_list *args)
-{
-  CLIB_UNUSED (vlib_main_t *vm) = va_arg (*args, vlib_main_t *);
-  CLIB_UNUSED (vlib_node_t *node) = va_arg (*args, vlib_node_t *);
-  const void *trace = va_arg (*args, const void *);
-  u8 text[256];
-
-  vec_add (s, text, flowmeter_format_trace (trace, text, sizeof (text)));
-  return s;
-}
-
-#define OBSERVING_NODE(suffix, text)                                                               \
-  VLIB_REGISTER_NODE (flowmeter_node_##suffix) = {                                                 \
-    .name = text,                                                                                  \
-    .function = (vlib_node_function_t *) flowmeter_##suffix,                                       \
-    .vector_size = sizeof (u32),                                                                   \
-    .format_trace = format_trace,                                                                  \
-    .type = VLIB_NODE_TYPE_INTERNAL,                                                               \
-    .n_errors = FLOWMETER_N_ERRORS,                                                                \
-    .error_counters = flowmeter_errors,                                                            \
-  }
-
-OBSERVING_NODE (input_ip4, "flowmeter-input-ip4");
-OBSERVING_NODE (input_ip6, "flowmeter-input-ip6");
-OBSERVING_NODE (input_l2, "flowmeter-input-l2");
-OBSERVING_NODE (output_ip4, "flowmeter-output-ip4");
-OBSERVING_NODE (output_ip6, "flowmeter-output-ip6");
-OBSERVING_NODE (output_l2, "flowmeter-output-l2");
+OBSERVING_NODE (flowmeter_input_ip4, "flowmeter-input-ip4", flowmeter_errors);
+OBSERVING_NODE (flowmeter_input_ip6, "flowmeter-input-ip6", flowmeter_errors);
+OBSERVING_NODE (flowmeter_input_l2, "flowmeter-input-l2", flowmeter_errors);
+OBSERVING_NODE (flowmeter_output_ip4, "flowmeter-output-ip4", flowmeter_errors);
+OBSERVING_NODE (flowmeter_output_ip6, "flowmeter-output-ip6", flowmeter_errors);
+OBSERVING_NODE (flowmeter_output_l2, "flowmeter-output-l2", flowmeter_errors);
 
 VLIB_REGISTER_NODE (flowmeter_node_expire) = {
   .name = "flowmeter-expire",

@@ -4,23 +4,10 @@ was taken away, none lost or sent twice, whatever is asked for meanwhile."""
 
 import pytest
 
-from support import accounts, generator, routing
+from support import accounts, generator
 from support.collector import PORT, UdpSink
-from support.link import add_link
 from support.traffic import many_flows
 from support.waiting import until
-
-
-@pytest.fixture
-def dropin(start_vpp):
-    """A VPP with the drop-in, a link, and a source of traffic."""
-
-    def start(**options):
-        vpp = start_vpp(copies=["flowprobe"], plugins=(), **options)
-        link = add_link(vpp, 0)
-        return vpp, link, routing.add_source(vpp)
-
-    return start
 
 
 def set_exporter(vpp, link, port=PORT) -> None:

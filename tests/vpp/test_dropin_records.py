@@ -3,26 +3,13 @@
 
 import pytest
 
-from support import accounts, generator, routing
+from support import accounts, generator
 from support.collector import Nfcapd, UdpSink
 from support.flowprobe import BOTH, DEFAULT, IP4, connected, set_exporter
-from support.link import add_link
 from support.traffic import Traffic, many_flows, mixed
 from support.waiting import until
 
 FULL = (10, 14, 61, 2, 156, 157, 56, 80, 256)
-
-
-@pytest.fixture
-def dropin(start_vpp):
-    """A VPP with the drop-in, a link, a source of traffic, and a strict reader."""
-
-    def start(**options):
-        vpp = start_vpp(copies=["flowprobe"], plugins=(), **options)
-        link = add_link(vpp, 0)
-        return vpp, link, routing.add_source(vpp)
-
-    return start
 
 
 def record(vpp, link, interface, words, active=10, passive=20, which="ip4 rx"):

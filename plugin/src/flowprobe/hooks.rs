@@ -9,70 +9,40 @@ use vpp_sys::{vlib_frame_t, vlib_main_t, vlib_node_runtime_t};
 use super::control::{self, Refusal, Variant};
 use super::observe::observe;
 use super::{cli, enabling};
+use crate::hooks::{commands, observing_nodes};
 use crate::interfaces::Side;
 use crate::meter;
 use crate::place::{InputIp4, InputIp6, InputL2, OutputIp4, OutputIp6, OutputL2};
 use crate::vlib::frame::Frame;
 use crate::vlib::{Main, text};
 
-macro_rules! observing_nodes {
-    ($($symbol:ident: $place:ty,)+) => {
-        $(
-            /// As of include/flowmeter.h, in flowprobe's place.
-            ///
-            /// # Safety
-            /// Called by VPP as a node's function.
-            #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn $symbol(
-                vm: *mut vlib_main_t,
-                node: *mut vlib_node_runtime_t,
-                frame: *mut vlib_frame_t,
-            ) -> u64 {
-                // SAFETY: the arguments are VPP's, for this call.
-                observe::<$place>(unsafe { Frame::new(vm, node, frame) })
-            }
-        )+
-    };
-}
-
-observing_nodes! {
+observing_nodes! { observe:
+    /// IPv4 packets that are received and routed, in flowprobe's place.
     flowmeter_record_input_ip4: InputIp4,
+    /// IPv6 packets that are received and routed.
     flowmeter_record_input_ip6: InputIp6,
+    /// Frames as they are received.
     flowmeter_record_input_l2: InputL2,
+    /// IPv4 packets that are routed out.
     flowmeter_record_output_ip4: OutputIp4,
+    /// IPv6 packets that are routed out.
     flowmeter_record_output_ip6: OutputIp6,
+    /// Frames as they are sent.
     flowmeter_record_output_l2: OutputL2,
 }
 
-macro_rules! commands {
-    ($($symbol:ident: $function:path,)+) => {
-        $(
-            /// One of flowprobe's commands.
-            ///
-            /// # Safety
-            /// Called by VPP on its main thread; `text` is `length` octets long.
-            #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn $symbol(
-                vm: *mut vlib_main_t,
-                text: *const u8,
-                length: u32,
-            ) -> *mut c_void {
-                // SAFETY: commands run on the main thread.
-                let main = unsafe { Main::new(vm) };
-                // SAFETY: as the caller promises.
-                let words = unsafe { text::words(text, length) };
-                text::outcome($function(main, words))
-            }
-        )+
-    };
-}
-
 commands! {
+    /// `flowprobe params`.
     flowmeter_flowprobe_cli_params: cli::params,
+    /// `flowprobe feature add-del`.
     flowmeter_flowprobe_cli_feature: cli::feature,
+    /// `show flowprobe params`.
     flowmeter_flowprobe_cli_show_params: cli::show_params,
+    /// `show flowprobe feature`.
     flowmeter_flowprobe_cli_show_feature: cli::show_feature,
+    /// `show flowprobe table`.
     flowmeter_flowprobe_cli_show_table: cli::show_table,
+    /// `show flowprobe statistics`.
     flowmeter_flowprobe_cli_show_statistics: cli::show_statistics,
 }
 

@@ -5,25 +5,9 @@
  * has registered them by then. What is asked for is done in Rust.
  */
 
-#include "vpp_shim.h"
-#include "flowmeter.h"
+#include "observing_node.h"
 #include "flowmeter_flowprobe.h"
 #include "messages.h"
-
-/* As in ../registration.c. */
-extern vlib_error_desc_t flowmeter_errors[FLOWMETER_N_ERRORS];
-
-static u8 *
-format_trace (u8 *s, va_list *args)
-{
-  CLIB_UNUSED (vlib_main_t *vm) = va_arg (*args, vlib_main_t *);
-  CLIB_UNUSED (vlib_node_t *node) = va_arg (*args, vlib_node_t *);
-  const void *trace = va_arg (*args, const void *);
-  u8 text[256];
-
-  vec_add (s, text, flowmeter_format_trace (trace, text, sizeof (text)));
-  return s;
-}
 
 /* VPP writes counters' numbers into the descriptions, so each kind of node has its own. */
 static vlib_error_desc_t errors[FLOWMETER_N_ERRORS];
@@ -34,23 +18,12 @@ copy_errors (void)
   clib_memcpy (errors, flowmeter_errors, sizeof (errors));
 }
 
-#define OBSERVING_NODE(suffix, text)                                                               \
-  VLIB_REGISTER_NODE (flowmeter_record_node_##suffix) = {                                          \
-    .name = text,                                                                                  \
-    .function = (vlib_node_function_t *) flowmeter_record_##suffix,                                \
-    .vector_size = sizeof (u32),                                                                   \
-    .format_trace = format_trace,                                                                  \
-    .type = VLIB_NODE_TYPE_INTERNAL,                                                               \
-    .n_errors = FLOWMETER_N_ERRORS,                                                                \
-    .error_counters = errors,                                                                      \
-  }
-
-OBSERVING_NODE (input_ip4, "flowmeter-record-input-ip4");
-OBSERVING_NODE (input_ip6, "flowmeter-record-input-ip6");
-OBSERVING_NODE (input_l2, "flowmeter-record-input-l2");
-OBSERVING_NODE (output_ip4, "flowmeter-record-output-ip4");
-OBSERVING_NODE (output_ip6, "flowmeter-record-output-ip6");
-OBSERVING_NODE (output_l2, "flowmeter-record-output-l2");
+OBSERVING_NODE (flowmeter_record_input_ip4, "flowmeter-record-input-ip4", errors);
+OBSERVING_NODE (flowmeter_record_input_ip6, "flowmeter-record-input-ip6", errors);
+OBSERVING_NODE (flowmeter_record_input_l2, "flowmeter-record-input-l2", errors);
+OBSERVING_NODE (flowmeter_record_output_ip4, "flowmeter-record-output-ip4", errors);
+OBSERVING_NODE (flowmeter_record_output_ip6, "flowmeter-record-output-ip6", errors);
+OBSERVING_NODE (flowmeter_record_output_l2, "flowmeter-record-output-l2", errors);
 
 #define FEATURE(id, arc, node, ...)                                                                \
   VNET_FEATURE_INIT (flowmeter_record_##id, static) = {                                            \
