@@ -59,6 +59,7 @@ uint32_t flowmeter_format_trace (const void *trace, uint8_t *text, uint32_t size
    stanza behind the words that chose the function, and of length octets. A function that
    returns a pointer returns a clib_error_t, null where all went well. */
 
+void *flowmeter_early_init (struct vlib_main_t *vm, void *plugin);
 void *flowmeter_init (struct vlib_main_t *vm);
 void *flowmeter_exit (struct vlib_main_t *vm);
 void *flowmeter_config (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
@@ -69,6 +70,10 @@ void *flowmeter_cli_show (struct vlib_main_t *vm, const uint8_t *text, uint32_t 
 void *flowmeter_cli_clear (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
 void flowmeter_interface_add_del (uint32_t sw_if_index, uint32_t is_add);
 void flowmeter_interface_table (uint32_t sw_if_index);
+
+/* A message or a command was served, anybody's. */
+
+void flowmeter_after_request (void);
 
 /* The binary API, plugin/src/api/flowmeter.api: its messages without what makes them a wire
    format, in the machine's byte order. Numbers that stand for a choice are the message's, and may

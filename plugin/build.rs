@@ -16,8 +16,10 @@ const PYTHONS: [&str; 2] = ["python3", "/usr/bin/python3"];
 
 fn main() {
     println!("cargo::rerun-if-changed=src/registration.c");
+    println!("cargo::rerun-if-changed=src/observing_node.h");
     println!("cargo::rerun-if-changed=src/api");
-    println!("cargo::rerun-if-changed=../include/flowmeter.h");
+    println!("cargo::rerun-if-changed=src/flowprobe");
+    println!("cargo::rerun-if-changed=../include");
     for file in ["HEAD", "logs/HEAD"] {
         // In a worktree they are elsewhere; a path that isn't there would build this anew always.
         if let Some(path) = git(&["rev-parse", "--git-path", file]) {
@@ -47,8 +49,11 @@ fn main() {
         .file("src/registration.c")
         .file("src/api/api.c")
         .file("src/api/send.c")
+        .file("src/flowprobe/messages.c")
+        .file("src/flowprobe/registration.c")
         .include(of_shim("INCLUDE"))
         .include("../include")
+        .include("src")
         .include("src/api")
         .include(&out)
         // Nobody calls the constructors that register: keep them all the same.

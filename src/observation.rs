@@ -5,7 +5,7 @@
 //! flow keys and records, and knows nothing of interfaces itself.
 
 /// Which way packets cross the observation point (IANA element 61, `flowDirection`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Direction {
     /// Into the device.

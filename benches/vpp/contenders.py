@@ -148,6 +148,9 @@ class Flowmeter(Contender):
 
     def disable(self, vpp):
         vpp.tell("flowmeter interface pg0 ip4 rx disable")
+        self.wait_until_empty(vpp)
+
+    def wait_until_empty(self, vpp):
         deadline = time.monotonic() + 120
         while True:
             self.settle(vpp.stats)
@@ -214,7 +217,32 @@ class Flowmeter(Contender):
         raise VppError("VPP did not load flowmeter_plugin.so: is it built for this VPP?")
 
 
-ALL = {contender.name: contender for contender in (Flowprobe(), Flowmeter(), Sflow())}
+class Dropin(Flowmeter):
+    """Ours in flowprobe's place, where that is not loaded: its commands, layers and layouts."""
+
+    name, node = "dropin", "flowmeter-record-input-ip4"
+    settings = f"{Flowprobe.settings}; {DEFAULT_FLOWS:,} flows or as many as the first capture has"
+
+    def prepare(self, vpp, flows):
+        room = max(flows, DEFAULT_FLOWS)
+        vpp.tell(f"set flowmeter flows-per-worker {room}")
+        Flowprobe().prepare(vpp, flows)
+
+    def enable(self, vpp):
+        vpp.tell("flowprobe feature add-del pg0 ip4 rx")
+
+    def disable(self, vpp):
+        vpp.tell("flowprobe feature add-del pg0 ip4 rx disable")
+        self.wait_until_empty(vpp)
+
+    def owns(self, node):
+        return node.startswith("flowmeter-record") or node == "flowmeter-expire"
+
+
+ALL = {contender.name: contender for contender in (Flowprobe(), Flowmeter(), Dropin(), Sflow())}
+
+#: Who can't be in one VPP with whom: `compare --dropin` has the one, else it has the other.
+INSTEAD = {"dropin": "flowprobe", "flowprobe": "dropin"}
 
 
 def is_any(node):

@@ -187,7 +187,14 @@ impl Meter {
                 }
             }
         };
+        let opens = SHARED.gate() != gate && gate == Gate::Open;
         SHARED.set_gate(gate);
+        if opens && self.flowprobe.is_enabled() {
+            for host in meter::hosts(&mut main.barrier()) {
+                host.catch_up(main.thread());
+            }
+            main.thread().interrupt(self.nodes.expire);
+        }
         self.tell(main, gate);
     }
 
@@ -197,11 +204,26 @@ impl Meter {
         let thread = barrier.main().thread();
         let session = wanted.map(|in_effect| in_effect.session);
         let announce = wanted.map_or(0, |in_effect| in_effect.template_interval);
+        // All of these count in one sequence, which begins anew only once it was told to its end.
+        for host in meter::hosts(barrier) {
+            host.send(thread);
+        }
         for worker in meter::workers(barrier) {
             worker.set_session(thread, session, announce.saturating_mul(1000));
         }
         self.exporter.in_effect = wanted;
         self.exporter.told = None;
+    }
+
+    /// Whether another exporter was set than the workers use.
+    pub(crate) fn exporter_is_news(&mut self, main: Main) -> bool {
+        self.exporter.wanted(main) != self.exporter.in_effect
+    }
+
+    /// Tells workers that have come since where records go.
+    pub(crate) fn renew_sessions(&mut self, barrier: &mut Barrier) {
+        let in_effect = self.exporter.in_effect;
+        self.set_sessions(barrier, in_effect);
     }
 
     /// One line in the log whenever it changes.

@@ -15,8 +15,9 @@ use crate::vlib::interface::Interface;
 use crate::vlib::{Main, Thread, text};
 use crate::{cli, exit, meter, process};
 
+/// Node functions that hand their frames to `observe`.
 macro_rules! observing_nodes {
-    ($($(#[doc = $doc:literal])+ $symbol:ident: $place:ty,)+) => {
+    ($observe:ident: $($(#[doc = $doc:literal])+ $symbol:ident: $place:ty,)+) => {
         $(
             $(#[doc = $doc])+
             ///
@@ -29,13 +30,15 @@ macro_rules! observing_nodes {
                 frame: *mut vlib_frame_t,
             ) -> u64 {
                 // SAFETY: the arguments are VPP's, for this call.
-                observe::<$place>(unsafe { Frame::new(vm, node, frame) })
+                $observe::<$place>(unsafe { Frame::new(vm, node, frame) })
             }
         )+
     };
 }
 
-observing_nodes! {
+pub(crate) use observing_nodes;
+
+observing_nodes! { observe:
     /// IPv4 packets that are received and routed.
     flowmeter_input_ip4: InputIp4,
     /// IPv6 packets that are received and routed.
@@ -101,6 +104,35 @@ pub unsafe extern "C" fn flowmeter_format_trace(
     length as u32
 }
 
+/// VPP has loaded us, and unloads us again where this is an error: nothing of ours may be there
+/// twice.
+///
+/// # Safety
+/// Called by VPP on its main thread, before any plugin starts.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmeter_early_init(
+    _vm: *mut vlib_main_t,
+    _plugin: *mut c_void,
+) -> *mut c_void {
+    // SAFETY: reads what plugins have registered, and this is the thread that loads them.
+    let copies = unsafe { vpp_sys::vpp_shim_registered_nodes(c"flowmeter-process".as_ptr()) };
+    text::outcome(if copies > 1 {
+        Err("another copy of the flow meter is loaded already, and this one stands back".to_owned())
+    } else {
+        Ok(())
+    })
+}
+
+/// VPP has served a message or a command.
+///
+/// # Safety
+/// Called by VPP on its main thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmeter_after_request() {
+    // SAFETY: as the caller promises.
+    process::after_request(unsafe { Main::current() });
+}
+
 /// VPP starts.
 ///
 /// # Safety
@@ -122,6 +154,7 @@ pub unsafe extern "C" fn flowmeter_exit(vm: *mut vlib_main_t) -> *mut c_void {
     text::outcome(Ok(()))
 }
 
+/// Functions that give a command its words.
 macro_rules! commands {
     ($($(#[doc = $doc:literal])+ $symbol:ident: $function:path,)+) => {
         $(
@@ -144,6 +177,8 @@ macro_rules! commands {
         )+
     };
 }
+
+pub(crate) use commands;
 
 commands! {
     /// The stanza of startup.conf.

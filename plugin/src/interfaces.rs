@@ -44,6 +44,15 @@ impl Side {
     /// In the order of the numbers that messages have for them.
     pub(crate) const BY_NUMBER: [Self; 3] = [Self::Rx, Self::Tx, Self::Both];
 
+    /// Whether packets of this direction are meant.
+    pub(crate) const fn has(self, direction: Direction) -> bool {
+        match self {
+            Self::Rx => matches!(direction, Direction::Ingress),
+            Self::Tx => matches!(direction, Direction::Egress),
+            Self::Both => true,
+        }
+    }
+
     /// What commands call it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -86,11 +95,7 @@ impl Wanted {
             Variant::L2 => place.is_l2(),
             Variant::All => place.is_l2() == frames,
         };
-        let side = |place: &Place| match self.side {
-            Side::Rx => place.direction() == Direction::Ingress,
-            Side::Tx => place.direction() == Direction::Egress,
-            Side::Both => true,
-        };
+        let side = |place: &Place| self.side.has(place.direction());
         Place::ALL
             .into_iter()
             .filter(variant)
@@ -143,6 +148,13 @@ impl Meter {
         wanted: Wanted,
     ) -> Result<Vec<Place>, Refusal> {
         let name = interface.name(main);
+        if self.flowprobe.is_enabled() {
+            let line = format!(
+                "{name}: interfaces are metered in flowprobe's place: disable these first, see \
+                 `show flowprobe feature`"
+            );
+            return Err(Refusal::new(Why::Conflict, line));
+        }
         let places = wanted.places(interface);
         let frames = places.iter().any(|place| place.is_l2());
         if frames && !(interface.is_hardware && interface.is_ethernet) {
@@ -203,13 +215,9 @@ impl Meter {
             Variant::All => true,
             _ => wanted.places(interface).contains(place),
         };
-        let side = Wanted {
-            variant: Variant::All,
-            side: wanted.side,
-        };
         let places: Vec<_> = Place::ALL
             .into_iter()
-            .filter(|place| all(place) && side.has(place.direction()))
+            .filter(|place| all(place) && wanted.side.has(place.direction()))
             .filter(|place| {
                 let metered = self.interfaces.metered.get(&interface.sw_if_index);
                 metered.is_some_and(|metered| metered.contains(place))
@@ -272,6 +280,7 @@ impl Meter {
     /// An interface is gone, and VPP has taken its features away: its flows end.
     pub(crate) fn interface_went(&mut self, barrier: &mut Barrier, sw_if_index: u32) {
         self.forget(barrier, sw_if_index, &Place::ALL);
+        self.flowprobe.interface_went(barrier, sw_if_index);
     }
 
     /// Something about an interface has changed that its points say.
@@ -286,7 +295,7 @@ impl Meter {
     }
 
     /// Writes down what all packets of an interface have in common, at each place.
-    fn set_points(&self, barrier: &mut Barrier, interface: &Interface) {
+    pub(crate) fn set_points(&self, barrier: &mut Barrier, interface: &Interface) {
         let main = barrier.main();
         let tables = [false, true].map(|is_ip6| interface.table(main, is_ip6));
         let Some(points) = meter::points(barrier) else {
@@ -306,16 +315,6 @@ impl Meter {
                 vlan: if frames { 0 } else { interface.vlan },
             };
             points.set(place, interface.sw_if_index, point);
-        }
-    }
-}
-
-impl Wanted {
-    fn has(self, direction: Direction) -> bool {
-        match self.side {
-            Side::Rx => direction == Direction::Ingress,
-            Side::Tx => direction == Direction::Egress,
-            Side::Both => true,
         }
     }
 }

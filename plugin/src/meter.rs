@@ -16,6 +16,7 @@ use flowmeter::observation::ObservationDomainId;
 use crate::counters::Counters;
 use crate::datagram::LookupNodes;
 use crate::exporter::Exporter;
+use crate::flowprobe::{self, Flowprobe};
 use crate::interfaces::Interfaces;
 use crate::place::Points;
 use crate::refusal::{Refusal, Why};
@@ -38,7 +39,8 @@ pub(crate) struct Settings {
     pub(crate) active_timeout: u32,
     /// In seconds.
     pub(crate) idle_timeout: u32,
-    pub(crate) flows_per_worker: u32,
+    /// `None` where nobody has said.
+    pub(crate) flows_per_worker: Option<u32>,
 }
 
 impl Settings {
@@ -46,12 +48,22 @@ impl Settings {
     pub(crate) const DEFAULT: Self = Self {
         active_timeout: 60,
         idle_timeout: 15,
-        flows_per_worker: 1_000_000,
+        flows_per_worker: None,
     };
     /// Seconds that a timeout may have.
     pub(crate) const TIMEOUTS: RangeInclusive<u32> = 1..=604_800;
     /// Flows that a table may have.
     pub(crate) const FLOWS: RangeInclusive<u32> = 1..=100_000_000;
+
+    /// Flows that each table has room for.
+    pub(crate) fn flows(&self) -> u32 {
+        self.flows_per_worker.unwrap_or(1_000_000)
+    }
+
+    /// The same in flowprobe's place: as many as flowprobe's threads have.
+    pub(crate) fn recorded_flows(&self) -> u32 {
+        self.flows_per_worker.unwrap_or(1 << 18)
+    }
 
     pub(crate) fn timeouts(&self) -> Timeouts {
         Timeouts::from_millis(
@@ -66,6 +78,7 @@ pub(crate) struct Meter {
     pub(crate) settings: Settings,
     pub(crate) interfaces: Interfaces,
     pub(crate) exporter: Exporter,
+    pub(crate) flowprobe: Flowprobe,
     pub(crate) nodes: Nodes,
     pub(crate) log: Log,
 }
@@ -117,6 +130,7 @@ pub(crate) fn init(main: Main) -> Result<(), Refusal> {
         settings: Settings::DEFAULT,
         interfaces: Interfaces::default(),
         exporter: Exporter::default(),
+        flowprobe: Flowprobe::default(),
         nodes: Nodes {
             expire: node(c"flowmeter-expire")?,
             process: node(c"flowmeter-process")?,
@@ -201,6 +215,12 @@ pub(crate) fn workers(_barrier: &mut Barrier) -> impl Iterator<Item = &mut Worke
     workers.iter().map(|worker| unsafe { &mut *worker.0.get() })
 }
 
+/// What meters in flowprobe's place on all threads, while they stand still; none before that was
+/// asked for.
+pub(crate) fn hosts(barrier: &mut Barrier) -> impl Iterator<Item = &mut flowprobe::Host> {
+    workers(barrier).filter_map(|worker| worker.flowprobe.as_deref_mut())
+}
+
 /// What workers read, while they stand still.
 pub(crate) fn points(_barrier: &mut Barrier) -> Option<&mut Points> {
     // SAFETY: all threads stand still, and the barrier is borrowed as long as the points are.
@@ -219,7 +239,7 @@ pub(crate) fn activate(main: Main) -> Result<(), Refusal> {
 
 /// Gives every worker new tables for these settings; all get them, or none does.
 pub(crate) fn replace_tables(main: Main, settings: Settings) -> Result<(), Refusal> {
-    let flows = settings.flows_per_worker;
+    let flows = settings.flows();
     let processes = make_processes(main, settings).map_err(|error| {
         let line = format!("no memory for {flows} flows on each thread ({error}): ask for fewer");
         Refusal::new(Why::NoMemory, line)
@@ -233,26 +253,34 @@ pub(crate) fn replace_tables(main: Main, settings: Settings) -> Result<(), Refus
 }
 
 /// A process for each thread, with all the memory that it will need: a worker that had to wait
-/// for pages would stall, and VPP ends where one stalls for a second. That takes some hundred
-/// milliseconds for a million flows, so a thread of its own does it, and VPP goes on meanwhile
-/// where the caller can be suspended.
+/// for pages would stall, and VPP ends where one stalls for a second.
 fn make_processes(main: Main, settings: Settings) -> std::io::Result<Vec<MeteringProcess>> {
+    make_aside(main, move |threads| {
+        (0..threads)
+            .map(|_| {
+                let mut process = MeteringProcess::new(&Configuration {
+                    l2: true,
+                    timeouts: settings.timeouts(),
+                    ..Configuration::new(settings.flows() as usize)?
+                })?;
+                process.populate();
+                Ok(process)
+            })
+            .collect()
+    })
+}
+
+/// Makes what so many threads need, which takes some hundred milliseconds for tables of a million
+/// flows: a thread of its own does it, and VPP goes on meanwhile where the caller can be
+/// suspended.
+pub(crate) fn make_aside<T: Send + 'static>(
+    main: Main,
+    make: impl FnOnce(usize) -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
     let threads = vlib::thread::count();
     let making = std::thread::Builder::new()
         .name("flowmeter".to_owned())
-        .spawn(move || {
-            (0..threads)
-                .map(|_| {
-                    let mut process = MeteringProcess::new(&Configuration {
-                        l2: true,
-                        timeouts: settings.timeouts(),
-                        ..Configuration::new(settings.flows_per_worker as usize)?
-                    })?;
-                    process.populate();
-                    Ok(process)
-                })
-                .collect()
-        })?;
+        .spawn(move || make(threads))?;
     while !making.is_finished() && main.suspend(PAUSE) {}
     making.join().unwrap_or_else(|_| {
         Err(std::io::Error::other(

@@ -64,18 +64,23 @@ fn observe_uniform<O: Observe>(
 #[cold]
 #[inline(never)]
 fn observe_but_reports<O: Observe>(worker: &mut Worker, frame: &Frame<'_>, points: &[Point]) {
-    let buffers = frame.buffers();
     let mut indices = [0; FRAME];
+    let buffers = but_reports(frame, &mut indices);
+    observe_any::<O>(worker, frame, buffers, points);
+}
+
+/// The packets of a frame that are not VPP's own reports of flows, which are counted.
+pub(crate) fn but_reports<'b>(frame: &'b Frame<'_>, indices: &'b mut [u32; FRAME]) -> Buffers<'b> {
+    let buffers = frame.buffers();
     let mut count = 0;
     for buffer in buffers.iter().filter(|b| !b.flags().is_flow_report()) {
         indices[count] = buffer.index(buffers);
         count += 1;
     }
     let reports = (buffers.count() - count) as u64;
-    frame
-        .thread()
-        .count(frame.node(), errors::FLOW_REPORT, reports);
-    observe_any::<O>(worker, frame, buffers.only(&indices, count), points);
+    let thread = frame.thread();
+    thread.count(frame.node(), errors::FLOW_REPORT, reports);
+    buffers.only(indices, count)
 }
 
 /// Meters any packets.
@@ -108,15 +113,20 @@ fn observe_any<O: Observe>(
 fn counting_ignored(worker: &mut Worker, frame: &Frame<'_>, observe: impl FnOnce(&mut Worker)) {
     let before = worker.ignored_by_reason();
     observe(worker);
-    let now = worker.ignored_by_reason();
+    count_ignored(frame, before, worker.ignored_by_reason());
+}
+
+/// Counts what was ignored in between on the node's own counters, too.
+#[inline(always)]
+pub(crate) fn count_ignored(frame: &Frame<'_>, before: IgnoredTallies, now: IgnoredTallies) {
     if now != before {
-        count_ignored(frame, before, now);
+        count_some_ignored(frame, before, now);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn count_ignored(frame: &Frame<'_>, before: IgnoredTallies, now: IgnoredTallies) {
+fn count_some_ignored(frame: &Frame<'_>, before: IgnoredTallies, now: IgnoredTallies) {
     for (counter, (before, now)) in before.into_iter().zip(now).enumerate() {
         let packets = now.packets - before.packets;
         if packets > 0 {

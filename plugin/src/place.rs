@@ -94,6 +94,18 @@ impl Place {
         }
     }
 
+    /// Its node in flowprobe's place, on the same arcs.
+    pub(crate) const fn recording_node(self) -> &'static CStr {
+        match self {
+            Self::InputIp4 => c"flowmeter-record-input-ip4",
+            Self::InputIp6 => c"flowmeter-record-input-ip6",
+            Self::InputL2 => c"flowmeter-record-input-l2",
+            Self::OutputIp4 => c"flowmeter-record-output-ip4",
+            Self::OutputIp6 => c"flowmeter-record-output-ip6",
+            Self::OutputL2 => c"flowmeter-record-output-l2",
+        }
+    }
+
     /// The arcs that its node is a feature of.
     pub(crate) const fn arcs(self) -> &'static [&'static CStr] {
         match self {

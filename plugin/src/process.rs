@@ -6,8 +6,8 @@ use crate::api::events;
 use crate::interfaces;
 use crate::meter;
 use crate::shared::SHARED;
+use crate::sweeping::Progress;
 use crate::vlib::{Main, Thread};
-use crate::worker::Progress;
 
 /// Seconds from sweep to sweep: 1 M flows take 740 groups of slots each time.
 const TICK: f64 = 0.01;
@@ -62,10 +62,8 @@ fn tick(main: Main, look: bool, sleeps: &mut u32) -> bool {
         SHARED.ask_to_send();
     }
     let metered = meter::with_meter(main, |meter| {
-        for thread in 0..crate::vlib::thread::count() {
-            main.interrupt(thread, meter.nodes.expire);
-        }
-        Ok(!meter.interfaces.metered().is_empty())
+        main.thread().interrupt_all(meter.nodes.expire);
+        Ok(!meter.interfaces.metered().is_empty() || meter.flowprobe.is_enabled())
     });
     metered.unwrap_or(true) || !look || is_busy(main)
 }
@@ -80,6 +78,18 @@ pub(crate) fn update(main: Main) {
         meter.update_exporter(main);
         Ok(())
     });
+}
+
+/// A message or a command was served. It may have set another exporter: whoever does so expects
+/// records there from then on, and none anywhere else.
+pub(crate) fn after_request(main: Main) {
+    if !meter::is_running() {
+        return;
+    }
+    let is_news = meter::with_meter(main, |meter| Ok(meter.exporter_is_news(main)));
+    if is_news.unwrap_or(false) {
+        update(main);
+    }
 }
 
 /// Gives memory back that workers don't need any more, and tells collectors of new names.
@@ -103,7 +113,9 @@ fn is_busy(main: Main) -> bool {
 /// The node that a worker's sweep runs in.
 pub(crate) fn expire(thread: Thread, node: u32) {
     meter::with_worker(thread, |worker, _| {
-        if worker.expire(thread) == Progress::More {
+        let host = worker.flowprobe.as_mut();
+        let host = host.map(|host| host.expire(thread, node));
+        if worker.expire(thread) == Progress::More || host == Some(Progress::More) {
             thread.interrupt(node);
         }
         if worker.publish_is_due()

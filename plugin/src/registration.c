@@ -5,44 +5,18 @@
  * of include/flowmeter.h; what is registered is there, in Rust.
  */
 
-#include "vpp_shim.h"
-#include "flowmeter.h"
+#include "observing_node.h"
 
+#include <vlibapi/api.h>
 #include <vnet/ip/ip4.h>
 #include <vnet/ip/ip6.h>
 
-/* Counters of the observing nodes; their names are Rust's (src/errors.rs). */
-extern vlib_error_desc_t flowmeter_errors[FLOWMETER_N_ERRORS];
-
-static u8 *
-format_trace (u8 *s, va_list *args)
-{
-  CLIB_UNUSED (vlib_main_t *vm) = va_arg (*args, vlib_main_t *);
-  CLIB_UNUSED (vlib_node_t *node) = va_arg (*args, vlib_node_t *);
-  const void *trace = va_arg (*args, const void *);
-  u8 text[256];
-
-  vec_add (s, text, flowmeter_format_trace (trace, text, sizeof (text)));
-  return s;
-}
-
-#define OBSERVING_NODE(suffix, text)                                                               \
-  VLIB_REGISTER_NODE (flowmeter_node_##suffix) = {                                                 \
-    .name = text,                                                                                  \
-    .function = (vlib_node_function_t *) flowmeter_##suffix,                                       \
-    .vector_size = sizeof (u32),                                                                   \
-    .format_trace = format_trace,                                                                  \
-    .type = VLIB_NODE_TYPE_INTERNAL,                                                               \
-    .n_errors = FLOWMETER_N_ERRORS,                                                                \
-    .error_counters = flowmeter_errors,                                                            \
-  }
-
-OBSERVING_NODE (input_ip4, "flowmeter-input-ip4");
-OBSERVING_NODE (input_ip6, "flowmeter-input-ip6");
-OBSERVING_NODE (input_l2, "flowmeter-input-l2");
-OBSERVING_NODE (output_ip4, "flowmeter-output-ip4");
-OBSERVING_NODE (output_ip6, "flowmeter-output-ip6");
-OBSERVING_NODE (output_l2, "flowmeter-output-l2");
+OBSERVING_NODE (flowmeter_input_ip4, "flowmeter-input-ip4", flowmeter_errors);
+OBSERVING_NODE (flowmeter_input_ip6, "flowmeter-input-ip6", flowmeter_errors);
+OBSERVING_NODE (flowmeter_input_l2, "flowmeter-input-l2", flowmeter_errors);
+OBSERVING_NODE (flowmeter_output_ip4, "flowmeter-output-ip4", flowmeter_errors);
+OBSERVING_NODE (flowmeter_output_ip6, "flowmeter-output-ip6", flowmeter_errors);
+OBSERVING_NODE (flowmeter_output_l2, "flowmeter-output-l2", flowmeter_errors);
 
 VLIB_REGISTER_NODE (flowmeter_node_expire) = {
   .name = "flowmeter-expire",
@@ -174,6 +148,22 @@ ip6_table_bind (ip6_main_t *im, uword opaque, u32 sw_if_index, u32 new_fib, u32 
   flowmeter_interface_table (sw_if_index);
 }
 
+/* VPP has no hook for an exporter that is set; after each message and command it calls this. */
+
+static void
+after_message (api_main_t *am, u32 id, int is_after)
+{
+  if (is_after && vlib_get_thread_index () == 0)
+    flowmeter_after_request ();
+}
+
+static void
+after_command (vlib_cli_main_t *cm, u32 id, int is_after)
+{
+  if (is_after && vlib_get_thread_index () == 0)
+    flowmeter_after_request ();
+}
+
 static clib_error_t *
 init (vlib_main_t *vm)
 {
@@ -182,6 +172,8 @@ init (vlib_main_t *vm)
 
   vec_add1 (ip4_main.table_bind_callbacks, bind4);
   vec_add1 (ip6_main.table_bind_callbacks, bind6);
+  vec_add1 (vlibapi_get_main ()->perf_counter_cbs, after_message);
+  vec_add1 (vlib_get_global_main ()->cli_main.perf_counter_cbs, after_command);
   return flowmeter_init (vm);
 }
 

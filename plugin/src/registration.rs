@@ -28,6 +28,7 @@ pub static vlib_plugin_registration: Registration = Registration({
     // stand here.
     registration.version_required = texts([release(VPP_VERSION), "", ""]);
     registration.description = c"Flow meter: exact flow records, exported as IPFIX".as_ptr();
+    registration.early_init = c"flowmeter_early_init".as_ptr();
     registration
 });
 

@@ -1,37 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One thread's flow meter: the engine's two processes, and what hosts them in VPP.
+//! One thread's flow meter: its flows, and how their records leave.
 //!
-//! It decides when flows are swept and how much of that a call does, and knows neither
-//! commands nor interfaces. Its accounts balance whenever no call is under way, also over
-//! tables that were replaced.
+//! It decides in which order flows are swept, and knows neither commands nor interfaces. Its
+//! accounts balance whenever no call is under way, also over tables that were replaced.
 
-use std::collections::BTreeSet;
-
-use flowmeter::exporting::{ExportingProcess, FlowTemplate, Interface};
+use flowmeter::exporting::Interface;
 use flowmeter::metering::{
-    Export, FlowRecord, Flush, IgnoredReason, MeteringProcess, NoRoom, Statistics, Swept, Tally,
-    Timeouts,
+    Flush, IgnoredReason, MeteringProcess, Statistics, Swept, Tally, Timeouts,
 };
 use flowmeter::observation::{Direction, ObservationDomainId};
 use flowmeter::packet::{Packet, Packets};
 use flowmeter::time::{Timestamp, Uptime};
 
-use crate::datagram::{Datagrams, LookupNodes, Session};
-use crate::shared::{Gate, SHARED};
+use crate::datagram::{LookupNodes, Session};
+use crate::flowprobe;
+use crate::outlet::{Exporter, Outlet};
+use crate::sweeping::{Deadline, Ending, Progress, SLICE};
 use crate::vlib::Thread;
-
-/// Groups of slots that are visited between two looks at the clock: a few microseconds.
-const SLICE: usize = 8;
-
-/// How long one call of [`Worker::expire`] works at most, in microseconds.
-const BUDGET_MICROSECONDS: f64 = 50.0;
-
-/// Messages that may leave in one millisecond, so that a million flows that end together don't
-/// overrun a collector's socket: as the command `flowmeter replay` has it.
-const MESSAGES_PER_MILLISECOND: u32 = 32;
 
 /// One thread's flow meter.
 pub(crate) struct Worker {
+    flows: Flows,
+    outlet: Outlet,
+    /// When the accounts were last published.
+    published: u64,
+    /// What meters in flowprobe's place, once it was asked to.
+    pub(crate) flowprobe: Option<Box<flowprobe::Host>>,
+}
+
+/// The flows, and what becomes of them.
+#[derive(Default)]
+struct Flows {
     metering: Option<MeteringProcess>,
     /// The process before, whose flows are being ended.
     retiring: Option<(MeteringProcess, Flush)>,
@@ -39,41 +38,12 @@ pub(crate) struct Worker {
     /// too long for a worker.
     retired: Option<MeteringProcess>,
     ending: Option<Ending>,
-    exporting: ExportingProcess<Datagrams>,
     /// The accounts of processes that are no more.
     before: Statistics,
-    /// Milliseconds since VPP's start; never steps back.
-    now: u64,
-    /// How many messages the sweep may still begin, since the time of `allowed`.
-    allowance: u32,
-    allowed: u64,
-    /// As of [`SHARED`]'s sends, when the message under construction was last sent.
-    sends: u32,
-    /// When the accounts were last published.
-    published: u64,
-}
-
-/// Flows that are to be ended, whether their time has come or not.
-#[derive(Default)]
-struct Ending {
-    flush: Flush,
-    all: bool,
-    interfaces: BTreeSet<(u32, bool)>,
 }
 
 /// What was ignored, by reason.
 pub(crate) type IgnoredTallies = [Tally; IgnoredReason::ALL.len()];
-
-/// What became of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// Nothing is left to do for now.
-    Done,
-    /// There is more to do, at once.
-    More,
-    /// There is more to do, when records are taken again.
-    Waiting,
-}
 
 /// A worker's accounts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,56 +66,43 @@ impl core::ops::AddAssign for Accounts {
 impl Worker {
     pub(crate) fn new(domain: ObservationDomainId, nodes: LookupNodes) -> Self {
         Self {
-            metering: None,
-            retiring: None,
-            retired: None,
-            ending: None,
-            exporting: ExportingProcess::new(Datagrams::new(nodes), domain, true),
-            before: Statistics::default(),
-            now: 0,
-            allowance: 0,
-            allowed: 0,
-            sends: 0,
+            flows: Flows::default(),
+            outlet: Outlet::new(domain, nodes),
             published: 0,
+            flowprobe: None,
         }
     }
 
     /// The process that meters now.
     pub(crate) fn metering(&self) -> Option<&MeteringProcess> {
-        self.metering.as_ref()
+        self.flows.metering.as_ref()
     }
 
     /// All processes that have flows.
     pub(crate) fn processes(&self) -> impl Iterator<Item = &MeteringProcess> {
-        let retiring = self.retiring.as_ref().map(|(process, _)| process);
-        self.metering.iter().chain(retiring)
+        self.flows.processes()
     }
 
     /// Meters with `process` from now on; the flows of the one before are ended.
     pub(crate) fn replace(&mut self, process: MeteringProcess) {
-        if let Some(old) = self.metering.replace(process) {
-            self.retiring = Some((old, Flush::default()));
+        if let Some(old) = self.flows.metering.replace(process) {
+            self.flows.retiring = Some((old, Flush::default()));
         }
     }
 
     /// Whether a process that was replaced still has flows.
     pub(crate) fn is_retiring(&self) -> bool {
-        self.retiring.is_some()
+        self.flows.retiring.is_some()
     }
 
     /// What has no flows left, for the main thread to give its memory back.
     pub(crate) fn take_retired(&mut self) -> Option<MeteringProcess> {
-        self.retired.take()
-    }
-
-    /// Whether [`Self::take_retired`] has something to take.
-    pub(crate) fn has_retired(&self) -> bool {
-        self.retired.is_some()
+        self.flows.retired.take()
     }
 
     /// Sets when flows expire.
     pub(crate) fn set_timeouts(&mut self, timeouts: Timeouts) {
-        if let Some(process) = &mut self.metering {
+        if let Some(process) = &mut self.flows.metering {
             process.set_timeouts(timeouts);
         }
     }
@@ -157,211 +114,181 @@ impl Worker {
         session: Option<Session>,
         announce_millis: u32,
     ) {
-        self.tell_time(thread);
-        self.exporting.restart();
-        self.exporting.set_announce_interval(announce_millis);
-        self.exporting.transport().set_session(session);
+        self.outlet.set_session(thread, session, announce_millis);
+        if let Some(host) = &mut self.flowprobe {
+            host.set_session(thread, session, announce_millis);
+        }
     }
 
     /// Names the interfaces for collectors.
     pub(crate) fn set_interfaces(&mut self, interfaces: &[Interface]) {
-        self.exporting.set_interfaces(interfaces);
+        self.outlet.exporting().set_interfaces(interfaces);
     }
 
     /// Has all flows ended.
     pub(crate) fn end_all(&mut self) {
-        let ending = self.ending.get_or_insert_default();
-        ending.all = true;
-        ending.flush = Flush::default();
+        self.flows.ending.get_or_insert_default().add_all();
+        if let Some(host) = &mut self.flowprobe {
+            host.end_all();
+        }
     }
 
     /// Has the flows ended that were observed at an interface.
     pub(crate) fn end_interface(&mut self, sw_if_index: u32, direction: Direction) {
-        let ending = self.ending.get_or_insert_default();
-        ending
-            .interfaces
-            .insert((sw_if_index, direction == Direction::Egress));
-        ending.flush = Flush::default();
+        let ending = self.flows.ending.get_or_insert_default();
+        ending.add_interface(sw_if_index, direction);
     }
 
     /// Whether flows wait to be ended.
     pub(crate) fn is_ending(&self) -> bool {
-        self.ending.is_some() || self.retiring.is_some()
+        let host = self.flowprobe.as_ref();
+        self.flows.is_ending() || host.is_some_and(|host| host.is_ending())
     }
 
     /// The accounts so far.
     pub(crate) fn accounts(&self) -> Accounts {
+        let (messages, records) = self.outlet.sent();
         let mut accounts = Accounts {
-            statistics: self.before,
+            statistics: self.flows.before,
             live_flows: 0,
-            messages: self.exporting.statistics().messages,
-            records: self.exporting.statistics().flow_records,
+            messages,
+            records,
         };
         for process in self.processes() {
             accounts.statistics += *process.statistics();
             accounts.live_flows += process.live_flows() as u64;
         }
+        if let Some(host) = &self.flowprobe {
+            accounts += host.accounts();
+        }
         accounts
+    }
+
+    /// Groups of slots in the largest table.
+    pub(crate) fn groups(&self) -> usize {
+        let host = self.flowprobe.as_ref().map(|host| host.recorder().groups());
+        let processes = self.processes().map(MeteringProcess::groups);
+        processes.chain(host).max().unwrap_or(0)
+    }
+
+    /// Octets of memory that all tables take.
+    pub(crate) fn table_octets(&self) -> usize {
+        let host = self.flowprobe.as_ref().map(|host| host.recorder().octets());
+        let processes = self.processes().map(MeteringProcess::octets);
+        processes.chain(host).sum()
     }
 
     /// Begins the accounts anew; what stands in live flows counts as observed just now.
     pub(crate) fn clear_statistics(&mut self) {
-        self.before = Statistics::default();
-        let retiring = self.retiring.as_mut().map(|(process, _)| process);
-        for process in self.metering.iter_mut().chain(retiring) {
+        let Flows {
+            metering,
+            retiring,
+            before,
+            ..
+        } = &mut self.flows;
+        *before = Statistics::default();
+        let retiring = retiring.as_mut().map(|(process, _)| process);
+        for process in metering.iter_mut().chain(retiring) {
             process.clear_statistics();
         }
-        self.exporting.clear_statistics();
+        self.outlet.exporting().clear_statistics();
+        if let Some(host) = &mut self.flowprobe {
+            host.clear_statistics();
+        }
     }
 
     /// Meters packets, all observed now.
     #[inline]
     pub(crate) fn observe<P: Packets>(&mut self, thread: Thread, packets: P) {
-        let Some(metering) = &mut self.metering else {
+        let Some(metering) = &mut self.flows.metering else {
             return;
         };
-        self.exporting.transport().set_thread(thread);
-        let exporter = &mut Exporter::new(&mut self.exporting);
-        metering.observe(packets, exporter);
-        self.exporting.transport().hand_on();
+        self.outlet
+            .export(thread, |exporter| metering.observe(packets, exporter));
     }
 
     /// The time of packets that are observed now.
     #[inline]
     pub(crate) fn time(&mut self, thread: Thread) -> (Timestamp, Uptime) {
-        self.now = self.now.max(thread.milliseconds());
-        let uptime = Uptime::from_millis(self.now as u32);
-        (Timestamp::from_millis(self.now), uptime)
+        self.outlet.time(thread)
     }
 
     /// Whether a packet belongs to a flow that is already there.
     pub(crate) fn is_known(&self, packet: &Packet<'_>) -> bool {
-        self.metering
-            .as_ref()
-            .is_some_and(|metering| metering.is_known(packet))
+        let metering = self.metering();
+        metering.is_some_and(|metering| metering.is_known(packet))
     }
 
     /// Makes the records that are due, within a budget of time and of messages.
     pub(crate) fn expire(&mut self, thread: Thread) -> Progress {
-        self.tell_time(thread);
-        if self.now != self.allowed {
-            self.allowed = self.now;
-            self.allowance = MESSAGES_PER_MILLISECOND;
-        } else if self.allowance == 0 {
-            return Progress::More;
-        }
-        let budget = BUDGET_MICROSECONDS * thread.clocks_per_microsecond();
-        let deadline = thread.clocks() + budget as u64;
-        let progress = self.sweep(|| thread.clocks() < deadline);
-        let sends = SHARED.sends();
-        if core::mem::replace(&mut self.sends, sends) != sends {
-            self.exporting.flush();
-        }
-        self.exporting.transport().hand_on();
-        progress
+        self.outlet.sweep(thread, |now, deadline, exporter| {
+            self.flows.visit(now, deadline, exporter)
+        })
     }
 
     /// Ends all flows and sends what stands in messages, as much as there is a way for;
     /// after each millisecond's worth of messages, `between` says whether to go on.
     pub(crate) fn finish(&mut self, thread: Thread, between: &mut dyn FnMut() -> bool) {
         self.end_all();
-        loop {
-            self.tell_time(thread);
-            self.allowance = MESSAGES_PER_MILLISECOND;
-            let progress = self.sweep(|| true);
-            if progress != Progress::More {
-                self.exporting.flush();
-            }
-            self.exporting.transport().hand_on();
-            if !between() || progress != Progress::More {
-                return;
-            }
+        self.outlet
+            .finish(thread, between, |now, deadline, exporter| {
+                self.flows.visit(now, deadline, exporter)
+            });
+        if let Some(host) = &mut self.flowprobe {
+            host.finish(thread, between);
         }
     }
 
     /// Whether accounts are to be published; once in a millisecond at most.
     pub(crate) fn publish_is_due(&mut self) -> bool {
-        let published = core::mem::replace(&mut self.published, self.now);
-        published != self.now
+        let now = self.outlet.now();
+        core::mem::replace(&mut self.published, now) != now
     }
 
     /// Whether there is nothing left to do without new packets.
     pub(crate) fn is_idle(&self) -> bool {
         let flows: usize = self.processes().map(MeteringProcess::live_flows).sum();
-        flows == 0 && !self.is_ending() && !self.has_retired() && !self.exporting.is_open()
+        flows == 0
+            && !self.flows.is_ending()
+            && self.flows.retired.is_none()
+            && !self.outlet.is_open()
+            && self.flowprobe.as_ref().is_none_or(|host| host.is_idle())
     }
 
     /// What was ignored by the process that meters now, by reason.
     #[inline(always)]
     pub(crate) fn ignored_by_reason(&self) -> IgnoredTallies {
-        let metering = self.metering.as_ref();
-        metering.map_or_else(Default::default, |metering| metering.statistics().ignored)
+        self.metering()
+            .map_or_else(Default::default, |metering| metering.statistics().ignored)
+    }
+}
+
+impl Flows {
+    fn processes(&self) -> impl Iterator<Item = &MeteringProcess> {
+        let retiring = self.retiring.as_ref().map(|(process, _)| process);
+        self.metering.iter().chain(retiring)
     }
 
-    fn tell_time(&mut self, thread: Thread) {
-        self.exporting.transport().set_thread(thread);
-        let (time, uptime) = self.time(thread);
-        if SHARED.gate() == Gate::Open {
-            let wall = Timestamp::from_millis(time.as_millis().wrapping_add(SHARED.wall()));
-            self.exporting.tick(wall, uptime);
-        }
+    fn is_ending(&self) -> bool {
+        self.ending.is_some() || self.retiring.is_some()
     }
 
-    /// Visits flows as long as there is something to do, messages are allowed, and `go_on`
-    /// says so.
-    fn sweep(&mut self, go_on: impl FnMut() -> bool) -> Progress {
-        self.exporting.transport().set_allowance(self.allowance);
-        let progress = self.visit(go_on);
-        self.allowance = self.exporting.transport().allowance();
-        self.exporting.transport().set_allowance(u32::MAX);
-        match progress {
-            // Nothing is missing but patience.
-            Progress::Waiting if self.allowance == 0 => Progress::More,
-            progress => progress,
-        }
-    }
-
-    fn visit(&mut self, mut go_on: impl FnMut() -> bool) -> Progress {
-        let now = Uptime::from_millis(self.now as u32);
-        let exporter = &mut Exporter::new(&mut self.exporting);
+    /// Visits flows as long as there is something to do, records are taken, and there is time.
+    fn visit(&mut self, now: Uptime, deadline: Deadline, exporter: &mut Exporter<'_>) -> Progress {
         if let Some(metering) = &mut self.metering {
-            let swept = repeat(&mut go_on, || metering.expire(now, SLICE, exporter));
+            let swept = deadline.sweep(&mut self.ending, |ending| match ending {
+                None => metering.expire(now, SLICE, exporter),
+                Some(Ending { flush, chosen }) => {
+                    metering.flush(flush, now, SLICE, |at| chosen.has(at), exporter)
+                }
+            });
             if swept != Swept::Done {
                 return swept.into();
-            }
-            if let Some(ending) = &mut self.ending {
-                let Ending {
-                    flush,
-                    all,
-                    interfaces,
-                } = ending;
-                let swept = repeat(&mut go_on, || {
-                    metering.flush(
-                        flush,
-                        now,
-                        SLICE,
-                        |observed| {
-                            let egress = observed.direction() == Direction::Egress;
-                            let interface = if egress {
-                                observed.egress_interface
-                            } else {
-                                observed.ingress_interface
-                            };
-                            *all || interfaces.contains(&(interface, egress))
-                        },
-                        exporter,
-                    )
-                });
-                if swept != Swept::Done {
-                    return swept.into();
-                }
             }
         }
         self.ending = None;
         if let Some((process, flush)) = &mut self.retiring {
-            let swept = repeat(&mut go_on, || {
-                process.flush(flush, now, SLICE, |_| true, exporter)
-            });
+            let swept = deadline.repeat(|| process.flush(flush, now, SLICE, |_| true, exporter));
             if swept != Swept::Done {
                 return swept.into();
             }
@@ -369,61 +296,5 @@ impl Worker {
             self.retired = self.retiring.take().map(|(process, _)| process);
         }
         Progress::Done
-    }
-}
-
-/// Calls `step` until it has nothing more to do or `go_on` says no.
-fn repeat(go_on: &mut impl FnMut() -> bool, mut step: impl FnMut() -> Swept) -> Swept {
-    loop {
-        match step() {
-            Swept::More if go_on() => {}
-            swept => return swept,
-        }
-    }
-}
-
-impl From<Swept> for Progress {
-    fn from(swept: Swept) -> Self {
-        match swept {
-            Swept::Done => Self::Done,
-            Swept::More => Self::More,
-            Swept::NoRoom(_) => Self::Waiting,
-        }
-    }
-}
-
-/// Hands records to the exporting process, where they can be sent at all.
-///
-/// Flows are metered by VPP's time, which never steps; here it becomes that of the world.
-struct Exporter<'a> {
-    process: &'a mut ExportingProcess<Datagrams>,
-    gate: Gate,
-    wall: u64,
-}
-
-impl<'a> Exporter<'a> {
-    #[inline]
-    fn new(process: &'a mut ExportingProcess<Datagrams>) -> Self {
-        Self {
-            process,
-            gate: SHARED.gate(),
-            wall: SHARED.wall(),
-        }
-    }
-}
-
-impl<K: FlowTemplate> Export<K> for Exporter<'_> {
-    #[inline]
-    fn export(&mut self, record: &FlowRecord<K>) -> Result<(), NoRoom> {
-        if let Gate::Closed(why) = self.gate {
-            return Err(why);
-        }
-        let in_world =
-            |time: Timestamp| Timestamp::from_millis(time.as_millis().wrapping_add(self.wall));
-        self.process.export(&FlowRecord {
-            start: in_world(record.start),
-            end: in_world(record.end),
-            ..*record
-        })
     }
 }

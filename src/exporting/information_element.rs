@@ -73,6 +73,8 @@ information_elements! {
     OBSERVATION_DOMAIN_ID = 149 observationDomainId,
     FLOW_START_MILLISECONDS = 152 flowStartMilliseconds,
     FLOW_END_MILLISECONDS = 153 flowEndMilliseconds,
+    FLOW_START_NANOSECONDS = 156 flowStartNanoseconds,
+    FLOW_END_NANOSECONDS = 157 flowEndNanoseconds,
     INGRESS_VRF_ID = 234 ingressVRFID,
     ETHERNET_TYPE = 256 ethernetType,
 }

@@ -10,10 +10,11 @@ pub mod information_element;
 mod message;
 mod options;
 mod process;
+mod recorded;
 mod template;
 
 pub use data_record::FlowTemplate;
 pub use message::{Message, MessageKind};
 pub use options::Interface;
-pub use process::{ExportStatistics, ExportingProcess, Transport};
+pub use process::{ExportStatistics, ExportingProcess, Sequence, Transport};
 pub use template::{FieldSpecifier, Template, TemplateId};

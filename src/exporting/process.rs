@@ -4,6 +4,9 @@
 //! It fills buffers that a host gives and hands them back as messages; it sends nothing
 //! itself. A record is taken only where a buffer has room for it, whole.
 
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+
 use super::data_record::FlowTemplate;
 use super::message::{
     Header, Message, MessageKind, OPTIONS_TEMPLATE_SET, OpenMessage, TEMPLATE_SET,
@@ -36,21 +39,27 @@ pub struct ExportStatistics {
     pub flow_records: u64,
 }
 
+/// The sequence of an observation domain; of several processes where they send in one.
+pub type Sequence = Arc<AtomicU32>;
+
 /// An Exporting Process for one observation domain.
 pub struct ExportingProcess<T: Transport> {
     transport: T,
     domain: ObservationDomainId,
     /// Data Records in the messages that were sent, modulo 2³² (RFC 7011 §3.1).
-    sequence: u32,
+    sequence: Sequence,
     now: Timestamp,
-    uptime: Uptime,
+    pub(super) uptime: Uptime,
     open: Option<OpenMessage<T::Buffer>>,
     opened: Uptime,
     /// When templates were last announced.
-    announced: Option<Uptime>,
+    pub(super) announced: Option<Uptime>,
     announce_millis: u32,
     /// Templates and options of the announcement under way that stand in messages already.
-    told: usize,
+    pub(super) told: usize,
+    linger_millis: u32,
+    /// What is announced instead of everything, each in a message of its own.
+    pub(super) only: Option<Vec<Template>>,
     /// Whether something about them has changed since.
     changed: bool,
     l2: bool,
@@ -73,7 +82,7 @@ impl<T: Transport> ExportingProcess<T> {
         Self {
             transport,
             domain,
-            sequence: 0,
+            sequence: Sequence::default(),
             now: Timestamp::default(),
             uptime: Uptime::default(),
             open: None,
@@ -81,6 +90,8 @@ impl<T: Transport> ExportingProcess<T> {
             announced: None,
             announce_millis: ANNOUNCE_MILLIS,
             told: 0,
+            linger_millis: LINGER_MILLIS,
+            only: None,
             changed: true,
             l2,
             interfaces: Vec::new(),
@@ -88,12 +99,22 @@ impl<T: Transport> ExportingProcess<T> {
         }
     }
 
+    /// Counts in `sequence` together with others that send in the same domain.
+    pub fn share_sequence(&mut self, sequence: &Sequence) {
+        self.sequence = Arc::clone(sequence);
+    }
+
+    /// Has messages wait for so many milliseconds for more records.
+    pub fn set_linger(&mut self, milliseconds: u32) {
+        self.linger_millis = milliseconds;
+    }
+
     /// Tells the time, and sends what is due: a message that waited, templates and options.
     /// Call it before the records of each frame.
     pub fn tick(&mut self, now: Timestamp, uptime: Uptime) {
         self.now = now;
         self.uptime = uptime;
-        if self.open.is_some() && uptime.since(self.opened) >= LINGER_MILLIS {
+        if self.open.is_some() && uptime.since(self.opened) >= self.linger_millis {
             self.send_open();
         }
         let after = |millis| {
@@ -102,7 +123,7 @@ impl<T: Transport> ExportingProcess<T> {
         };
         let stale = after(self.announce_millis);
         // Not at once, so that nobody makes us announce with each packet.
-        let changed = self.changed && after(LINGER_MILLIS);
+        let changed = self.changed && self.only.is_none() && after(LINGER_MILLIS);
         if stale || changed {
             // Without a buffer now, the next call tries again.
             let _ = self.announce();
@@ -121,7 +142,7 @@ impl<T: Transport> ExportingProcess<T> {
         self.send_open();
         self.announced = None;
         self.told = 0;
-        self.sequence = 0;
+        self.sequence.store(0, Ordering::Relaxed);
     }
 
     /// Names the interfaces; collectors learn of it with the first record or within a second.
@@ -170,6 +191,9 @@ impl<T: Transport> ExportingProcess<T> {
         } else {
             MessageKind::Templates
         };
+        if self.only.is_some() {
+            return self.announce_these(kind);
+        }
         let templates = self.templates();
         for template in templates.into_iter().flatten().skip(self.told) {
             self.announce_template(template, kind)?;
@@ -203,7 +227,11 @@ impl<T: Transport> ExportingProcess<T> {
         ]
     }
 
-    fn announce_template(&mut self, template: Template, kind: MessageKind) -> Result<(), NoRoom> {
+    pub(super) fn announce_template(
+        &mut self,
+        template: Template,
+        kind: MessageKind,
+    ) -> Result<(), NoRoom> {
         let record = template.to_octets();
         if !template.is_options() {
             self.append(kind, TEMPLATE_SET, &record)?;
@@ -225,7 +253,7 @@ impl<T: Transport> ExportingProcess<T> {
 
     /// Adds a record to the open message if that is of `kind` and has room, else to a new one.
     #[inline(always)]
-    fn append(
+    pub(super) fn append(
         &mut self,
         kind: MessageKind,
         set: u16,
@@ -252,16 +280,16 @@ impl<T: Transport> ExportingProcess<T> {
         fits.then_some(()).ok_or(NoRoom::NoBuffer)
     }
 
-    fn send_open(&mut self) {
+    pub(super) fn send_open(&mut self) {
         let Some(open) = self.open.take_if(|open| !open.is_empty()) else {
             return;
         };
+        let records = open.data_records;
         let message = open.finish(&Header {
             export_time: self.now,
-            sequence: self.sequence,
+            sequence: self.sequence.fetch_add(records, Ordering::Relaxed),
             domain: self.domain,
         });
-        self.sequence = self.sequence.wrapping_add(message.data_records);
         self.statistics.messages += 1;
         self.statistics.flow_records += u64::from(message.flow_records);
         self.transport.send(message);

@@ -53,6 +53,8 @@ pub struct Observed {
 impl Observed {
     const VLAN: u16 = 0x0fff;
     const EGRESS_SHIFT: u16 = 15;
+    /// Where the direction stands, beside the VLAN.
+    pub(super) const DIRECTION: u16 = 1 << Self::EGRESS_SHIFT;
 
     /// At `point`, in VLAN `vlan` (0: none; only the low 12 bits count), carrying `payload`.
     #[inline(always)]

@@ -188,6 +188,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::metering::{Layers, RecordedKey, Recording};
     use crate::observation::ObservationPoint;
     use crate::packet::{Dissection, dissect};
 
@@ -235,6 +236,8 @@ mod tests {
             changes in vec((0..64usize, any::<u8>()), 0..4),
             cut in 0..200usize,
             vlan in prop::sample::select(vec![0u16, 9, 0xffff]),
+            layers in 0..8u8,
+            frames in any::<bool>(),
         ) {
             for &(place, octet) in &changes {
                 octets[place] = octet;
@@ -255,6 +258,19 @@ mod tests {
             let (ipv4, ipv6) = (plain_ipv4(&packet), plain_ipv6(&packet));
             if changes.is_empty() && octets.len() >= ip + 54 {
                 prop_assert!(ipv4.is_some() != ipv6.is_some());
+            }
+            let recording = Recording {
+                layers: Layers::from_bits(layers),
+                frames,
+            };
+            let recorded = RecordedKey::read_ipv4(&packet, recording)
+                .or_else(|| RecordedKey::read_ipv6(&packet, recording));
+            prop_assert_eq!(
+                recorded.is_some(),
+                (ipv4.is_some() || ipv6.is_some()) && (!frames || layers > 1)
+            );
+            if let Some(headers) = recorded {
+                prop_assert_eq!(Ok(headers), RecordedKey::read(&packet, recording));
             }
             if let Some(headers) = ipv4 {
                 prop_assert_eq!(Dissection::Ipv4(headers), dissect(&packet));

@@ -173,13 +173,7 @@ impl MeteringProcess {
     /// Begins the accounts anew. What stands in live flows counts as observed just now, so
     /// that the accounts stay balanced.
     pub fn clear_statistics(&mut self) {
-        let live = self.shared.statistics.live();
-        self.shared.statistics = Statistics {
-            observed: live,
-            metered: live,
-            flows: self.live_flows() as u64,
-            ..Statistics::default()
-        };
+        self.shared.clear_statistics(self.live_flows());
     }
 
     /// The accounts so far.
@@ -235,6 +229,17 @@ impl MeteringProcess {
 }
 
 impl Shared {
+    /// See [`MeteringProcess::clear_statistics`].
+    pub(super) fn clear_statistics(&mut self, live_flows: usize) {
+        let live = self.statistics.live();
+        self.statistics = Statistics {
+            observed: live,
+            metered: live,
+            flows: live_flows as u64,
+            ..Statistics::default()
+        };
+    }
+
     /// Offers the record of the flow in `slot`; it is counted if it is taken.
     pub(super) fn offer<K: FlowKey, E: Export<K>>(
         &mut self,
@@ -254,7 +259,7 @@ fn used<K: FlowKey>(table: &FlowTable<K>, groups: Range<usize>) -> impl Iterator
         .map(|slot| &table[slot])
 }
 
-fn count<K: FlowKey>(table: &FlowTable<K>, groups: Range<usize>) -> Records {
+pub(super) fn count<K: FlowKey>(table: &FlowTable<K>, groups: Range<usize>) -> Records {
     let mut flows = Records::default();
     for slot in used(table, groups) {
         flows.count(slot.flow.tally());
@@ -262,7 +267,11 @@ fn count<K: FlowKey>(table: &FlowTable<K>, groups: Range<usize>) -> Records {
     flows
 }
 
-fn show<K: FlowKey, E: Export<K>>(table: &FlowTable<K>, groups: Range<usize>, viewer: &mut E) {
+pub(super) fn show<K: FlowKey, E: Export<K>>(
+    table: &FlowTable<K>,
+    groups: Range<usize>,
+    viewer: &mut E,
+) {
     for slot in used(table, groups).filter(|slot| slot.flow.packets() > 0) {
         // Who only looks has nowhere to put a refusal.
         let _ = viewer.export(&slot.record(EndReason::ForcedEnd));

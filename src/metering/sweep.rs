@@ -63,25 +63,40 @@ pub(super) fn expire<E: ExportAll>(
         sweep,
         ..
     } = process;
-    let groups = tables.ipv4.groups();
-    let round = round_millis(groups);
-    let elapsed = now.since(sweep.last.replace(now).unwrap_or(now));
-    sweep.credit += groups as u64 * u64::from(elapsed).min(round);
-    sweep.credit = sweep.credit.min(groups as u64 * round);
-    let wanted = (sweep.credit / round) as usize;
     let timeouts = shared.timeouts;
-    for _ in 0..wanted.min(budget) {
-        let expiring = Expiring { timeouts, now };
-        if let Err(why) = visit(tables, sweep.next_to_expire, &expiring, shared, export) {
-            return Swept::NoRoom(why);
+    let expiring = Expiring { timeouts, now };
+    sweep.advance(tables.ipv4.groups(), now, budget, |group| {
+        visit(tables, group, &expiring, shared, export)
+    })
+}
+
+impl Sweep {
+    /// Visits as many of `groups` as the time since the call before asks for.
+    #[inline(always)]
+    pub(super) fn advance(
+        &mut self,
+        groups: usize,
+        now: Uptime,
+        budget: usize,
+        mut visit: impl FnMut(usize) -> Result<(), NoRoom>,
+    ) -> Swept {
+        let round = round_millis(groups);
+        let elapsed = now.since(self.last.replace(now).unwrap_or(now));
+        self.credit += groups as u64 * u64::from(elapsed).min(round);
+        self.credit = self.credit.min(groups as u64 * round);
+        let wanted = (self.credit / round) as usize;
+        for _ in 0..wanted.min(budget) {
+            if let Err(why) = visit(self.next_to_expire) {
+                return Swept::NoRoom(why);
+            }
+            self.next_to_expire = (self.next_to_expire + 1) % groups;
+            self.credit -= round;
         }
-        sweep.next_to_expire = (sweep.next_to_expire + 1) % groups;
-        sweep.credit -= round;
-    }
-    if wanted > budget {
-        Swept::More
-    } else {
-        Swept::Done
+        if wanted > budget {
+            Swept::More
+        } else {
+            Swept::Done
+        }
     }
 }
 
@@ -106,29 +121,43 @@ pub(super) fn flush<E: ExportAll>(
         expiring: Expiring { timeouts, now },
         select,
     };
-    let groups = tables.ipv4.groups();
-    let end = groups.min(flush.next.saturating_add(budget));
-    while flush.next < end {
-        if let Err(why) = visit(tables, flush.next, &flushing, shared, export) {
-            return Swept::NoRoom(why);
+    flush.advance(tables.ipv4.groups(), budget, |group| {
+        visit(tables, group, &flushing, shared, export)
+    })
+}
+
+impl Flush {
+    /// Visits the next of `groups`, `budget` of them at most.
+    #[inline(always)]
+    pub(super) fn advance(
+        &mut self,
+        groups: usize,
+        budget: usize,
+        mut visit: impl FnMut(usize) -> Result<(), NoRoom>,
+    ) -> Swept {
+        let end = groups.min(self.next.saturating_add(budget));
+        while self.next < end {
+            if let Err(why) = visit(self.next) {
+                return Swept::NoRoom(why);
+            }
+            self.next += 1;
         }
-        flush.next += 1;
+        if end < groups {
+            return Swept::More;
+        }
+        Swept::Done
     }
-    if end < groups {
-        return Swept::More;
-    }
-    Swept::Done
 }
 
 /// Says what is due with a flow.
-trait Decide {
+pub(super) trait Decide {
     fn due<K: FlowKey>(&self, slot: &Slot<K>) -> Due;
 }
 
 /// Flows end when their time has come.
-struct Expiring {
-    timeouts: Timeouts,
-    now: Uptime,
+pub(super) struct Expiring {
+    pub(super) timeouts: Timeouts,
+    pub(super) now: Uptime,
 }
 
 impl Decide for Expiring {
@@ -138,9 +167,9 @@ impl Decide for Expiring {
 }
 
 /// Selected flows end, whether their time has come or not.
-struct Flushing<F> {
-    expiring: Expiring,
-    select: F,
+pub(super) struct Flushing<F> {
+    pub(super) expiring: Expiring,
+    pub(super) select: F,
 }
 
 impl<F: Fn(&Observed) -> bool> Decide for Flushing<F> {
@@ -174,7 +203,7 @@ fn visit<E: ExportAll>(
     Ok(())
 }
 
-fn visit_table<K: FlowKey, E: Export<K>>(
+pub(super) fn visit_table<K: FlowKey, E: Export<K>>(
     table: &mut FlowTable<K>,
     group: usize,
     decide: &impl Decide,

@@ -6,7 +6,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from support import meter
+from support import meter, routing
+from support.link import Link, add_link
 from support.meter import Meter
 from support.namespace import Namespace, remove_leftovers
 from support.vpp import Vpp
@@ -83,5 +84,18 @@ def start_meter(start_vpp) -> Callable[..., Meter]:
 
     def start(version: int = 4, **options) -> Meter:
         return meter.start(start_vpp(**options), version)
+
+    return start
+
+
+@pytest.fixture
+def dropin(start_vpp) -> Callable[..., tuple[Vpp, Link, str]]:
+    """Starts a VPP with the plugin in flowprobe's place, a link to a collector, and an interface
+    that packets come in by."""
+
+    def start(**options) -> tuple[Vpp, Link, str]:
+        vpp = start_vpp(copies=["flowprobe"], plugins=(), **options)
+        link = add_link(vpp, 0)
+        return vpp, link, routing.add_source(vpp)
 
     return start

@@ -78,7 +78,7 @@ def test_a_client_that_does_not_read(crowded):
     """It is waited for, in little memory; others are not kept waiting."""
     vpp, _ = crowded
     with connected(vpp) as client:
-        raw = RawClient(vpp, client)
+        raw = RawClient(vpp, client.papi)
         raw.send(raw.message("flowmeter_flow_dump", context=9))
         start = time.monotonic()
         for _ in range(50):
@@ -105,7 +105,7 @@ def test_many_clients_that_do_not_read(crowded):
     """More than may be served at once: who asks for what is quick gets it all the same."""
     vpp, _ = crowded
     with connected(vpp) as client:
-        stuck = [RawClient(vpp, client, f"stuck{number}") for number in range(6)]
+        stuck = [RawClient(vpp, client.papi, f"stuck{number}") for number in range(6)]
         for raw in stuck:
             for context in range(3):
                 raw.send(raw.message("flowmeter_flow_dump", context=context))
@@ -129,13 +129,13 @@ def test_clients_that_die_during_a_dump(crowded):
     vpp, _ = crowded
     with connected(vpp) as client:
         for turn in range(10):
-            raw = RawClient(vpp, client)
+            raw = RawClient(vpp, client.papi)
             for context in range(3):
                 raw.send(raw.message("flowmeter_flow_dump", context=1000 + context))
             for _ in range(100 * turn):
                 assert raw.receive_start()[1] == 1000
             raw.close()
-            successor = RawClient(vpp, client)
+            successor = RawClient(vpp, client.papi)
             number = successor.message("flowmeter_get_parameters", context=2000 + turn)
             successor.send(number)
             assert successor.receive_start()[1] == 2000 + turn

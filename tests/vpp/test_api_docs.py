@@ -3,7 +3,7 @@
 
 import doctest
 
-from support import accounts, meter
+from support import accounts, flowprobe, meter
 from support.client import DEFINITIONS, Client
 from support.installation import ROOT
 from support.link import RawSocket, add_link
@@ -60,7 +60,8 @@ def test_each_message_has_one():
         if " define " in line
     ]
     text = DOCUMENT.read_text()
+    messages += flowprobe.messages()
     requests = [name for name in messages if not name.endswith(("_reply", "_details"))]
-    assert len(requests) == 15 and DEFINITIONS.is_file()
+    assert len(requests) == 15 + 6 and DEFINITIONS.is_file()
     for name in requests:
         assert f"vpp.api.{name}(" in text or name.endswith("_event") and name in text, name

@@ -31,7 +31,7 @@ class Given:
         add_link(vpp, 0)
         vpp.configure("flowmeter interface pg0 ip4 rx")
         self.client = Client(vpp)
-        self.raw = RawClient(vpp, self.client)
+        self.raw = RawClient(vpp, self.client.papi)
 
     def unchanged(self) -> str:
         parameters = self.client.api.flowmeter_get_parameters()

@@ -201,6 +201,17 @@ vpp_shim_unix_milliseconds (void)
 }
 
 u32
+vpp_shim_registered_nodes (const char *name)
+{
+  const vlib_node_registration_t *r;
+  u32 n = 0;
+
+  for (r = vlib_get_global_main ()->node_registrations; r; r = r->next_registration)
+    n += strcmp (r->name, name) == 0;
+  return n;
+}
+
+u32
 vpp_shim_node_index (vlib_main_t *vm, const char *name)
 {
   vlib_node_t *node = vlib_get_node_by_name (vm, (u8 *) name);
@@ -251,9 +262,9 @@ vpp_shim_process_signal (vlib_main_t *vm, u32 node_index)
 }
 
 u8
-vpp_shim_in_process (vlib_main_t *vm)
+vpp_shim_may_suspend (vlib_main_t *vm)
 {
-  return vlib_in_process_context (vm);
+  return vlib_in_process_context (vm) && vlib_worker_threads[0].recursion_level == 0;
 }
 
 void

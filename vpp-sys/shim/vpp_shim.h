@@ -28,6 +28,10 @@ enum
   /* vnet_buffer (b)->ip.save_rewrite_length, an octet. */
   VPP_SHIM_SAVE_REWRITE_LENGTH = STRUCT_OFFSET_OF (vlib_buffer_t, opaque) +
 				 STRUCT_OFFSET_OF (vnet_buffer_opaque_t, ip.save_rewrite_length),
+  /* vnet_buffer (b)->l2_hdr_offset, an i16: where the link layer's header begins, as current_data
+     counts; if VNET_BUFFER_F_L2_HDR_OFFSET_VALID says that it is known. */
+  VPP_SHIM_L2_HDR_OFFSET = STRUCT_OFFSET_OF (vlib_buffer_t, opaque) +
+			   STRUCT_OFFSET_OF (vnet_buffer_opaque_t, l2_hdr_offset),
 };
 
 u32 *vpp_shim_frame_args (vlib_frame_t *frame);
@@ -79,6 +83,8 @@ f64 vpp_shim_time_now (vlib_main_t *vm);
 f64 vpp_shim_clocks_per_second (const vlib_main_t *vm);
 u64 vpp_shim_cpu_time_now (void);
 u64 vpp_shim_unix_milliseconds (void);
+/* How many nodes of a name plugins have asked for, before VPP makes them. */
+u32 vpp_shim_registered_nodes (const char *name);
 u32 vpp_shim_node_index (vlib_main_t *vm, const char *name);
 void vpp_shim_node_interrupt (vlib_main_t *vm, u32 node_index);
 void vpp_shim_node_increment (vlib_main_t *vm, u32 node_index, u32 counter, u64 n);
@@ -88,7 +94,8 @@ u32 vpp_shim_process_suspends (vlib_main_t *vm, u32 node_index);
 void vpp_shim_process_suspend (vlib_main_t *vm, f64 seconds);
 void vpp_shim_process_wait (vlib_main_t *vm, f64 seconds);
 void vpp_shim_process_signal (vlib_main_t *vm, u32 node_index);
-u8 vpp_shim_in_process (vlib_main_t *vm);
+/* Whether the caller is a process that holds no barrier, for itself or for who called it. */
+u8 vpp_shim_may_suspend (vlib_main_t *vm);
 void vpp_shim_barrier_sync (vlib_main_t *vm);
 void vpp_shim_barrier_release (vlib_main_t *vm);
 void *vpp_shim_add_trace (vlib_main_t *vm, vlib_node_runtime_t *node, vlib_buffer_t *buffer,

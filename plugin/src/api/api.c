@@ -140,6 +140,20 @@ client_left (u32 client)
 
 VL_MSG_API_REAPER_FUNCTION (client_left);
 
+/* VPP's macro leaves it where it is when a library is unloaded, as a second copy of this is. */
+static void __attribute__ ((__destructor__))
+forget_client_left (void)
+{
+  _vl_msg_api_function_list_elt_t **each = &vlibapi_get_main ()->reaper_function_registrations;
+
+  for (; *each; each = &(*each)->next_init_function)
+    if ((*each)->f == client_left)
+      {
+	*each = (*each)->next_init_function;
+	return;
+      }
+}
+
 #define API_PROCESS(number)                                                                        \
   VLIB_REGISTER_NODE (flowmeter_node_api_##number) = {                                             \
     .name = "flowmeter-api-" #number,                                                              \

@@ -17,6 +17,9 @@ enum
 /* Whether a client takes another message now: 0 not now, below 0 never. */
 int32_t api_room (uint32_t client);
 
+/* The same for a reply that is sent now or never. */
+int32_t api_room_for_reply (uint32_t client);
+
 /* Whether there is memory for lists: a client may read messages from shared memory and free none,
    as vat2 does, and VPP ends where that memory does. Half of it is left to others. */
 uint8_t api_has_memory (uint32_t client);

@@ -35,7 +35,7 @@ pub(super) fn parameters(main: Main) -> Result<ParametersReply, Refusal> {
     Ok(ParametersReply(Parameters {
         active_timeout: settings.active_timeout,
         idle_timeout: settings.idle_timeout,
-        flows_per_worker: settings.flows_per_worker,
+        flows_per_worker: settings.flows(),
     }))
 }
 
@@ -158,10 +158,7 @@ fn of_worker(worker: &Worker, thread_index: u32) -> Statistics {
         thread_index,
         flows: statistics.flows,
         live_flows: accounts.live_flows,
-        table_octets: worker
-            .processes()
-            .map(|process| process.octets() as u64)
-            .sum(),
+        table_octets: worker.table_octets() as u64,
         messages: accounts.messages,
         records: accounts.records,
         observed: tally(statistics.observed),

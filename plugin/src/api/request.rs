@@ -82,11 +82,11 @@ pub(super) enum Change {
 }
 
 impl Change {
-    pub(super) fn apply(self, to: &mut u32, default: u32) {
+    pub(super) fn apply<T: From<u32>>(self, to: &mut T, default: T) {
         match self {
             Self::Keep => {}
             Self::Default => *to = default,
-            Self::To(value) => *to = value,
+            Self::To(value) => *to = value.into(),
         }
     }
 }

@@ -18,6 +18,9 @@
 /* Octets that may wait for a client's socket before the next message waits too. */
 #define OUTPUT_OCTETS (64 << 10)
 
+/* The same for a reply that can't wait: a client that has sent all requests before it reads any. */
+#define REPLIES_OCTETS (4 << 20)
+
 /* Messages to clients with shared memory between two looks at how much of it there is: that takes
    a while, and they take some hundred kilobytes. */
 #define MESSAGES_PER_LOOK 1024
@@ -32,17 +35,29 @@ registration (u32 client)
   return rp && !rp->is_being_removed ? rp : 0;
 }
 
-int32_t
-api_room (uint32_t client)
+static int32_t
+room (u32 client, u32 octets)
 {
   vl_api_registration_t *rp = registration (client);
 
   if (rp == 0)
     return -1;
   if (rp->registration_type > REGISTRATION_TYPE_SHMEM)
-    return vec_len (rp->output_vector) < OUTPUT_OCTETS;
+    return vec_len (rp->output_vector) < octets;
   /* VPP waits, with all it does, where a queue is full. */
   return rp->vl_input_queue->cursize + 2 < rp->vl_input_queue->maxsize;
+}
+
+int32_t
+api_room (uint32_t client)
+{
+  return room (client, OUTPUT_OCTETS);
+}
+
+int32_t
+api_room_for_reply (uint32_t client)
+{
+  return room (client, REPLIES_OCTETS);
 }
 
 uint8_t

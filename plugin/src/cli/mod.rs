@@ -10,7 +10,7 @@ mod flows;
 mod interface;
 mod set;
 mod show;
-mod words;
+pub(crate) mod words;
 
 pub(crate) use clear::{clear, flush};
 pub(crate) use interface::interface;

@@ -16,7 +16,9 @@ pub(super) fn read(
     match word {
         "active-timeout" => settings.active_timeout = words.number(word, Settings::TIMEOUTS)?,
         "idle-timeout" => settings.idle_timeout = words.number(word, Settings::TIMEOUTS)?,
-        "flows-per-worker" => settings.flows_per_worker = words.number(word, Settings::FLOWS)?,
+        "flows-per-worker" => {
+            settings.flows_per_worker = Some(words.number(word, Settings::FLOWS)?);
+        }
         _ => return Ok(false),
     }
     Ok(true)

@@ -58,7 +58,9 @@ fn show_settings(main: Main, out: &mut String) -> Result<(), Refusal> {
         let _ = writeln!(
             out,
             "active timeout {} s, idle timeout {} s, {} flows of each family per worker",
-            settings.active_timeout, settings.idle_timeout, settings.flows_per_worker
+            settings.active_timeout,
+            settings.idle_timeout,
+            settings.flows()
         );
         Ok(())
     })
@@ -112,7 +114,12 @@ fn show_exporter(main: Main, out: &mut String) -> Result<(), Refusal> {
 fn show_interfaces(main: Main, out: &mut String) -> Result<(), Refusal> {
     let interfaces = Interface::all(main);
     meter::with_meter(main, |meter| {
-        if meter.interfaces.metered().is_empty() {
+        if meter.flowprobe.is_enabled() {
+            let _ = writeln!(
+                out,
+                "interfaces: metered in flowprobe's place; see `show flowprobe feature`"
+            );
+        } else if meter.interfaces.metered().is_empty() {
             let _ = writeln!(out, "interfaces: none is metered");
         }
         for (sw_if_index, places) in meter.interfaces.metered() {
@@ -228,6 +235,13 @@ impl Walk for Counting {
             self.0 += counted.tally;
             flows += counted.records as usize;
         }
+        if let Some(host) = &worker.flowprobe {
+            let recorder = host.recorder();
+            let end = groups.end.min(recorder.groups());
+            let counted = recorder.count(groups.start.min(end)..end);
+            self.0 += counted.tally;
+            flows += counted.records as usize;
+        }
         flows
     }
 }
@@ -242,7 +256,7 @@ fn total(barrier: &mut Barrier) -> Accounts {
 
 fn show_memory(main: Main, out: &mut String) {
     for (index, worker) in meter::workers(&mut main.barrier()).enumerate() {
-        let octets: usize = worker.processes().map(|process| process.octets()).sum();
+        let octets = worker.table_octets();
         let flows = worker.accounts().live_flows;
         let _ = writeln!(
             out,

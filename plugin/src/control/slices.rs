@@ -3,8 +3,6 @@
 
 use core::ops::Range;
 
-use flowmeter::metering::MeteringProcess;
-
 use crate::meter;
 use crate::vlib::{Barrier, Main, thread};
 use crate::worker::Worker;
@@ -50,8 +48,7 @@ pub(crate) fn each<S>(
             let Some(worker) = meter::workers(&mut barrier).nth(index) else {
                 break;
             };
-            let groups = worker.processes().map(MeteringProcess::groups).max();
-            let groups = next..groups.unwrap_or(0).min(next + STEP);
+            let groups = next..worker.groups().min(next + STEP);
             if groups.is_empty() {
                 break;
             }

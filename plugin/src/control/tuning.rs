@@ -15,7 +15,7 @@ pub(crate) fn set(main: Main, settings: Settings) -> Result<(), Refusal> {
     meter::start(main)?;
     let before = self::settings(main)?;
     let has_tables = meter::workers(&mut main.barrier()).any(|worker| worker.metering().is_some());
-    if has_tables && settings.flows_per_worker != before.flows_per_worker {
+    if has_tables && settings.flows() != before.flows() {
         meter::replace_tables(main, settings)?;
     }
     for worker in meter::workers(&mut main.barrier()) {

@@ -263,6 +263,8 @@ impl<'a> Buffers<'a> {
 
 /// Where a buffer's data begins, from its start.
 const DATA: usize = vpp_sys::VPP_SHIM_BUFFER_DATA as usize;
+/// How much headroom is before that.
+const PRE_DATA: isize = vpp_sys::VPP_SHIM_BUFFER_PRE_DATA as isize;
 
 impl<'a> Buffer<'a> {
     #[inline(always)]
@@ -320,6 +322,41 @@ impl<'a> Buffer<'a> {
         let buffer = self.buffer.cast::<u8>();
         // SAFETY: what VPP says is a buffer's data lies in its headroom and data area.
         let first = unsafe { buffer.offset(DATA as isize + start) };
+        // SAFETY: as above; nobody writes there for the length of the node's call.
+        unsafe { core::slice::from_raw_parts(first, length) }
+    }
+
+    /// Octets from the start of the link layer's header that it came with to its data; 0 where
+    /// that is not known. They may lie before the headroom.
+    #[inline(always)]
+    pub(super) fn link_header_octets(&self) -> usize {
+        let header = self.header();
+        if header.flags & vpp_sys::VNET_BUFFER_F_L2_HDR_OFFSET_VALID as u32 == 0 {
+            return 0;
+        }
+        let octets = self.buffer.cast::<u8>();
+        // SAFETY: these two octets are of the header.
+        let start = unsafe { octets.add(vpp_sys::VPP_SHIM_L2_HDR_OFFSET as usize) };
+        // SAFETY: as above, and any two octets are a number.
+        let start = unsafe { start.cast::<i16>().read_unaligned() };
+        let octets = i32::from(header.current_data) - i32::from(start);
+        usize::try_from(octets).unwrap_or(0)
+    }
+
+    /// Its data from so many octets after their start on, or before that, where the headers are
+    /// that were read; as far as they stand in the first buffer.
+    #[inline(always)]
+    pub(crate) fn data_from(&self, start: isize) -> &'a [u8] {
+        let header = self.header();
+        let current_length = header.current_length as isize;
+        let headroom = isize::from(header.current_data) + PRE_DATA;
+        let start = start.clamp(-headroom.max(0), current_length);
+        let length = (current_length - start) as usize;
+        let buffer = self.buffer.cast::<u8>();
+        // SAFETY: what VPP says is a buffer's data lies in its headroom and data area, and so
+        // does what is before that, as far as the headroom goes.
+        let first =
+            unsafe { buffer.offset(DATA as isize + isize::from(header.current_data) + start) };
         // SAFETY: as above; nobody writes there for the length of the node's call.
         unsafe { core::slice::from_raw_parts(first, length) }
     }

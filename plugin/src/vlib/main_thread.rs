@@ -47,30 +47,23 @@ impl Main {
         (index != u32::MAX).then_some(index)
     }
 
-    /// Has an input node run on thread `index`.
-    pub(crate) fn interrupt(self, index: usize, node: u32) {
-        // SAFETY: threads are there from start to end, and the interrupt is set atomically.
-        let vm = unsafe { vpp_sys::vpp_shim_main(index as u16) };
-        // SAFETY: as above; `node` is one of VPP's nodes.
-        unsafe { vpp_sys::vpp_shim_node_interrupt(vm, node) }
-    }
-
     /// Suspends this process for a while, or until somebody signals it.
     pub(crate) fn wait(self, seconds: f64) {
         // SAFETY: the caller is a process, and holds no borrow of what others use meanwhile.
         unsafe { vpp_sys::vpp_shim_process_wait(self.0.vm(), seconds) }
     }
 
-    /// Suspends this process for a while; `false` where the caller is none, and at once.
+    /// Suspends this process for a while; `false` where the caller is none or workers stand
+    /// still for it, and at once.
     #[must_use]
     pub(crate) fn suspend(self, seconds: f64) -> bool {
         // SAFETY: `vm` is the main thread's.
-        let in_process = unsafe { vpp_sys::vpp_shim_in_process(self.0.vm()) } != 0;
-        if in_process {
+        let may = unsafe { vpp_sys::vpp_shim_may_suspend(self.0.vm()) } != 0;
+        if may {
             // SAFETY: as in `wait`.
             unsafe { vpp_sys::vpp_shim_process_suspend(self.0.vm(), seconds) };
         }
-        in_process
+        may
     }
 
     /// Wakes a process up.

@@ -11,6 +11,7 @@ pub(crate) mod counters;
 pub(crate) mod exporter;
 pub(crate) mod frame;
 pub(crate) mod interface;
+mod link_header;
 pub(crate) mod main_cell;
 pub(crate) mod main_thread;
 pub(crate) mod text;

@@ -42,6 +42,11 @@ impl Thread {
         unsafe { vpp_sys::vpp_shim_thread_index(self.vm) }
     }
 
+    /// Whether it is the main thread.
+    pub(crate) fn is_main(self) -> bool {
+        self.index() == 0
+    }
+
     /// Milliseconds since VPP's start, as its main loop last read the clock; reads none.
     #[inline]
     pub(crate) fn milliseconds(self) -> u64 {
@@ -66,6 +71,16 @@ impl Thread {
     pub(crate) fn interrupt(self, node: u32) {
         // SAFETY: `vm` is this thread's and `node` one of VPP's nodes.
         unsafe { vpp_sys::vpp_shim_node_interrupt(self.vm, node) }
+    }
+
+    /// Has an input node run once more on all threads.
+    pub(crate) fn interrupt_all(self, node: u32) {
+        for index in 0..count() {
+            // SAFETY: threads are there from start to end, and the interrupt is set atomically.
+            let vm = unsafe { vpp_sys::vpp_shim_main(index as u16) };
+            // SAFETY: as above; `node` is one of VPP's nodes.
+            unsafe { vpp_sys::vpp_shim_node_interrupt(vm, node) }
+        }
     }
 
     /// Counts `n` on one of a node's error counters.

@@ -17,15 +17,15 @@ from .vpp import Vpp
 DEFINITIONS = installation.PLUGIN.with_name("flowmeter.api.json")
 
 #: VPP's own that clients need to connect, and for what the tests do beside.
-_CORE = ("memclnt", "vlib", "vpe", "interface")
+_VPPS = ("core/memclnt", "core/vlib", "core/vpe", "core/interface", "plugins/flowprobe")
 
 
 class Client:
     """A client that is connected; its messages are methods of `api`."""
 
     def __init__(self, vpp: Vpp, name: str = "tests", read_timeout: int = 20):
-        core = installation.PREFIX / "share" / "vpp" / "api" / "core"
-        files = [DEFINITIONS, *(core / f"{name}.api.json" for name in _CORE)]
+        folder = installation.PREFIX / "share" / "vpp" / "api"
+        files = [DEFINITIONS, *(folder / f"{name}.api.json" for name in _VPPS)]
         for file in files:
             assert file.is_file(), f"{file} is not there"
         self._papi = VPPApiClient(

@@ -33,7 +33,9 @@ class UdpSink:
         port: int = PORT,
         *,
         payload_limit: int = 65535,
+        threads: int = 1,
     ):
+        """`threads` is how many of VPP's send in one domain."""
         family = {4: socket.AF_INET, 6: socket.AF_INET6}[ipaddress.ip_address(address).version]
         self._socket = namespace.socket(family, socket.SOCK_DGRAM)
         enlarge_buffer(self._socket)
@@ -42,7 +44,7 @@ class UdpSink:
         self.datagrams: list[bytes] = []
         #: Addresses and ports that datagrams came from.
         self.sources: set[tuple[str, int]] = set()
-        self.reader = Reader()
+        self.reader = Reader(threads)
 
     def poll(self) -> Reader:
         """Reads what has arrived; all that was read so far."""

@@ -5,10 +5,13 @@ It speaks the socket's framing and no more: how messages are made is vpp_papi's,
 its definitions.
 """
 
+import random
 import socket
 import struct
+from collections.abc import Iterable
 
-from .client import Client
+from vpp_papi import VPPApiClient
+
 from .vpp import Vpp
 
 #: Before each message: a pointer of VPP's own, octets of the message, a time of VPP's own.
@@ -17,11 +20,28 @@ _HEADER = struct.Struct("!QII")
 #: sockclnt_create of memclnt.api, whose number never changes.
 _CREATE = 15
 
+#: What every message begins with: its number and context; a request has the client in between.
 _START = struct.Struct("!HI")
+_REQUEST = struct.Struct("!HII")
+
+_INTERESTING = (bytes(4), b"\xff\xff\xff\xff", b"\0\0\0\1", b"\x7f\xff\xff\xff")
+
+
+def scrambled(rng: random.Random, message: bytes) -> bytes:
+    """A request in which some of what is asked for is anything."""
+    body = bytearray(message[_REQUEST.size :])
+    for at in range(0, len(body), 4):
+        room = min(4, len(body) - at)
+        kind = rng.random()
+        if kind < 0.3:
+            body[at : at + room] = rng.choice(_INTERESTING)[:room]
+        elif kind < 0.6:
+            body[at : at + room] = rng.randbytes(room)
+    return message[: _REQUEST.size] + bytes(body)
 
 
 class RawClient:
-    def __init__(self, vpp: Vpp, definitions: Client, name: str = "raw"):
+    def __init__(self, vpp: Vpp, definitions: VPPApiClient, name: str = "raw"):
         self._definitions = definitions
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(20)
@@ -34,8 +54,8 @@ class RawClient:
 
     def number(self, name: str) -> int:
         """VPP's number of a message."""
-        message = self._definitions.papi.messages[name]
-        return self._definitions.papi.transport.get_msg_index(f"{name}_{message.crc[2:]}")
+        message = self._definitions.messages[name]
+        return self._definitions.transport.get_msg_index(f"{name}_{message.crc[2:]}")
 
     def message(self, name: str, context: int = 1, **fields) -> bytes:
         """A request as it should be."""
@@ -44,7 +64,7 @@ class RawClient:
             "client_index": self.index,
             "context": context,
         }
-        return self._definitions.papi.messages[name].pack({**start, **fields})
+        return self._definitions.messages[name].pack({**start, **fields})
 
     def send(self, message: bytes, announced: int | None = None) -> None:
         """Sends a message, of which it says that it has so many octets."""
@@ -65,6 +85,19 @@ class RawClient:
         """Sends a request that one message answers; its retval."""
         self.send(message)
         return struct.unpack_from("!HIi", self.receive())[2]
+
+    def replied(self, name: str, context: int, among: Iterable[str] = ()) -> int:
+        """The retval of the reply to a request: what comes before it are its details, or
+        messages `among`."""
+        number = self.number(f"{name}_reply")
+        others = {self.number(other) for other in among}
+        while True:
+            found, answered, retval = struct.unpack_from("!HIi", self.receive())
+            if found in others:
+                continue
+            assert answered == context
+            if found == number:
+                return retval
 
     def silent(self, seconds: float) -> bool:
         """Whether nothing comes for so long."""

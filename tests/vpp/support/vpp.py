@@ -45,18 +45,20 @@ class Vpp:
         buffers: int = 16384,
         buffer_octets: int = 2048,
         flows: int | None = 65536,
+        copies: Iterable[str] = (),
     ):
-        """`flows` is how many each thread has room for; None leaves it to the plugin. A small
+        """`copies` are names under which the plugin stands in a directory of its own, first in the
+        plugin path. `flows` is how many each thread has room for; None leaves it to the plugin. A small
         table is quick to make, and there are many VPPs here."""
         self.namespace = namespace
         self.workers = workers
         self.folder = Path(tempfile.mkdtemp(prefix="vpp-"))
         self.stopped = False
         try:
-            plugins = list(plugins)
-            if FLOWMETER in plugins and flows is not None and "flowmeter {" not in stanzas:
+            plugins, copies = list(plugins), list(copies)
+            if (FLOWMETER in plugins or copies) and flows is not None and "flowmeter {" not in stanzas:
                 stanzas += f"\nflowmeter {{ flows-per-worker {flows} }}"
-            configuration = self._configure(plugins, stanzas, buffers, buffer_octets)
+            configuration = self._configure(plugins, stanzas, buffers, buffer_octets, copies)
             words = [installation.vpp_program("vpp"), "-c", configuration]
             words = cores.command(workers, words, self.folder)
             self._daemon = Daemon(namespace.command(*words), self.folder / "output")
@@ -263,7 +265,12 @@ class Vpp:
         return self.folder / name
 
     def _configure(
-        self, plugins: Iterable[str], stanzas: str, buffers: int, buffer_octets: int
+        self,
+        plugins: Iterable[str],
+        stanzas: str,
+        buffers: int,
+        buffer_octets: int,
+        copies: Iterable[str],
     ) -> Path:
         own = self._path("plugins")
         own.mkdir()
@@ -271,6 +278,11 @@ class Vpp:
         if FLOWMETER in plugins:
             assert installation.PLUGIN.is_file(), f"{installation.PLUGIN} is not built"
             (own / installation.PLUGIN_NAME).symlink_to(installation.PLUGIN)
+        first = self._path("copies")
+        first.mkdir()
+        for name in copies:
+            shutil.copy(installation.PLUGIN, first / f"{name}_plugin.so")
+            plugins.append(name)
         enabled = "\n".join(
             f"    plugin {name}_plugin.so {{ enable }}" for name in [*_USUAL, *plugins]
         )
@@ -299,7 +311,7 @@ buffers {{
 }}
 {cores.stanza(self.workers)}
 plugins {{
-    path {installation.vpp_plugins()}:{own}
+    path {first}:{installation.vpp_plugins()}:{own}
     plugin default {{ disable }}
 {enabled}
 }}

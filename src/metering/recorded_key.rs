@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The key of a recorded flow: of a packet's headers those layers that a user has asked for.
+//!
+//! What is not recorded is zero in the key, so that flows which differ only there are one flow.
+//! A key says itself which of the layouts its records have; it knows nothing of their elements.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
+use super::ignored::IgnoredReason;
+use super::plain::{plain_ipv4, plain_ipv6};
+use crate::observation::{LinkType, ObservationPoint};
+use crate::packet::{Dissection, Headers, Packet, dissect};
+
+/// The layers that are recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Layers(u8);
+
+impl Layers {
+    /// MAC addresses and EtherType.
+    pub const L2: Self = Self(1);
+    /// IP addresses, protocol and octets.
+    pub const L3: Self = Self(2);
+    /// Ports and TCP flags.
+    pub const L4: Self = Self(4);
+
+    /// Those whose bits are set: 1 for L2, 2 for L3, 4 for L4; others do not count.
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits & 7)
+    }
+
+    /// See [`Self::from_bits`].
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Whether `layer` is among them.
+    pub const fn has(self, layer: Self) -> bool {
+        self.0 & layer.0 != 0
+    }
+}
+
+/// What the records of one layout describe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Recorded {
+    /// Frames, whatever they carry.
+    Frame = 0,
+    /// IPv4 packets.
+    Ipv4 = 1,
+    /// IPv6 packets.
+    Ipv6 = 2,
+}
+
+/// One of the layouts that recorded flows have, by number: less than [`Self::COUNT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Layout(u8);
+
+impl Layout {
+    /// Numbers that there are; those of no layers are not used.
+    pub const COUNT: usize = 32;
+
+    /// The layout of `recorded` with these layers.
+    pub const fn new(layers: Layers, recorded: Recorded) -> Self {
+        Self(layers.0 << 2 | recorded as u8)
+    }
+
+    /// The layout of this number, which may be any.
+    pub(crate) const fn from_number(number: usize) -> Self {
+        Self((number % Self::COUNT) as u8)
+    }
+
+    /// Its number.
+    pub const fn number(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The layers in it.
+    pub(crate) const fn layers(self) -> Layers {
+        Layers(self.0 >> 2)
+    }
+
+    /// What it describes, where that is IP.
+    pub(crate) const fn is(self, recorded: Recorded) -> bool {
+        self.0 & 3 == recorded as u8
+    }
+}
+
+/// What is recorded at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// The layers.
+    pub layers: Layers,
+    /// Whether frames are recorded there, whatever they carry, and not only IP packets.
+    pub frames: bool,
+}
+
+impl Recording {
+    /// Whether IP packets are recorded as such: frames of which neither IP nor transport is
+    /// recorded are all alike.
+    fn is_of_ip(self) -> bool {
+        let Self { layers, frames } = self;
+        !frames || layers.has(Layers::L3) || layers.has(Layers::L4)
+    }
+}
+
+/// The key of a recorded flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[repr(C)]
+pub struct RecordedKey {
+    /// IANA element 8 in the first four octets, or 27.
+    pub source: [u8; 16],
+    /// IANA element 12 in the first four octets, or 28.
+    pub destination: [u8; 16],
+    /// IANA element 80.
+    pub destination_mac: [u8; 6],
+    /// IANA element 56.
+    pub source_mac: [u8; 6],
+    /// The transport ports; never what stands for them.
+    pub ports: Ports,
+    /// Where it was observed; the payload is the IP protocol number.
+    pub observed: Observed,
+    /// IANA element 256.
+    pub ether_type: u16,
+    layout: u8,
+    _reserved: u8,
+}
+
+impl FlowKey for RecordedKey {
+    type Attributes = ();
+    type Words = [u64; 8];
+
+    #[inline(always)]
+    fn observed(&self) -> &Observed {
+        &self.observed
+    }
+}
+
+/// The EtherType of IPv4 (RFC 894).
+const IPV4: u16 = 0x0800;
+/// The EtherType of IPv6 (RFC 2464 §3).
+const IPV6: u16 = 0x86dd;
+
+impl RecordedKey {
+    /// The layout of its records.
+    pub fn layout(&self) -> Layout {
+        Layout(self.layout)
+    }
+
+    /// A key of a layout, and else of zeros.
+    #[cfg(test)]
+    pub(crate) fn of_layout(layout: Layout) -> Self {
+        Self {
+            layout: layout.0,
+            ..Self::zeroed()
+        }
+    }
+
+    /// The short way for IPv4 packets that have one: [`plain_ipv4`].
+    #[inline(always)]
+    pub(super) fn read_ipv4(packet: &Packet<'_>, recording: Recording) -> Option<Headers<Self>> {
+        if !recording.is_of_ip() {
+            return None;
+        }
+        let headers = plain_ipv4(packet)?;
+        let [addresses, behind @ ..] = headers.key.words();
+        let [source, destination]: [u32; 2] = bytemuck::cast(addresses);
+        let word = |address: u32| bytemuck::cast([address, 0]);
+        let addresses = [word(source), 0, word(destination), 0];
+        Some(Self::of_plain(
+            packet, recording, &headers, addresses, behind, IPV4,
+        ))
+    }
+
+    /// The same for IPv6 packets: [`plain_ipv6`].
+    #[inline(always)]
+    pub(super) fn read_ipv6(packet: &Packet<'_>, recording: Recording) -> Option<Headers<Self>> {
+        if !recording.is_of_ip() {
+            return None;
+        }
+        let headers = plain_ipv6(packet)?;
+        let [a, b, c, d, behind @ ..] = headers.key.words();
+        Some(Self::of_plain(
+            packet,
+            recording,
+            &headers,
+            [a, b, c, d],
+            behind,
+            IPV6,
+        ))
+    }
+
+    /// The key of a packet with ports, made of whole words, so that it is never written in parts
+    /// and read as a whole. `behind` are the words of ports and observation point.
+    #[inline(always)]
+    fn of_plain<K: FlowKey>(
+        packet: &Packet<'_>,
+        recording: Recording,
+        headers: &Headers<K>,
+        addresses: [u64; 4],
+        behind: [u64; 2],
+        ether_type: u16,
+    ) -> Headers<Self> {
+        let layers = recording.layers;
+        let recorded = if ether_type == IPV4 {
+            Recorded::Ipv4
+        } else {
+            Recorded::Ipv6
+        };
+        let mask = |layer: Layers| u64::from(layers.has(layer)).wrapping_neg();
+        let (l2, l3, l4) = (mask(Layers::L2), mask(Layers::L3), mask(Layers::L4));
+        let [ports, ingress]: [u32; 2] = bytemuck::cast(behind[0]);
+        let [egress, rest]: [u32; 2] = bytemuck::cast(behind[1]);
+        let [vlan_and_direction, protocol]: [u16; 2] = bytemuck::cast(rest);
+        let is_ethernet = packet.point.link_type == LinkType::Ethernet;
+        let stations: &[u8; 12] = match packet.data.first_chunk() {
+            Some(stations) if is_ethernet => stations,
+            _ => &[0; 12],
+        };
+        let [first, second, third]: [u32; 3] = bytemuck::pod_read_unaligned(stations);
+        let layout = Layout::new(layers, recorded);
+        let last = [
+            vlan_and_direction & Observed::DIRECTION,
+            protocol & (l3 | l4) as u16,
+            ether_type & l2 as u16,
+            u16::from_ne_bytes([layout.0, 0]),
+        ];
+        let [a, b, c, d] = addresses.map(|word| word & l3);
+        let stations: u64 = bytemuck::cast([first, second]);
+        let third_and_ports = bytemuck::cast([third & l2 as u32, ports & l4 as u32]);
+        let interfaces = bytemuck::cast([ingress, egress]);
+        let last = bytemuck::cast(last);
+        let words = [a, b, c, d, stations & l2, third_and_ports, interfaces, last];
+        Headers {
+            key: bytemuck::cast(words),
+            octets: headers.octets,
+            type_of_service: headers.type_of_service,
+            tcp_flags: headers.tcp_flags & l4 as u8,
+            attributes: (),
+        }
+    }
+
+    /// Reads what is recorded of `packet`, whatever headers it has.
+    #[inline]
+    pub(super) fn read(
+        packet: &Packet<'_>,
+        recording: Recording,
+    ) -> Result<Headers<Self>, IgnoredReason> {
+        let Recording { layers, frames } = recording;
+        let as_ip = recording.is_of_ip();
+        match dissect(packet) {
+            Dissection::Ipv4(headers) if as_ip => Ok(Self::of_ipv4(packet, layers, headers)),
+            Dissection::Ipv6(headers) if as_ip => Ok(Self::of_ipv6(packet, layers, headers)),
+            Dissection::Ipv4(headers) => Ok(Self::of_frame(packet, layers, IPV4, headers)),
+            Dissection::Ipv6(headers) => Ok(Self::of_frame(packet, layers, IPV6, headers)),
+            // A record without layers would say nothing.
+            Dissection::NonIp(headers) if frames && layers.has(Layers::L2) => {
+                let ether_type = headers.key.observed.payload;
+                Ok(Self::of_frame::<L2Key>(packet, layers, ether_type, headers))
+            }
+            Dissection::NonIp(_) => Err(IgnoredReason::NonIp),
+            Dissection::Ignored(reason) => Err(reason),
+        }
+    }
+
+    fn of_ipv4(packet: &Packet<'_>, layers: Layers, headers: Headers<Ipv4Key>) -> Headers<Self> {
+        let Ipv4Key {
+            source,
+            destination,
+            ports,
+            observed,
+        } = headers.key;
+        let layout = Layout::new(layers, Recorded::Ipv4);
+        let mut key = Self::new(packet, layout, observed.payload, IPV4);
+        if layers.has(Layers::L3) {
+            key.source[..4].copy_from_slice(&source);
+            key.destination[..4].copy_from_slice(&destination);
+        }
+        key.with_ports(layers, ports, &headers, 1)
+    }
+
+    fn of_ipv6(packet: &Packet<'_>, layers: Layers, headers: Headers<Ipv6Key>) -> Headers<Self> {
+        let Ipv6Key {
+            source,
+            destination,
+            ports,
+            observed,
+        } = headers.key;
+        let layout = Layout::new(layers, Recorded::Ipv6);
+        let mut key = Self::new(packet, layout, observed.payload, IPV6);
+        if layers.has(Layers::L3) {
+            key.source = source;
+            key.destination = destination;
+        }
+        key.with_ports(layers, ports, &headers, 58)
+    }
+
+    fn of_frame<K: FlowKey>(
+        packet: &Packet<'_>,
+        layers: Layers,
+        ether_type: u16,
+        headers: Headers<K>,
+    ) -> Headers<Self> {
+        let layout = Layout::new(layers, Recorded::Frame);
+        let key = Self::new(packet, layout, 0, ether_type);
+        key.with_measures(&headers, 0)
+    }
+
+    /// The key with the observation point's part and the link layer's.
+    #[inline(always)]
+    fn new(packet: &Packet<'_>, layout: Layout, payload: u16, ether_type: u16) -> Self {
+        // No layout has VLANs: flows that differ there only would look the same.
+        let point = ObservationPoint {
+            vlan: 0,
+            ..packet.point
+        };
+        let layers = layout.layers();
+        let has_protocol = layers.has(Layers::L3) || layers.has(Layers::L4);
+        let payload = if has_protocol { payload } else { 0 };
+        let mut key = Self {
+            observed: Observed::new(&point, 0, payload),
+            layout: layout.0,
+            ..Self::zeroed()
+        };
+        if layers.has(Layers::L2) {
+            key.ether_type = ether_type;
+            let is_ethernet = packet.point.link_type == LinkType::Ethernet;
+            if let Some(addresses) = packet.data.get(..12).filter(|_| is_ethernet) {
+                key.destination_mac.copy_from_slice(&addresses[..6]);
+                key.source_mac.copy_from_slice(&addresses[6..]);
+            }
+        }
+        key
+    }
+
+    /// `icmp` is the protocol whose type and code stand for ports elsewhere.
+    #[inline(always)]
+    fn with_ports<K: FlowKey>(
+        mut self,
+        layers: Layers,
+        ports: Ports,
+        headers: &Headers<K>,
+        icmp: u16,
+    ) -> Headers<Self> {
+        if !layers.has(Layers::L4) {
+            return self.with_measures(headers, 0);
+        }
+        if self.observed.payload != icmp {
+            self.ports = ports;
+        }
+        self.with_measures(headers, headers.tcp_flags)
+    }
+
+    #[inline(always)]
+    fn with_measures<K: FlowKey>(self, headers: &Headers<K>, tcp_flags: u8) -> Headers<Self> {
+        Headers {
+            key: self,
+            octets: headers.octets,
+            type_of_service: headers.type_of_service,
+            tcp_flags,
+            attributes: (),
+        }
+    }
+}

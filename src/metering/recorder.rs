@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A Metering Process whose keys are those layers of a packet's headers that a user has asked
+//! for: one table for all kinds of packets, and, if wanted, a record for every packet.
+//!
+//! It shares the table, the way of packets into it and the sweep with [`MeteringProcess`], and
+//! keeps the same accounts.
+//!
+//! [`MeteringProcess`]: super::MeteringProcess
+
+use core::ops::Range;
+use std::io;
+
+use super::expiration::Timeouts;
+use super::export::{Export, NoRoom};
+use super::flow_key::Observed;
+use super::flow_record::{EndReason, Flow};
+use super::flow_table::group::{Backend, Instructions, Task};
+use super::flow_table::{FlowTable, Slot};
+use super::frame::{FRAME, Framed};
+use super::lane::Lane;
+use super::process::{Configuration, Shared, count, show};
+use super::queue::Queue;
+use super::recorded_key::{RecordedKey, Recording};
+use super::statistics::{Records, Statistics, Tally};
+use super::sweep::{Expiring, Flush, Flushing, Sweep, Swept, visit_table};
+use super::waiting::wait;
+use crate::packet::{Headers, Packet, Packets};
+use crate::time::Uptime;
+
+/// A Metering Process of recorded flows, for one worker.
+pub struct Recorder {
+    table: FlowTable<RecordedKey>,
+    queue: Box<Queue<RecordedKey>>,
+    shared: Shared,
+    sweep: Sweep,
+    backend: Backend,
+    every_packet: bool,
+}
+
+impl Recorder {
+    /// A process with an empty table.
+    ///
+    /// # Errors
+    /// Where the system has not the memory.
+    pub fn new(configuration: &Configuration) -> io::Result<Self> {
+        let mut table = FlowTable::new(configuration.flows)?;
+        table.populate();
+        Ok(Self {
+            table,
+            queue: Queue::new(),
+            shared: Shared {
+                timeouts: configuration.timeouts,
+                seed: configuration.seed,
+                statistics: Statistics::default(),
+            },
+            sweep: Sweep::default(),
+            backend: configuration.backend,
+            every_packet: false,
+        })
+    }
+
+    /// Sets when flows expire; `None`: every packet leaves a record of its own at once.
+    pub fn set_timeouts(&mut self, timeouts: Option<Timeouts>) {
+        // Packets whose records are not taken wait as flows, and are tried again by each sweep.
+        self.shared.timeouts = timeouts.unwrap_or(Timeouts::from_millis(1, 1));
+        self.every_packet = timeouts.is_none();
+    }
+
+    /// Meters `packets`; as [`MeteringProcess::observe`](super::MeteringProcess::observe).
+    pub fn observe<P: Packets, E: Export<RecordedKey>>(
+        &mut self,
+        packets: P,
+        recording: Recording,
+        export: &mut E,
+    ) {
+        let count = packets.count();
+        for start in (0..count).step_by(FRAME) {
+            self.backend.run(Observe {
+                recorder: self,
+                framed: Framed {
+                    packets,
+                    numbers: start..count.min(start + FRAME),
+                },
+                recording,
+                export,
+            });
+        }
+    }
+
+    /// As [`MeteringProcess::expire`](super::MeteringProcess::expire).
+    pub fn expire<E: Export<RecordedKey>>(
+        &mut self,
+        now: Uptime,
+        budget: usize,
+        export: &mut E,
+    ) -> Swept {
+        let Self {
+            table,
+            shared,
+            sweep,
+            ..
+        } = self;
+        let timeouts = shared.timeouts;
+        let expiring = Expiring { timeouts, now };
+        sweep.advance(table.groups(), now, budget, |group| {
+            visit_table(table, group, &expiring, shared, export)
+        })
+    }
+
+    /// As [`MeteringProcess::flush`](super::MeteringProcess::flush).
+    pub fn flush<E: Export<RecordedKey>>(
+        &mut self,
+        flush: &mut Flush,
+        now: Uptime,
+        budget: usize,
+        select: impl Fn(&Observed) -> bool,
+        export: &mut E,
+    ) -> Swept {
+        let Self { table, shared, .. } = self;
+        let timeouts = shared.timeouts;
+        let flushing = Flushing {
+            expiring: Expiring { timeouts, now },
+            select,
+        };
+        flush.advance(table.groups(), budget, |group| {
+            visit_table(table, group, &flushing, shared, export)
+        })
+    }
+
+    /// As [`MeteringProcess::clear_statistics`](super::MeteringProcess::clear_statistics).
+    pub fn clear_statistics(&mut self) {
+        self.shared.clear_statistics(self.live_flows());
+    }
+
+    /// The accounts so far.
+    pub fn statistics(&self) -> &Statistics {
+        &self.shared.statistics
+    }
+
+    /// Flows in the table.
+    pub fn live_flows(&self) -> usize {
+        self.table.live()
+    }
+
+    /// Groups of slots in the table.
+    pub fn groups(&self) -> usize {
+        self.table.groups()
+    }
+
+    /// Octets of memory that the table takes.
+    pub fn octets(&self) -> usize {
+        self.table.octets()
+    }
+
+    /// As [`MeteringProcess::count`](super::MeteringProcess::count).
+    pub fn count(&self, groups: Range<usize>) -> Records {
+        count(&self.table, groups)
+    }
+
+    /// As [`MeteringProcess::show`](super::MeteringProcess::show).
+    pub fn show<E: Export<RecordedKey>>(&self, groups: Range<usize>, viewer: &mut E) {
+        show(&self.table, groups, viewer);
+    }
+}
+
+/// One frame's way through the phases.
+struct Observe<'a, P, E> {
+    recorder: &'a mut Recorder,
+    framed: Framed<P>,
+    recording: Recording,
+    export: &'a mut E,
+}
+
+impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Instructions>(self) {
+        let Self {
+            recorder,
+            framed,
+            recording,
+            export,
+        } = self;
+        let Recorder {
+            table,
+            queue,
+            shared,
+            every_packet,
+            ..
+        } = recorder;
+        let mut lane = Lane::new(queue, table);
+        let numbers = framed.numbers.clone();
+        let (mut number, mut octets) = (numbers.start, 0);
+        while number < numbers.end {
+            if !*every_packet {
+                octets += lane.run(&framed, &mut number, |packet| {
+                    RecordedKey::read_ipv4(packet, recording)
+                });
+                let before = number;
+                octets += lane.run(&framed, &mut number, |packet| {
+                    RecordedKey::read_ipv6(packet, recording)
+                });
+                if number > before || number >= numbers.end {
+                    continue;
+                }
+            }
+            let packet = framed.packets.packet(number);
+            octets += u64::from(match RecordedKey::read(&packet, recording) {
+                Err(reason) => shared.statistics.ignore(reason, packet.octets_on_wire()),
+                Ok(headers) => {
+                    let told = *every_packet && tell(&packet, &headers, shared, export).is_ok();
+                    if !told {
+                        lane.push(number, headers);
+                    }
+                    headers.octets
+                }
+            });
+            number += 1;
+        }
+        shared.statistics.observed += Tally {
+            packets: numbers.len() as u64,
+            octets,
+        };
+        let waiting = lane.finish::<I, P>(&framed, shared);
+        wait::<I, _, P, E>(waiting, &framed, table, shared, export);
+    }
+}
+
+/// Makes the record of one packet.
+fn tell<E: Export<RecordedKey>>(
+    packet: &Packet<'_>,
+    headers: &Headers<RecordedKey>,
+    shared: &mut Shared,
+    export: &mut E,
+) -> Result<(), NoRoom> {
+    let mut flow = Flow::new(headers.type_of_service, packet);
+    flow.add(
+        headers.octets,
+        headers.tcp_flags,
+        packet.time,
+        packet.uptime,
+    );
+    let slot = Slot {
+        key: headers.key,
+        flow,
+        attributes: (),
+    };
+    shared.offer(&slot, EndReason::ActiveTimeout, export)?;
+    shared.statistics.metered += slot.flow.tally();
+    shared.statistics.flows += 1;
+    Ok(())
+}
