@@ -24,8 +24,8 @@ RETVALS = range(-171, 1)
 
 
 @pytest.fixture
-def given(start_vpp):
-    vpp = start_vpp(copies=["flowprobe"], plugins=())
+def given(start_vpp, request):
+    vpp = start_vpp(copies=["flowprobe"], plugins=(), workers=getattr(request, "param", 0))
     source = routing.add_source(vpp)
     with connected(vpp) as client:
         raw = RawClient(vpp, client)
@@ -64,14 +64,19 @@ def test_truncated_messages(given):
     vpp.check_alive()
 
 
+@pytest.mark.parametrize("given", [0, 2], indirect=True, ids=["alone", "two workers"])
 def test_random_octets(given):
     """Whatever stands in a message, there is one reply, under traffic too; lists have what there
     is, and in the end every packet is accounted for."""
     vpp, client, raw, source = given
     index = vpp.interface_index(source)
     sent = mixed()
-    stream = generator.Stream(vpp, source, sent.frames, limit=10**9, rate=50_000)
-    stream.start()
+    streams = [
+        generator.Stream(vpp, source, sent.frames, limit=10**9, rate=50_000, worker=worker)
+        for worker in range(max(vpp.workers, 1))
+    ]
+    for stream in streams:
+        stream.start()
     seed = 20261125
     rng = random.Random(seed)
     retvals = set()
@@ -99,7 +104,8 @@ def test_random_octets(given):
         is_add=True, which=IP4, direction=0, sw_if_index=index
     )
     assert reply.retval == 0
-    stream.pause()
+    for stream in streams:
+        stream.pause()
     vpp.check_alive()
     assert accounts.accounts(vpp).observed.packets > 0
 
