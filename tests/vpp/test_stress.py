@@ -52,8 +52,7 @@ class Changes:
         child = f"{self._source}.{number}"
         self._vpp.cli(f"create sub-interfaces {self._source} {number}")
         self._vpp.configure(f"set interface state {child} up")
-        # Not all arcs are free on it: a refusal is an answer.
-        self._vpp.cli(f"flowmeter interface {child} ip4 both")
+        self.meter(child, "ip4", "both", "")
         self._children.append(child)
 
     def delete(self) -> None:
@@ -66,6 +65,10 @@ class Changes:
         family = self._chance.choice(["ip4", "ip6", "l2", "all"])
         direction = self._chance.choice(["rx", "tx", "both"])
         state = self._chance.choice(["", "disable"])
+        self.meter(interface, family, direction, state)
+
+    def meter(self, interface: str, family: str, direction: str, state: str) -> None:
+        # Not all arcs are free on it: a refusal is an answer.
         self._vpp.cli(f"flowmeter interface {interface} {family} {direction} {state}".strip())
 
     def resize(self) -> None:
@@ -97,6 +100,34 @@ class Changes:
         self._vpp.cli(self._chance.choice(words))
 
 
+class InFlowprobesPlace(Changes):
+    """The same by flowprobe's commands."""
+
+    def meter(self, interface: str, family: str, direction: str, state: str) -> None:
+        family = family.replace("all", "ip4")
+        words = f"{interface} {family} {direction} {state}"
+        self._vpp.cli(f"flowprobe feature add-del {words}".strip())
+
+    def resize(self) -> None:
+        """Not the tables, but what is recorded: while nothing is."""
+        for line in self._vpp.cli("show flowprobe feature").splitlines():
+            interface, family, *direction = line.split()
+            self.meter(interface, family, "both", "disable")
+        layers = self._chance.choice(["l3", "l3 l4"])
+        active = self._chance.choice([0, 1, 60])
+        self._vpp.configure(f"flowprobe params record {layers} active {active} passive 60")
+
+    def retime(self) -> None:
+        # Refused while anything is recorded, as it mostly is.
+        self._vpp.cli("flowprobe params record l3 active 1 passive 1")
+
+    def show(self) -> None:
+        accounts.counted(self._vpp)
+        for words in ("flowmeter", "flowprobe statistics", "flowprobe params"):
+            assert self._vpp.cli(f"show {words}").strip()
+        self._vpp.cli("show flowprobe table")
+
+
 def everything() -> list[bytes]:
     """IPv4, IPv6, a VLAN's packets, and frames without IP."""
     sent = traffic.mixed(flows=300)
@@ -108,13 +139,27 @@ def everything() -> list[bytes]:
     return sent.frames
 
 
+#: The changes, options of the VPP, and what it meters by in the beginning.
+KINDS = {
+    "flowmeter": (Changes, {}, ["flowmeter interface {} ip4 rx"]),
+    "in flowprobe's place": (
+        InFlowprobesPlace,
+        {"copies": ["flowprobe"], "plugins": ()},
+        ["flowprobe params record l3", "flowprobe feature add-del {} ip4 rx"],
+    ),
+}
+
+
 @pytest.mark.parametrize("workers", [0, 2])
-def test_stress(start_vpp, stress_seconds, workers):
-    vpp = start_vpp(workers=workers, buffers=32768)
+@pytest.mark.parametrize("kind", KINDS)
+def test_stress(start_vpp, stress_seconds, workers, kind):
+    kind, options, commands = KINDS[kind]
+    vpp = start_vpp(workers=workers, buffers=32768, **options)
     link = add_link(vpp, 0)
     source = routing.add_source(vpp)
     sink = routing.add_way_out(vpp)
-    collectors = Collectors(vpp)
+    # In flowprobe's place all threads send in one domain.
+    collectors = Collectors(vpp, threads=1 + workers if options else 1)
     vpp.cli(f"create sub-interfaces {source} 100")
     vpp.configure(f"set interface state {source}.100 up")
     before = vpp.buffers_in_use()
@@ -123,12 +168,12 @@ def test_stress(start_vpp, stress_seconds, workers):
         for worker in range(max(workers, 1))
     ]
     collectors.set_exporter(4, 1400)
-    vpp.configure(f"flowmeter interface {source} ip4 rx")
+    vpp.configure(*(command.format(source) for command in commands))
     for stream in streams:
         stream.start()
 
     others = [sink, link.vpp, collectors.outlet.interface]
-    changes = Changes(vpp, source, others, collectors, seed=1 + workers)
+    changes = kind(vpp, source, others, collectors, seed=1 + workers)
     deadline = time.monotonic() + stress_seconds
     while time.monotonic() < deadline:
         changes.one()

@@ -26,10 +26,11 @@ class Collectors:
     #: Octets that may have come and not been read.
     BACKLOG = 256 << 20
 
-    def __init__(self, vpp: Vpp):
+    def __init__(self, vpp: Vpp, threads: int = 1):
+        """`threads` is how many of VPP's send in one domain."""
         self._vpp = vpp
         self._ports = itertools.count(10_000)
-        self.readers: defaultdict[int, Adder] = defaultdict(Adder)
+        self.readers: defaultdict[int, Adder] = defaultdict(lambda: Adder(threads))
         self.outlet = Outlet(vpp, 9, self._take)
         for version, length in ((4, 24), (6, 64)):
             collector, source = self.ADDRESSES[version]
@@ -64,6 +65,8 @@ class Collectors:
             lambda: sum(reader.flow_count for reader in readers) >= exported.records,
         )
         self.outlet.close()
+        for reader in readers:
+            reader.assert_complete()
         came = accounts.Counts(
             sum(reader.packets for reader in readers),
             sum(reader.octets for reader in readers),

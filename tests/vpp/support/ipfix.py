@@ -119,8 +119,9 @@ class _Domain:
         return True
 
 
-#: Records of messages that may overtake one.
-_FAR = 10_000
+#: Records of messages that may overtake one: as many as other threads send while its own waits for
+#: a core.
+_FAR = 1_000_000
 
 
 class Reader:
@@ -204,8 +205,8 @@ class Adder(Reader):
     """Reads as strictly, adds up what flow records count, and keeps neither records nor
     messages: there may be very many."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, threads: int = 1):
+        super().__init__(threads)
         self.flow_count = self.packets = self.octets = 0
 
     def _take(self, message: Message, identifier: int, template: Template, body: bytes) -> None:
