@@ -4,9 +4,11 @@
 //! It decides in which order flows are swept, and knows neither commands nor interfaces. Its
 //! accounts balance whenever no call is under way, also over tables that were replaced.
 
+use core::ops::Range;
+
 use flowmeter::exporting::Interface;
 use flowmeter::metering::{
-    Flush, IgnoredReason, MeteringProcess, Statistics, Swept, Tally, Timeouts,
+    Flush, IgnoredReason, MeteringProcess, Records, Statistics, Swept, Tally, Timeouts,
 };
 use flowmeter::observation::{Direction, ObservationDomainId};
 use flowmeter::packet::{Packet, Packets};
@@ -169,6 +171,20 @@ impl Worker {
         let host = self.flowprobe.as_ref().map(|host| host.recorder().groups());
         let processes = self.processes().map(MeteringProcess::groups);
         processes.chain(host).max().unwrap_or(0)
+    }
+
+    /// The live flows of `groups` of each table and what stands in them, by looking at them.
+    pub(crate) fn count(&self, groups: Range<usize>) -> Records {
+        let within = |all: usize| groups.start.min(all)..groups.end.min(all);
+        let mut counted = Records::default();
+        for process in self.processes() {
+            counted = counted + process.count(within(process.groups()));
+        }
+        if let Some(host) = &self.flowprobe {
+            let recorder = host.recorder();
+            counted = counted + recorder.count(within(recorder.groups()));
+        }
+        counted
     }
 
     /// Octets of memory that all tables take.

@@ -228,21 +228,9 @@ struct Counting(Tally);
 
 impl Walk for Counting {
     fn look(&mut self, worker: &Worker, groups: Range<usize>) -> usize {
-        let mut flows = 0;
-        for process in worker.processes() {
-            let end = groups.end.min(process.groups());
-            let counted = process.count(groups.start.min(end)..end);
-            self.0 += counted.tally;
-            flows += counted.records as usize;
-        }
-        if let Some(host) = &worker.flowprobe {
-            let recorder = host.recorder();
-            let end = groups.end.min(recorder.groups());
-            let counted = recorder.count(groups.start.min(end)..end);
-            self.0 += counted.tally;
-            flows += counted.records as usize;
-        }
-        flows
+        let counted = worker.count(groups);
+        self.0 += counted.tally;
+        counted.records as usize
     }
 }
 

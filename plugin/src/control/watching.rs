@@ -15,7 +15,8 @@ pub(crate) enum Which {
 }
 
 impl Which {
-    fn find(&self, main: Main) -> Result<Interface, Refusal> {
+    /// The interface, if there is one.
+    pub(crate) fn find(&self, main: Main) -> Result<Interface, Refusal> {
         let interfaces = Interface::all(main);
         let found = interfaces.into_iter().find(|interface| match self {
             Self::Name(name) => interface.name(main) == *name,

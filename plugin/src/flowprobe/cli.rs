@@ -11,9 +11,10 @@ use super::control::{self, DEFAULT_TIMER, Refusal, Variant};
 use super::enabling;
 use super::host::Host;
 use crate::cli::words::Words;
+use crate::control::watching::Which;
 use crate::interfaces::Side;
 use crate::meter;
-use crate::vlib::interface::{Interface, name};
+use crate::vlib::interface::name;
 use crate::vlib::{Main, text};
 
 /// Groups of slots that are read while the workers stand still.
@@ -55,9 +56,9 @@ pub(super) fn feature(main: Main, words: Vec<&str>) -> Result<(), String> {
             "tx" => side = Side::Tx,
             "both" => side = Side::Both,
             "disable" => disable = true,
-            name => match find(main, name) {
-                Some(sw_if_index) => interface = Some(sw_if_index),
-                None => {
+            name => match Which::Name(name.to_owned()).find(main) {
+                Ok(found) => interface = Some(found.sw_if_index),
+                Err(_) => {
                     return unexpected(name, "an interface, ip4, ip6, l2, rx, tx, both, disable");
                 }
             },
@@ -72,13 +73,6 @@ pub(super) fn feature(main: Main, words: Vec<&str>) -> Result<(), String> {
         enabling::enable(main, sw_if_index, &[variant], side)
     };
     done.map_err(explain)
-}
-
-/// The number of the interface of this name.
-fn find(main: Main, name: &str) -> Option<u32> {
-    let mut interfaces = Interface::all(main).into_iter();
-    let found = interfaces.find(|interface| interface.name(main) == name)?;
-    Some(found.sw_if_index)
 }
 
 fn unexpected(word: &str, expected: &str) -> Result<(), String> {

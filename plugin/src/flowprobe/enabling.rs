@@ -6,6 +6,7 @@ use flowmeter::metering::Layers;
 use super::announce::ANNOUNCED;
 use super::control::{Flowprobe, Parameters, Refusal, Variant, with};
 use super::host::Host;
+use crate::control::watching;
 use crate::interfaces::Side;
 use crate::meter::{self, Meter};
 use crate::place::Place;
@@ -177,10 +178,7 @@ impl Flowprobe {
 
 /// The interface of this number.
 fn find(main: Main, sw_if_index: u32) -> Result<Interface, Refusal> {
-    Interface::all(main)
-        .into_iter()
-        .find(|interface| interface.sw_if_index == sw_if_index)
-        .ok_or(Refusal::InvalidInterface)
+    watching::find(main, sw_if_index).map_err(|_| Refusal::InvalidInterface)
 }
 
 /// Gives every thread a host, where they have none yet.

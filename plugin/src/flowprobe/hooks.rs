@@ -114,9 +114,8 @@ pub unsafe extern "C" fn flowmeter_flowprobe_interface_add_del(
     // SAFETY: as the caller promises.
     let main = unsafe { Main::current() };
     let variant = [Variant::Ip4, Variant::Ip6, Variant::L2];
-    let side = [Side::Rx, Side::Tx, Side::Both];
     let variant = variant.get(usize::from(which)).copied();
-    let side = side.get(usize::from(direction)).copied();
+    let side = Side::BY_NUMBER.get(usize::from(direction)).copied();
     let outcome = match (variant, side) {
         (Some(variant), Some(side)) if is_add != 0 => {
             enabling::enable(main, sw_if_index, &[variant], side)
