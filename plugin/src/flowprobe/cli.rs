@@ -10,7 +10,7 @@ use flowmeter::observation::Direction;
 use super::control::{self, DEFAULT_TIMER, Refusal, Variant};
 use super::enabling;
 use super::host::Host;
-use crate::cli::words::Words;
+use crate::cli::words::{Words, unexpected};
 use crate::control::watching::Which;
 use crate::interfaces::Side;
 use crate::meter;
@@ -73,10 +73,6 @@ pub(super) fn feature(main: Main, words: Vec<&str>) -> Result<(), String> {
         enabling::enable(main, sw_if_index, &[variant], side)
     };
     done.map_err(explain)
-}
-
-fn unexpected(word: &str, expected: &str) -> Result<(), String> {
-    Err(format!("{word}: expected {expected}"))
 }
 
 fn explain(refusal: Refusal) -> String {
