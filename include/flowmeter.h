@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The C symbols that flowmeter_plugin.so exports: what VPP's registrations, in
- * plugin/src/registration.c, point to. All of them are called by VPP, on the thread that each
+ * plugin/src/ffi/registration.c, point to. All of them are called by VPP, on the thread that each
  * group names; none is for anyone else to call.
  *
  * Types of VPP are only named here, so that this header needs none of VPP's.
@@ -19,21 +19,42 @@ struct vlib_main_t;
 struct vlib_node_runtime_t;
 struct vlib_frame_t;
 
-/* Observing nodes, on any thread. Each meters the packets of a frame and hands them on to their
-   next feature; returns how many there were. */
+/* What is registered: lists, by index. Each function returns 0 behind the list's end. */
 
-uint64_t flowmeter_input_ip4 (struct vlib_main_t *vm, struct vlib_node_runtime_t *node,
-			      struct vlib_frame_t *frame);
-uint64_t flowmeter_input_ip6 (struct vlib_main_t *vm, struct vlib_node_runtime_t *node,
-			      struct vlib_frame_t *frame);
-uint64_t flowmeter_input_l2 (struct vlib_main_t *vm, struct vlib_node_runtime_t *node,
-			     struct vlib_frame_t *frame);
-uint64_t flowmeter_output_ip4 (struct vlib_main_t *vm, struct vlib_node_runtime_t *node,
-			       struct vlib_frame_t *frame);
-uint64_t flowmeter_output_ip6 (struct vlib_main_t *vm, struct vlib_node_runtime_t *node,
-			       struct vlib_frame_t *frame);
-uint64_t flowmeter_output_l2 (struct vlib_main_t *vm, struct vlib_node_runtime_t *node,
-			      struct vlib_frame_t *frame);
+/* An observing node. On any thread it meters the packets of a frame and hands them on to their
+   next feature; it returns how many there were. */
+typedef struct
+{
+  const char *name;
+  uint64_t (*function) (struct vlib_main_t *vm, struct vlib_node_runtime_t *node,
+			struct vlib_frame_t *frame);
+} flowmeter_node_t;
+
+/* A node as a feature of an arc. The lists of features before and behind it end with a null. */
+typedef struct
+{
+  const char *arc;
+  const char *node;
+  const char *const *runs_before;
+  const char *const *runs_after;
+} flowmeter_feature_t;
+
+/* A command, on the main thread. text is the line behind its path. Returns a clib_error_t, null
+   where all went well. */
+typedef struct
+{
+  const char *path;
+  const char *short_help;
+  void *(*function) (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
+} flowmeter_command_t;
+
+/* Lists of commands: ours, and flowprobe's. */
+#define FLOWMETER_COMMANDS 0
+#define FLOWMETER_FLOWPROBE_COMMANDS 1
+
+uint32_t flowmeter_node (uint32_t index, flowmeter_node_t *node);
+uint32_t flowmeter_feature (uint32_t index, flowmeter_feature_t *feature);
+uint32_t flowmeter_command (uint32_t list, uint32_t index, flowmeter_command_t *command);
 
 /* The node that makes records of flows that are due, on any thread, when it is interrupted;
    returns 0, since no packet comes in by it. */
@@ -46,8 +67,7 @@ uint64_t flowmeter_expire (struct vlib_main_t *vm, struct vlib_node_runtime_t *n
 uint64_t flowmeter_process (struct vlib_main_t *vm, struct vlib_node_runtime_t *node,
 			    struct vlib_frame_t *frame);
 
-/* Names and descriptions of the observing nodes' error counters: index and what to write it
-   into. */
+/* How many error counters an observing node has. */
 
 #define FLOWMETER_N_ERRORS 9
 
@@ -55,19 +75,14 @@ uint64_t flowmeter_process (struct vlib_main_t *vm, struct vlib_node_runtime_t *
 
 uint32_t flowmeter_format_trace (const void *trace, uint8_t *text, uint32_t size);
 
-/* The main thread's: start, end, startup.conf, commands, interfaces. A text is that of a line or
-   stanza behind the words that chose the function, and of length octets. A function that
-   returns a pointer returns a clib_error_t, null where all went well. */
+/* The main thread's: start, end, startup.conf, interfaces. A text is that of a stanza, and of
+   length octets. A function that returns a pointer returns a clib_error_t, null where all went
+   well. */
 
 void *flowmeter_early_init (struct vlib_main_t *vm, void *plugin);
 void *flowmeter_init (struct vlib_main_t *vm);
 void *flowmeter_exit (struct vlib_main_t *vm);
 void *flowmeter_config (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
-void *flowmeter_cli_interface (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
-void *flowmeter_cli_flush (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
-void *flowmeter_cli_set (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
-void *flowmeter_cli_show (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
-void *flowmeter_cli_clear (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
 void flowmeter_interface_add_del (uint32_t sw_if_index, uint32_t is_add);
 void flowmeter_interface_table (uint32_t sw_if_index);
 
@@ -75,9 +90,9 @@ void flowmeter_interface_table (uint32_t sw_if_index);
 
 void flowmeter_after_request (void);
 
-/* The binary API, plugin/src/api/flowmeter.api: its messages without what makes them a wire
+/* The binary API, plugin/src/frontends/api/flowmeter.api: its messages without what makes them a wire
    format, in the machine's byte order. Numbers that stand for a choice are the message's, and may
-   be any. plugin/src/api/api.c turns messages into these, send.c these into messages. */
+   be any. plugin/src/frontends/api/api.c turns messages into these, send.c these into messages. */
 
 #define FLOWMETER_NAME_OCTETS 64
 

@@ -8,17 +8,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// The binary API.
-const API: &str = "src/api/flowmeter.api";
+const API: &str = "src/frontends/api/flowmeter.api";
 
 /// What runs vppapigen: whichever of these has ply. The first may be one of pyenv or a virtual
 /// environment, without Debian's packages.
 const PYTHONS: [&str; 2] = ["python3", "/usr/bin/python3"];
 
 fn main() {
-    println!("cargo::rerun-if-changed=src/registration.c");
-    println!("cargo::rerun-if-changed=src/observing_node.h");
-    println!("cargo::rerun-if-changed=src/api");
-    println!("cargo::rerun-if-changed=src/flowprobe");
+    for folder in ["ffi", "frontends/api", "frontends/flowprobe"] {
+        println!("cargo::rerun-if-changed=src/{folder}");
+    }
     println!("cargo::rerun-if-changed=../include");
     for file in ["HEAD", "logs/HEAD"] {
         // In a worktree they are elsewhere; a path that isn't there would build this anew always.
@@ -46,15 +45,15 @@ fn main() {
     client(&headers, &out);
 
     build(&headers)
-        .file("src/registration.c")
-        .file("src/api/api.c")
-        .file("src/api/send.c")
-        .file("src/flowprobe/messages.c")
-        .file("src/flowprobe/registration.c")
+        .file("src/ffi/registration.c")
+        .file("src/frontends/api/api.c")
+        .file("src/frontends/api/send.c")
+        .file("src/frontends/flowprobe/messages.c")
+        .file("src/frontends/flowprobe/commands.c")
         .include(of_shim("INCLUDE"))
         .include("../include")
-        .include("src")
-        .include("src/api")
+        .include("src/ffi")
+        .include("src/frontends/api")
         .include(&out)
         // Nobody calls the constructors that register: keep them all the same.
         .link_lib_modifier("+whole-archive")
@@ -123,7 +122,7 @@ fn generate(headers: &Path, out: &Path) -> Result<(), String> {
 /// The API's structures for Rust, as C has them.
 fn bindings(out: &Path) {
     let bindings = bindgen::Builder::default()
-        .header("src/api/api.h")
+        .header("src/frontends/api/api.h")
         .clang_arg("-I../include")
         .allowlist_type("flowmeter_.*_t")
         .allowlist_function("api_.*")
@@ -135,7 +134,7 @@ fn bindings(out: &Path) {
         .layout_tests(true)
         .generate()
         .unwrap_or_else(|error| {
-            println!("cargo::error=bindgen cannot read src/api/api.h: {error}");
+            println!("cargo::error=bindgen cannot read src/frontends/api/api.h: {error}");
             exit(1);
         });
     bindings

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The C symbols of include/flowmeter.h: what VPP calls, and nothing else.
+//! The C symbols of include/flowmeter.h: what VPP calls, and the lists that it registers.
 //!
 //! Each makes the types that say which thread it is on, and calls what does the work.
 
@@ -7,53 +7,153 @@ use core::ffi::c_void;
 
 use vpp_sys::{vlib_frame_t, vlib_main_t, vlib_node_runtime_t};
 
-use crate::observe::observe;
-use crate::place::{InputIp4, InputIp6, InputL2, OutputIp4, OutputIp6, OutputL2};
-use crate::trace::Trace;
-use crate::vlib::frame::Frame;
-use crate::vlib::interface::Interface;
-use crate::vlib::{Main, Thread, text};
-use crate::{cli, exit, meter, process};
+use crate::control::{exit, interface_events, process, state};
+use crate::dataplane::place::{Observe, Place, each_place};
+use crate::dataplane::trace::Trace;
+use crate::dataplane::worker::Worker;
+use crate::dataplane::{node, place, recording_node};
+use crate::ffi::frame::Frame;
+use crate::ffi::header::{
+    FLOWMETER_COMMANDS, flowmeter_command_t, flowmeter_feature_t, flowmeter_node_t,
+};
+use crate::ffi::{Main, Thread, text};
+use crate::frontends::{api, cli, flowprobe};
 
-/// Node functions that hand their frames to `observe`.
-macro_rules! observing_nodes {
-    ($observe:ident: $($(#[doc = $doc:literal])+ $symbol:ident: $place:ty,)+) => {
-        $(
-            $(#[doc = $doc])+
-            ///
-            /// # Safety
-            /// Called by VPP as a node's function.
-            #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn $symbol(
-                vm: *mut vlib_main_t,
-                node: *mut vlib_node_runtime_t,
-                frame: *mut vlib_frame_t,
-            ) -> u64 {
-                // SAFETY: the arguments are VPP's, for this call.
-                $observe::<$place>(unsafe { Frame::new(vm, node, frame) })
-            }
-        )+
+type NodeFunction =
+    unsafe extern "C" fn(*mut vlib_main_t, *mut vlib_node_runtime_t, *mut vlib_frame_t) -> u64;
+
+/// The function of a place's node.
+///
+/// # Safety
+/// Called by VPP as a node's function.
+unsafe extern "C" fn observe<O: Observe>(
+    vm: *mut vlib_main_t,
+    node: *mut vlib_node_runtime_t,
+    frame: *mut vlib_frame_t,
+) -> u64 {
+    // SAFETY: the arguments are VPP's, for this call.
+    let pass = node::Pass::begin(unsafe { Frame::new(vm, node, frame) });
+    state::with_worker(pass.thread(), |worker, points| {
+        node::meter::<O>(&pass, worker, points);
+    });
+    pass.hand_on()
+}
+
+/// The function of a place's node in flowprobe's place.
+///
+/// # Safety
+/// Called by VPP as a node's function.
+unsafe extern "C" fn record<O: Observe>(
+    vm: *mut vlib_main_t,
+    node: *mut vlib_node_runtime_t,
+    frame: *mut vlib_frame_t,
+) -> u64 {
+    // SAFETY: the arguments are VPP's, for this call.
+    let pass = node::Pass::begin(unsafe { Frame::new(vm, node, frame) });
+    state::with_worker(pass.thread(), |worker, points| {
+        recording_node::meter::<O>(&pass, worker, points);
+    });
+    pass.hand_on()
+}
+
+macro_rules! node_functions {
+    ($($place:ident,)+) => {
+        /// The functions of each place's two nodes.
+        const FUNCTIONS: &[(Place, [NodeFunction; 2])] = &[
+            $((Place::$place, [observe::<place::$place>, record::<place::$place>]),)+
+        ];
     };
 }
 
-pub(crate) use observing_nodes;
+each_place!(node_functions);
 
-observing_nodes! { observe:
-    /// IPv4 packets that are received and routed.
-    flowmeter_input_ip4: InputIp4,
-    /// IPv6 packets that are received and routed.
-    flowmeter_input_ip6: InputIp6,
-    /// Frames as they are received.
-    flowmeter_input_l2: InputL2,
-    /// IPv4 packets that are routed out.
-    flowmeter_output_ip4: OutputIp4,
-    /// IPv6 packets that are routed out.
-    flowmeter_output_ip6: OutputIp6,
-    /// Frames as they are sent.
-    flowmeter_output_l2: OutputL2,
+/// The observing nodes, in the order in which they are listed.
+fn nodes() -> impl Iterator<Item = flowmeter_node_t> {
+    FUNCTIONS.iter().flat_map(|(place, functions)| {
+        let names = [place.node(), place.recording_node()];
+        names
+            .into_iter()
+            .zip(functions)
+            .map(|(name, function)| flowmeter_node_t {
+                name: name.as_ptr(),
+                function: Some(*function),
+            })
+    })
 }
 
-/// The node of a worker's sweep.
+/// The features that they are.
+fn features() -> impl Iterator<Item = flowmeter_feature_t> {
+    Place::ALL.iter().flat_map(|place| {
+        [place.node(), place.recording_node()]
+            .into_iter()
+            .flat_map(|node| {
+                place.arcs().iter().map(move |arc| flowmeter_feature_t {
+                    arc: arc.name.as_ptr(),
+                    node: node.as_ptr(),
+                    runs_before: arc.runs_before.as_ptr(),
+                    runs_after: arc.runs_after.as_ptr(),
+                })
+            })
+    })
+}
+
+/// An observing node, by its index in the list.
+///
+/// # Safety
+/// `node` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmeter_node(index: u32, node: *mut flowmeter_node_t) -> u32 {
+    // SAFETY: as the caller promises.
+    unsafe { show(nodes().nth(index as usize), node) }
+}
+
+/// A feature, by its index in the list.
+///
+/// # Safety
+/// `feature` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmeter_feature(index: u32, feature: *mut flowmeter_feature_t) -> u32 {
+    // SAFETY: as the caller promises.
+    unsafe { show(features().nth(index as usize), feature) }
+}
+
+/// A command, by its index in one of the two lists.
+///
+/// # Safety
+/// `command` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmeter_command(
+    list: u32,
+    index: u32,
+    command: *mut flowmeter_command_t,
+) -> u32 {
+    let commands = if list == FLOWMETER_COMMANDS {
+        cli::COMMANDS
+    } else {
+        flowprobe::COMMANDS
+    };
+    let found = commands.get(index as usize);
+    let found = found.map(|listed| flowmeter_command_t {
+        path: listed.path.as_ptr(),
+        short_help: listed.short_help.as_ptr(),
+        function: Some(listed.function),
+    });
+    // SAFETY: as the caller promises.
+    unsafe { show(found, command) }
+}
+
+/// Writes an item of a list, and tells whether there is one.
+///
+/// # Safety
+/// `place` can be written.
+unsafe fn show<T>(item: Option<T>, place: *mut T) -> u32 {
+    let Some(item) = item else { return 0 };
+    // SAFETY: as the caller promises.
+    unsafe { place.write(item) };
+    1
+}
+
+/// The node of a thread's sweep.
 ///
 /// # Safety
 /// Called by VPP as a node's function.
@@ -66,8 +166,21 @@ pub unsafe extern "C" fn flowmeter_expire(
     // SAFETY: the arguments are VPP's, for this call.
     let node = unsafe { (*node).node_index };
     // SAFETY: as above.
-    process::expire(unsafe { Thread::new(vm) }, node);
+    let thread = unsafe { Thread::new(vm) };
+    state::with_worker(thread, |worker, _| {
+        worker.expire(thread, node);
+        publish(thread, worker);
+    });
     0
+}
+
+/// Publishes a worker's accounts in the statistics segment, where that is due.
+fn publish(thread: Thread, worker: &mut Worker) {
+    if worker.publish_is_due()
+        && let Some(counters) = state::counters()
+    {
+        counters.set(thread, &worker.accounts());
+    }
 }
 
 /// The process that wakes the sweeps; never returns.
@@ -104,8 +217,8 @@ pub unsafe extern "C" fn flowmeter_format_trace(
     length as u32
 }
 
-/// VPP has loaded us, and unloads us again where this is an error: nothing of ours may be there
-/// twice.
+/// VPP has loaded this library, and unloads it again where this is an error: nothing of it may be
+/// there twice.
 ///
 /// # Safety
 /// Called by VPP on its main thread, before any plugin starts.
@@ -117,7 +230,7 @@ pub unsafe extern "C" fn flowmeter_early_init(
     // SAFETY: reads what plugins have registered, and this is the thread that loads them.
     let copies = unsafe { vpp_sys::vpp_shim_registered_nodes(c"flowmeter-process".as_ptr()) };
     text::outcome(if copies > 1 {
-        Err("another copy of the flow meter is loaded already, and this one stands back".to_owned())
+        Err("another copy of the flow meter is loaded already: this copy is disabled".to_owned())
     } else {
         Ok(())
     })
@@ -140,7 +253,8 @@ pub unsafe extern "C" fn flowmeter_after_request() {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmeter_init(vm: *mut vlib_main_t) -> *mut c_void {
     // SAFETY: VPP starts on its main thread.
-    text::outcome(meter::init(unsafe { Main::new(vm) }).map_err(String::from))
+    let main = unsafe { Main::new(vm) };
+    text::outcome(state::init(main, api::LISTENER).map_err(String::from))
 }
 
 /// VPP's main loop has ended, and the workers stand still.
@@ -154,70 +268,36 @@ pub unsafe extern "C" fn flowmeter_exit(vm: *mut vlib_main_t) -> *mut c_void {
     text::outcome(Ok(()))
 }
 
-/// Functions that give a command its words.
-macro_rules! commands {
-    ($($(#[doc = $doc:literal])+ $symbol:ident: $function:path,)+) => {
-        $(
-            $(#[doc = $doc])+
-            ///
-            /// # Safety
-            /// Called by VPP on its main thread; `text` is `length` octets long.
-            #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn $symbol(
-                vm: *mut vlib_main_t,
-                text: *const u8,
-                length: u32,
-            ) -> *mut c_void {
-                // SAFETY: commands run on the main thread.
-                let main = unsafe { Main::new(vm) };
-                // SAFETY: as the caller promises.
-                let words = unsafe { text::words(text, length) };
-                text::outcome($function(main, words))
-            }
-        )+
-    };
+/// The stanza of startup.conf.
+///
+/// # Safety
+/// Called by VPP on its main thread; `text` is `length` octets long.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmeter_config(
+    vm: *mut vlib_main_t,
+    text: *const u8,
+    length: u32,
+) -> *mut c_void {
+    // SAFETY: as the caller promises.
+    let main = unsafe { Main::new(vm) };
+    // SAFETY: as the caller promises.
+    let words = unsafe { text::words(text, length) };
+    text::outcome(cli::config::config(main, words))
 }
 
-pub(crate) use commands;
-
-commands! {
-    /// The stanza of startup.conf.
-    flowmeter_config: cli::config::config,
-    /// `flowmeter interface`.
-    flowmeter_cli_interface: cli::interface,
-    /// `flowmeter flush`.
-    flowmeter_cli_flush: cli::flush,
-    /// `set flowmeter`.
-    flowmeter_cli_set: cli::set,
-    /// `show flowmeter`.
-    flowmeter_cli_show: cli::show,
-    /// `clear flowmeter`.
-    flowmeter_cli_clear: cli::clear,
-}
-
-/// An interface came or went.
+/// An interface was added or removed.
 ///
 /// # Safety
 /// Called by VPP on its main thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmeter_interface_add_del(sw_if_index: u32, is_add: u32) {
-    // SAFETY: interfaces come and go on the main thread.
+    // SAFETY: interfaces are added and removed on the main thread.
     let main = unsafe { Main::current() };
-    if !meter::is_running() {
-        return;
+    if is_add == 0 {
+        interface_events::removed(main, sw_if_index);
+    } else {
+        interface_events::added(main, sw_if_index);
     }
-    let _ = meter::with_meter(main, |meter| {
-        let barrier = &mut main.barrier();
-        if is_add == 0 {
-            meter.interface_went(barrier, sw_if_index);
-            return Ok(());
-        }
-        let interfaces = Interface::all(main);
-        if let Some(interface) = interfaces.iter().find(|i| i.sw_if_index == sw_if_index) {
-            meter.interface_came(barrier, interface);
-        }
-        Ok(())
-    });
 }
 
 /// An interface's packets are looked up in another table.
@@ -227,12 +307,5 @@ pub unsafe extern "C" fn flowmeter_interface_add_del(sw_if_index: u32, is_add: u
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmeter_interface_table(sw_if_index: u32) {
     // SAFETY: tables are bound on the main thread.
-    let main = unsafe { Main::current() };
-    if !meter::is_running() {
-        return;
-    }
-    let _ = meter::with_meter(main, |meter| {
-        meter.interface_changed(&mut main.barrier(), sw_if_index);
-        Ok(())
-    });
+    interface_events::table_changed(unsafe { Main::current() }, sw_if_index);
 }

@@ -56,7 +56,7 @@ def run(text: str, names: dict) -> None:
 def test_each_message_has_one():
     messages = [
         line.split()[-1]
-        for line in (ROOT / "plugin/src/api/flowmeter.api").read_text().splitlines()
+        for line in (ROOT / "plugin/src/frontends/api/flowmeter.api").read_text().splitlines()
         if " define " in line
     ]
     text = DOCUMENT.read_text()

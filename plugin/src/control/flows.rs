@@ -14,8 +14,8 @@ use flowmeter::metering::{Export, FlowRecord, NoRoom};
 use flowmeter::time::Timestamp;
 
 use super::slices::{self, Walk};
-use crate::vlib::Main;
-use crate::worker::Worker;
+use crate::dataplane::worker::Worker;
+use crate::ffi::Main;
 
 /// Which flows are asked for.
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +108,7 @@ struct Viewer<'a, T> {
 impl<T: Take> Walk for Viewer<'_, T> {
     fn look(&mut self, worker: &Worker, groups: Range<usize>) -> usize {
         let before = self.looked_at;
-        if let Some(process) = worker.metering() {
+        if let Some(process) = worker.flows.metering() {
             let end = groups.end.min(process.groups());
             process.show(groups.start.min(end)..end, self);
         }

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What commands and messages ask for, done: all of it, or nothing and a [`Refusal`].
+//! What the main thread does: the state of the plugin, and every change of it. A change is made
+//! whole, or refused with a [`Refusal`](crate::ffi::Refusal).
 //!
-//! It knows neither words nor messages. What takes long suspends the process that asks.
-//!
-//! [`Refusal`]: crate::refusal::Refusal
+//! It knows neither words nor messages. What takes long suspends the process that asks for it.
 
-pub(crate) mod ending;
+pub(crate) mod exit;
+pub(crate) mod exporter;
 pub(crate) mod exporting;
 pub(crate) mod flows;
+pub(crate) mod flush;
+pub(crate) mod interface_events;
+pub(crate) mod interfaces;
+pub(crate) mod observing;
+pub(crate) mod process;
+pub(crate) mod recording;
+pub(crate) mod settings;
 pub(crate) mod slices;
-pub(crate) mod tuning;
-pub(crate) mod watching;
+pub(crate) mod state;
+pub(crate) mod tables;

@@ -3,9 +3,10 @@
 
 use core::ops::Range;
 
-use crate::meter;
-use crate::vlib::{Barrier, Main, thread};
-use crate::worker::Worker;
+use super::state;
+use crate::dataplane::thread_meter::AnyMeter;
+use crate::dataplane::worker::Worker;
+use crate::ffi::{Barrier, Main, thread};
 
 /// What a slice may cost, in flows that are looked at: some hundred microseconds. Empty groups
 /// cost little, so a table with few flows is one slice however large it is.
@@ -44,16 +45,7 @@ pub(crate) fn each<S>(
     let mut left = BUDGET;
     'threads: for index in 0..thread::count() {
         let mut next = 0;
-        loop {
-            let Some(worker) = meter::workers(&mut barrier).nth(index) else {
-                break;
-            };
-            let groups = next..worker.groups().min(next + STEP);
-            if groups.is_empty() {
-                break;
-            }
-            next = groups.end;
-            let cost = groups.len() / GROUPS_AS_FLOW + walk.look(worker, groups);
+        while let Some(cost) = look(&mut barrier, index, &mut next, walk) {
             left = left.saturating_sub(cost);
             if left == 0 {
                 left = BUDGET;
@@ -68,4 +60,22 @@ pub(crate) fn each<S>(
     }
     let last = snapshot(&mut barrier);
     (first, last)
+}
+
+/// Shows a worker's groups from `next` on to `walk`, which moves behind them; tells what that cost.
+/// `None` where there are no more.
+fn look(
+    barrier: &mut Barrier,
+    index: usize,
+    next: &mut usize,
+    walk: &mut impl Walk,
+) -> Option<usize> {
+    let worker = state::workers(barrier).nth(index)?;
+    let all = worker.meters().map(AnyMeter::groups).max()?;
+    let groups = *next..all.min(*next + STEP);
+    if groups.is_empty() {
+        return None;
+    }
+    *next = groups.end;
+    Some(groups.len() / GROUPS_AS_FLOW + walk.look(&worker, groups))
 }

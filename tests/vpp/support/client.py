@@ -13,7 +13,7 @@ from vpp_papi import VPPApiClient
 from . import installation
 from .vpp import Vpp
 
-#: What the plugin's build has made of plugin/src/api/flowmeter.api.
+#: What the plugin's build has made of plugin/src/frontends/api/flowmeter.api.
 DEFINITIONS = installation.PLUGIN.with_name("flowmeter.api.json")
 
 #: VPP's own that clients need to connect, and for what the tests do beside.

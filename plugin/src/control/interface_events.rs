@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What follows when VPP adds, changes or removes an interface.
+
+use super::state::{self, with_control};
+use super::{observing, recording};
+use crate::ffi::Main;
+use crate::ffi::interface::Interface;
+
+/// An interface was added.
+pub(crate) fn added(main: Main, sw_if_index: u32) {
+    if !state::is_running() {
+        return;
+    }
+    let _ = with_control(main, |control| {
+        let interfaces = Interface::all(main);
+        if let Some(interface) = interfaces.iter().find(|i| i.sw_if_index == sw_if_index) {
+            observing::on_interface_added(control, &mut main.barrier(), interface);
+        }
+        Ok(())
+    });
+}
+
+/// An interface was removed, and VPP has removed its features.
+pub(crate) fn removed(main: Main, sw_if_index: u32) {
+    if !state::is_running() {
+        return;
+    }
+    let _ = with_control(main, |control| {
+        let barrier = &mut main.barrier();
+        observing::on_interface_removed(control, barrier, sw_if_index);
+        recording::on_interface_removed(&mut control.recording, barrier, sw_if_index);
+        Ok(())
+    });
+}
+
+/// The packets of an interface are looked up in another table.
+pub(crate) fn table_changed(main: Main, sw_if_index: u32) {
+    if !state::is_running() {
+        return;
+    }
+    let _ = with_control(main, |control| {
+        observing::on_interface_changed(control, &mut main.barrier(), sw_if_index);
+        Ok(())
+    });
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Interfaces on which flows are recorded: enabled and disabled whole, or not at all.
+
+use flowmeter::metering::Layers;
+
+use super::parameters::{Parameters, RecordingState, Refusal, Variant};
+use crate::control::interfaces::Side;
+use crate::control::state::{self, Control, with_control};
+use crate::control::{exporting, observing, tables};
+use crate::dataplane::place::{Layer, Place};
+use crate::dataplane::recording::Recording;
+use crate::dataplane::thread_meter::ThreadMeter;
+use crate::ffi::interface::{Interface, set_feature};
+use crate::ffi::{Barrier, Main};
+
+/// How often, and with what pauses in seconds, it is checked whether templates have been sent:
+/// that takes two rounds of VPP's main loop.
+const CHECKS: u32 = 100;
+const PAUSE: f64 = 1e-4;
+
+/// Records flows on an interface from now on; all variants or none.
+pub(crate) fn enable(
+    main: Main,
+    sw_if_index: u32,
+    variants: &[Variant],
+    side: Side,
+) -> Result<(), Refusal> {
+    check(main, sw_if_index, variants)?;
+    make_meters(main)?;
+    announce(main, variants)?;
+    // Once more: something may have changed meanwhile.
+    let enabled = check(main, sw_if_index, variants).and_then(|interface| {
+        with(main, |control| {
+            set(control, main, &interface, variants, side)
+        })
+    });
+    with(main, |control| {
+        if enabled.is_err() {
+            state::shared()
+                .announcements
+                .retain(control.recording.layouts());
+        }
+        main.signal(control.nodes.process);
+        Ok(())
+    })?;
+    enabled
+}
+
+/// Announces the layouts first, and gives the templates time to be sent: no record leaves before
+/// them.
+fn announce(main: Main, variants: &[Variant]) -> Result<(), Refusal> {
+    exporting::update(main);
+    let expire = with(main, |control| {
+        let layouts = variants.iter();
+        let layouts = layouts.flat_map(|variant| control.recording.layouts_of(*variant));
+        state::shared().announcements.want(layouts);
+        Ok(control.nodes.expire)
+    })?;
+    state::each_recording(&mut main.barrier(), |meter| meter.announce(main.thread()));
+    for _ in 0..CHECKS {
+        if state::shared().announcements.all_were_sent() {
+            break;
+        }
+        main.thread().interrupt(expire);
+        if !main.suspend(PAUSE) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// All variants, or none.
+fn set(
+    control: &mut Control,
+    main: Main,
+    interface: &Interface,
+    variants: &[Variant],
+    side: Side,
+) -> Result<(), Refusal> {
+    let sw_if_index = interface.sw_if_index;
+    let barrier = &mut main.barrier();
+    observing::set_points(barrier, interface);
+    for variant in variants {
+        if let Err(why) = set_features(barrier, sw_if_index, *variant, side, true) {
+            for variant in variants {
+                let _ = set_features(barrier, sw_if_index, *variant, side, false);
+            }
+            warn(control, main, &why);
+            return Err(Refusal::Unavailable);
+        }
+    }
+    let keys = variants.iter();
+    let keys = keys.map(|variant| ((sw_if_index, *variant), side));
+    control.recording.interfaces.extend(keys);
+    Ok(())
+}
+
+/// The interface, where these variants can be enabled on it.
+fn check(main: Main, sw_if_index: u32, variants: &[Variant]) -> Result<Interface, Refusal> {
+    let interface = find(main, sw_if_index)?;
+    with(main, |control| {
+        let flowprobe = &control.recording;
+        if flowprobe.parameters.layers == Layers::default() {
+            return Err(Refusal::NothingToRecord);
+        }
+        let enabled = |variant| flowprobe.interfaces.contains_key(&(sw_if_index, variant));
+        if variants.iter().any(|variant| enabled(*variant)) {
+            return Err(Refusal::Enabled);
+        }
+        let frames = variants.contains(&Variant::L2);
+        let routed = variants.iter().any(|variant| *variant != Variant::L2);
+        let others = enabled(Variant::Ip4) || enabled(Variant::Ip6);
+        if frames && (routed || others) || enabled(Variant::L2) {
+            return Err(Refusal::EnabledOtherwise);
+        }
+        if frames && !(interface.is_hardware && interface.is_ethernet) {
+            return Err(Refusal::InvalidInterface);
+        }
+        if !control.interfaces.metered().is_empty() || !control.interfaces.rules().is_empty() {
+            warn(
+                control,
+                main,
+                "flowprobe: `flowmeter interface` meters already",
+            );
+            return Err(Refusal::Unavailable);
+        }
+        Ok(interface)
+    })
+}
+
+/// Records flows no longer; those that live are exported, at once where there is a way.
+pub(crate) fn disable(main: Main, sw_if_index: u32, variants: &[Variant]) -> Result<(), Refusal> {
+    find(main, sw_if_index)?;
+    with(main, |control| {
+        let interfaces = &control.recording.interfaces;
+        if variants
+            .iter()
+            .any(|variant| !interfaces.contains_key(&(sw_if_index, *variant)))
+        {
+            return Err(Refusal::NotEnabled);
+        }
+        let barrier = &mut main.barrier();
+        for variant in variants {
+            let Some(side) = control
+                .recording
+                .interfaces
+                .remove(&(sw_if_index, *variant))
+            else {
+                continue;
+            };
+            if let Err(why) = set_features(barrier, sw_if_index, *variant, side, false) {
+                warn(control, main, &why);
+            }
+        }
+        end(&control.recording, barrier, sw_if_index);
+        Ok(())
+    })
+}
+
+/// An interface was removed, and VPP has removed its features: its flows end.
+pub(in crate::control) fn on_interface_removed(
+    recording: &mut RecordingState,
+    barrier: &mut Barrier,
+    sw_if_index: u32,
+) {
+    let before = recording.interfaces.len();
+    recording
+        .interfaces
+        .retain(|(index, _), _| *index != sw_if_index);
+    if recording.interfaces.len() != before {
+        end(recording, barrier, sw_if_index);
+    }
+}
+
+/// Ends the flows of an interface. Those of variants that remain begin anew.
+fn end(recording: &RecordingState, barrier: &mut Barrier, sw_if_index: u32) {
+    let thread = barrier.main().thread();
+    state::each_recording(barrier, |meter| {
+        meter.end_both(sw_if_index);
+        meter.end_now(thread);
+    });
+    state::shared().announcements.retain(recording.layouts());
+    state::each_recording(barrier, ThreadMeter::announce_again);
+}
+
+/// The interface of this number.
+fn find(main: Main, sw_if_index: u32) -> Result<Interface, Refusal> {
+    observing::find(main, sw_if_index).map_err(|_| Refusal::InvalidInterface)
+}
+
+/// Gives every thread a meter of recorded flows, where they have none yet.
+fn make_meters(main: Main) -> Result<(), Refusal> {
+    let complain = |why: &str| {
+        let _ = with(main, |control| {
+            warn(control, main, why);
+            Ok(())
+        });
+        Refusal::Unavailable
+    };
+    state::start(main).map_err(|why| complain(&String::from(why)))?;
+    let are_there = || state::has_recordings(&mut main.barrier());
+    if are_there() {
+        return Ok(());
+    }
+    let flows = with(main, |control| Ok(control.settings.recorded_flows()))? as usize;
+    let recorders =
+        tables::make_aside(main, move |threads| Recording::recorders(threads, flows))
+            .map_err(|error| complain(&format!("flowprobe: no memory for flows ({error})")))?;
+    // Somebody else may have asked for the same meanwhile.
+    if are_there() {
+        return Ok(());
+    }
+    with(main, |control| {
+        let Parameters { layers, timers } = control.recording.parameters;
+        let barrier = &mut main.barrier();
+        let lookup = control.nodes.lookup;
+        let meters = Recording::for_threads(recorders, flows, state::shared(), lookup);
+        for (mut worker, mut meter) in state::workers(barrier).zip(meters) {
+            meter.set(layers, timers.timeouts());
+            worker.recording = Some(Box::new(meter));
+        }
+        exporting::renew_sessions(control, barrier);
+        Ok(())
+    })
+}
+
+fn set_features(
+    barrier: &Barrier,
+    sw_if_index: u32,
+    variant: Variant,
+    side: Side,
+    enable: bool,
+) -> Result<(), String> {
+    let layer = match variant {
+        Variant::Ip4 => Layer::Ip4,
+        Variant::Ip6 => Layer::Ip6,
+        Variant::L2 => Layer::L2,
+    };
+    let places = Place::ALL
+        .iter()
+        .filter(|place| place.layer() == layer && side.has(place.direction()));
+    for place in places {
+        for arc in place.arcs() {
+            set_feature(
+                barrier,
+                arc.name,
+                place.recording_node(),
+                sw_if_index,
+                enable,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Sets what is recorded, and when flows expire.
+pub(crate) fn set_parameters(
+    main: Main,
+    layers: Layers,
+    active: u32,
+    passive: u32,
+) -> Result<(), Refusal> {
+    let parameters = Parameters::new(layers, active, passive);
+    with(main, |control| {
+        if control.recording.is_enabled() {
+            return Err(Refusal::InUse);
+        }
+        control.recording.parameters = parameters;
+        let Parameters { layers, timers } = parameters;
+        state::each_recording(&mut main.barrier(), |meter| {
+            meter.set(layers, timers.timeouts());
+        });
+        Ok(())
+    })
+}
+
+/// Does something with the main thread's state.
+fn with<T>(main: Main, act: impl FnOnce(&mut Control) -> Result<T, Refusal>) -> Result<T, Refusal> {
+    with_control(main, |control| Ok(act(control))).unwrap_or(Err(Refusal::Unavailable))
+}
+
+fn warn(control: &Control, main: Main, line: &str) {
+    control.log.warning(main, line);
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The state of the flow meter of this VPP: what belongs to the main thread, each thread's
+//! worker, and what all threads share.
+//!
+//! A worker is its thread's own, or the main thread's while it holds a [`Barrier`]; observation
+//! points are written under a barrier and read by all threads; the rest is the main thread's.
+//! Nothing here is borrowed while a process is suspended.
+
+use core::ffi::CStr;
+use std::sync::OnceLock;
+
+use flowmeter::observation::ObservationDomainId;
+
+use super::exporter::Exporter;
+use super::interfaces::Interfaces;
+use super::recording::RecordingState;
+use super::settings::Settings;
+use crate::dataplane::counters::Counters;
+use crate::dataplane::place::Points;
+use crate::dataplane::recording::Recording;
+use crate::dataplane::thread_meter::{Accounts, ThreadMeter};
+use crate::dataplane::worker::Worker;
+use crate::export::datagram::{LookupNodes, Session};
+use crate::export::shared::Shared;
+use crate::ffi::text::Log;
+use crate::ffi::{Barrier, Lent, Main, MainCell, PerThread, Published, Refusal, Thread, Why};
+
+/// The observation domain of the main thread; each worker's is its number more.
+const FIRST_DOMAIN: u32 = 1;
+
+/// See the file.
+struct State {
+    control: MainCell<Option<Control>>,
+    threads: OnceLock<Threads>,
+    shared: Shared,
+}
+
+static STATE: State = State {
+    control: MainCell::new(None),
+    threads: OnceLock::new(),
+    shared: Shared::new(),
+};
+
+/// What belongs to the main thread.
+pub(crate) struct Control {
+    pub(crate) settings: Settings,
+    pub(crate) interfaces: Interfaces,
+    pub(crate) exporter: Exporter,
+    pub(crate) recording: RecordingState,
+    pub(crate) nodes: Nodes,
+    pub(crate) log: Log,
+    pub(crate) listener: Listener,
+}
+
+/// What frontends are called for.
+#[derive(Clone, Copy)]
+pub(crate) struct Listener {
+    /// Every second, while something is metered.
+    pub(crate) on_second: fn(Main),
+    /// A collector has become reachable, or unreachable.
+    pub(crate) on_reachable: fn(Main, &Session, bool),
+}
+
+/// Nodes by number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Nodes {
+    pub(crate) expire: u32,
+    pub(crate) process: u32,
+    pub(crate) lookup: LookupNodes,
+}
+
+/// What the dataplane uses, once VPP's threads are there.
+struct Threads {
+    workers: PerThread<Worker>,
+    points: Published<Points>,
+    counters: Counters,
+}
+
+/// Sets the main thread's part up, when VPP starts.
+pub(crate) fn init(main: Main, listener: Listener) -> Result<(), Refusal> {
+    let node = |name: &CStr| {
+        main.node(name).ok_or_else(|| {
+            let line = format!("VPP has no node {}", name.to_string_lossy());
+            Refusal::new(Why::NotStarted, line)
+        })
+    };
+    let control = Control {
+        settings: Settings::DEFAULT,
+        interfaces: Interfaces::default(),
+        exporter: Exporter::default(),
+        recording: RecordingState::default(),
+        nodes: Nodes {
+            expire: node(c"flowmeter-expire")?,
+            process: node(c"flowmeter-process")?,
+            lookup: LookupNodes {
+                ip4: node(c"ip4-lookup")?,
+                ip6: node(c"ip6-lookup")?,
+            },
+        },
+        log: Log::new(main, c"flowmeter"),
+        listener,
+    };
+    STATE.control.with(main, |state| *state = Some(control));
+    Ok(())
+}
+
+/// Does something with the main thread's part.
+///
+/// # Errors
+/// Where the plugin did not start.
+pub(crate) fn with_control<T>(
+    main: Main,
+    act: impl FnOnce(&mut Control) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let done = STATE.control.with(main, |control| {
+        let control = control.as_mut().ok_or_else(|| {
+            let line = "the flow meter did not start: see VPP's log";
+            Refusal::new(Why::NotStarted, line)
+        })?;
+        act(control)
+    });
+    let busy = || Refusal::new(Why::Busy, "the flow meter is busy: try again");
+    done.ok_or_else(busy).flatten()
+}
+
+/// Whether VPP's main loop runs, and the workers are there.
+pub(crate) fn is_running() -> bool {
+    STATE.threads.get().is_some()
+}
+
+/// Makes the workers, once VPP's main loop runs and its threads are there.
+pub(crate) fn start(main: Main) -> Result<(), Refusal> {
+    if is_running() {
+        return Ok(());
+    }
+    let lookup = with_control(main, |control| Ok(control.nodes.lookup))?;
+    STATE.threads.get_or_init(|| Threads {
+        workers: PerThread::new(|thread| {
+            let domain = ObservationDomainId(FIRST_DOMAIN + thread);
+            Worker::new(&STATE.shared, domain, lookup)
+        }),
+        points: Published::default(),
+        counters: Counters::new(main),
+    });
+    Ok(())
+}
+
+/// Does something with this thread's worker and the points that it reads; nothing where there
+/// are no workers yet.
+#[inline(always)]
+pub(crate) fn with_worker(thread: Thread, act: impl FnOnce(&mut Worker, &Points)) {
+    let Some(threads) = STATE.threads.get() else {
+        return;
+    };
+    if let Some(mut worker) = threads.workers.own(thread) {
+        threads
+            .points
+            .read(thread, |points| act(&mut worker, points));
+    }
+}
+
+/// What all threads share.
+pub(crate) fn shared() -> &'static Shared {
+    &STATE.shared
+}
+
+/// The counters of all threads.
+pub(crate) fn counters() -> Option<&'static Counters> {
+    STATE.threads.get().map(|threads| &threads.counters)
+}
+
+/// All workers, while they stand still; none where they aren't there yet.
+pub(crate) fn workers(barrier: &mut Barrier) -> impl Iterator<Item = Lent<'_, Worker>> {
+    let workers = STATE.threads.get();
+    let workers = workers.map(|threads| threads.workers.all(barrier));
+    workers.into_iter().flatten()
+}
+
+/// Shows each thread's meter of recorded flows to `act`, where there are any.
+pub(crate) fn each_recording(
+    barrier: &mut Barrier,
+    mut act: impl FnMut(&mut ThreadMeter<Recording>),
+) {
+    for mut worker in workers(barrier) {
+        if let Some(meter) = worker.recording.as_deref_mut() {
+            act(meter);
+        }
+    }
+}
+
+/// Whether threads have meters of recorded flows.
+pub(crate) fn has_recordings(barrier: &mut Barrier) -> bool {
+    workers(barrier).any(|worker| worker.recording.is_some())
+}
+
+/// The observation points, while no thread reads them.
+pub(crate) fn points(barrier: &mut Barrier) -> Option<&mut Points> {
+    STATE
+        .threads
+        .get()
+        .map(|threads| threads.points.write(barrier))
+}
+
+/// The accounts of all workers together.
+pub(crate) fn accounts(barrier: &mut Barrier) -> Accounts {
+    let mut total = Accounts::default();
+    for worker in workers(barrier) {
+        total += worker.accounts();
+    }
+    total
+}

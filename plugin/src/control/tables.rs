@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The flow tables of all threads: made before the first interface is metered, and replaced when
+//! their size is set.
+//!
+//! All threads get tables, or none does. A thread of our own makes them, so that VPP goes on.
+
+use flowmeter::metering::{Configuration, MeteringProcess};
+
+use super::settings::Settings;
+use super::state::{self, with_control};
+use crate::ffi::{Main, Refusal, Why, thread};
+
+/// How often, and with what pauses in seconds, it is checked whether something has ended: for
+/// ten seconds.
+const CHECKS: u32 = 1000;
+const PAUSE: f64 = 0.01;
+
+/// What is set now.
+pub(crate) fn settings(main: Main) -> Result<Settings, Refusal> {
+    with_control(main, |control| Ok(control.settings))
+}
+
+/// Sets it anew, at any time, under traffic.
+pub(crate) fn set(main: Main, settings: Settings) -> Result<(), Refusal> {
+    state::start(main)?;
+    let before = self::settings(main)?;
+    let has_tables =
+        state::workers(&mut main.barrier()).any(|worker| worker.flows.metering().is_some());
+    if has_tables && settings.flows() != before.flows() {
+        replace_tables(main, settings)?;
+    }
+    for mut worker in state::workers(&mut main.barrier()) {
+        worker.set_timeouts(settings.timeouts());
+    }
+    with_control(main, |control| {
+        control.settings = settings;
+        main.signal(control.nodes.process);
+        Ok(())
+    })
+}
+
+/// Gives every worker tables, where they have none yet: before the first interface is metered.
+pub(crate) fn activate(main: Main) -> Result<(), Refusal> {
+    state::start(main)?;
+    if state::workers(&mut main.barrier()).all(|worker| worker.flows.metering().is_some()) {
+        return Ok(());
+    }
+    let settings = with_control(main, |control| Ok(control.settings))?;
+    replace_tables(main, settings)
+}
+
+/// Gives every worker new tables for these settings; all get them, or none does.
+pub(crate) fn replace_tables(main: Main, settings: Settings) -> Result<(), Refusal> {
+    let flows = settings.flows();
+    let processes = make_processes(main, settings).map_err(|error| {
+        let line = format!("no memory for {flows} flows on each thread ({error}): ask for fewer");
+        Refusal::new(Why::NoMemory, line)
+    })?;
+    wait_for_retired(main)?;
+    let mut barrier = main.barrier();
+    for (mut worker, process) in state::workers(&mut barrier).zip(processes) {
+        worker.flows.replace(process);
+    }
+    Ok(())
+}
+
+/// A process for each thread, with all the memory that it will need: a worker that had to wait
+/// for pages would stall, and VPP ends where one stalls for a second.
+fn make_processes(main: Main, settings: Settings) -> std::io::Result<Vec<MeteringProcess>> {
+    make_aside(main, move |threads| {
+        (0..threads)
+            .map(|_| {
+                let mut process = MeteringProcess::new(&Configuration {
+                    l2: true,
+                    timeouts: settings.timeouts(),
+                    ..Configuration::new(settings.flows() as usize)?
+                })?;
+                process.populate();
+                Ok(process)
+            })
+            .collect()
+    })
+}
+
+/// Makes what so many threads need, which takes some hundred milliseconds for tables of a million
+/// flows: a thread of its own does it, and VPP goes on meanwhile where the caller can be
+/// suspended.
+pub(crate) fn make_aside<T: Send + 'static>(
+    main: Main,
+    make: impl FnOnce(usize) -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    let threads = thread::count();
+    let making = std::thread::Builder::new()
+        .name("flowmeter".to_owned())
+        .spawn(move || make(threads))?;
+    while !making.is_finished() && main.suspend(PAUSE) {}
+    making.join().unwrap_or_else(|_| {
+        Err(std::io::Error::other(
+            "the thread that makes tables panicked",
+        ))
+    })
+}
+
+/// Waits until the flows of tables that were replaced before have left.
+fn wait_for_retired(main: Main) -> Result<(), Refusal> {
+    for _ in 0..CHECKS {
+        let mut barrier = main.barrier();
+        let retired: Vec<_> = state::workers(&mut barrier)
+            .filter_map(|mut worker| worker.flows.take_retired())
+            .collect();
+        let retiring = state::workers(&mut barrier).any(|worker| worker.flows.is_retiring());
+        drop(barrier);
+        drop(retired);
+        if !retiring {
+            return Ok(());
+        }
+        if !main.suspend(PAUSE) {
+            break;
+        }
+    }
+    Err(Refusal::new(
+        Why::Busy,
+        "the flows of the tables before are still being exported: try again later, or see \
+         `show flowmeter exporter`",
+    ))
+}

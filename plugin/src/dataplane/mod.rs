@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What runs on each of VPP's threads: the observing nodes' bodies, and each thread's meters.
+//!
+//! It knows neither commands nor interfaces' names.
+
+pub(crate) mod counters;
+pub(crate) mod ending;
+pub(crate) mod errors;
+pub(crate) mod node;
+pub(crate) mod place;
+pub(crate) mod recording;
+pub(crate) mod recording_node;
+pub(crate) mod thread_meter;
+pub(crate) mod trace;
+pub(crate) mod worker;

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The body of the observing nodes: a frame's packets go to the engine, and the frame on.
+//!
+//! One generic body serves all places. The engine is called once for each frame, whose packets
+//! it reads where they are; a frame with traced packets is metered one by one.
+
+use core::marker::PhantomData;
+
+use flowmeter::observation::ObservationPoint;
+use flowmeter::packet::{Packet, Packets};
+use flowmeter::time::{Timestamp, Uptime};
+
+use super::errors;
+use super::place::{Observe, Point, Points, offset, point};
+use super::trace::Trace;
+use super::worker::{IgnoredTallies, Worker};
+use crate::ffi::Thread;
+use crate::ffi::frame::{Buffers, Common, FRAME, Frame};
+
+/// A frame on its way through an observing node.
+pub(crate) struct Pass<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) common: Common,
+    nexts: [u16; FRAME],
+}
+
+impl<'a> Pass<'a> {
+    /// Finds where the packets of a frame go next, and what they have in common.
+    #[inline(always)]
+    pub(crate) fn begin(frame: Frame<'a>) -> Self {
+        let mut nexts = [0; FRAME];
+        let common = frame.find_next(&mut nexts);
+        Self {
+            frame,
+            common,
+            nexts,
+        }
+    }
+
+    /// The thread that runs the node.
+    #[inline(always)]
+    pub(crate) fn thread(&self) -> Thread {
+        self.frame.thread()
+    }
+
+    /// Hands the packets on, and tells how many there were.
+    #[inline(always)]
+    pub(crate) fn hand_on(mut self) -> u64 {
+        self.frame.hand_on(self.common, &mut self.nexts)
+    }
+}
+
+/// Meters a frame as flows.
+#[inline(always)]
+pub(crate) fn meter<O: Observe>(pass: &Pass<'_>, worker: &mut Worker, points: &Points) {
+    let Pass { frame, common, .. } = pass;
+    let points = points.of(O::PLACE);
+    let buffers = frame.buffers();
+    if common.flags().is_flow_report() {
+        observe_but_reports::<O>(worker, frame, points);
+    } else if common.is_uniform() && !frame.is_traced() {
+        observe_uniform::<O>(worker, frame, buffers, *common, points);
+    } else {
+        observe_any::<O>(worker, frame, buffers, points);
+    }
+}
+
+/// Meters packets of one interface that stand in one buffer each, as nearly all frames have
+/// them: what they have in common is looked up once.
+#[inline(always)]
+fn observe_uniform<O: Observe>(
+    worker: &mut Worker,
+    frame: &Frame<'_>,
+    buffers: Buffers<'_>,
+    common: Common,
+    points: &[Point],
+) {
+    let (time, uptime) = worker.flows.time(frame.thread());
+    counting_ignored(worker, frame, |worker| {
+        let packets = Uniform::<O> {
+            buffers,
+            common,
+            point: point::<O>(points, buffers.get(0)),
+            time,
+            uptime,
+            place: PhantomData,
+        };
+        worker.observe(frame.thread(), packets);
+    });
+}
+
+/// Meters a frame in which some packets are VPP's own reports of flows, which are not.
+#[cold]
+#[inline(never)]
+fn observe_but_reports<O: Observe>(worker: &mut Worker, frame: &Frame<'_>, points: &[Point]) {
+    let mut indices = [0; FRAME];
+    let buffers = but_reports(frame, &mut indices);
+    observe_any::<O>(worker, frame, buffers, points);
+}
+
+/// The packets of a frame that are not VPP's own reports of flows, which are counted.
+pub(crate) fn but_reports<'b>(frame: &'b Frame<'_>, indices: &'b mut [u32; FRAME]) -> Buffers<'b> {
+    let buffers = frame.buffers();
+    let mut count = 0;
+    for buffer in buffers.iter().filter(|b| !b.flags().is_flow_report()) {
+        indices[count] = buffer.index(buffers);
+        count += 1;
+    }
+    let reports = (buffers.count() - count) as u64;
+    let thread = frame.thread();
+    thread.count(frame.node(), errors::FLOW_REPORT, reports);
+    buffers.only(indices, count)
+}
+
+/// Meters any packets.
+#[inline(never)]
+fn observe_any<O: Observe>(
+    worker: &mut Worker,
+    frame: &Frame<'_>,
+    buffers: Buffers<'_>,
+    points: &[Point],
+) {
+    let (time, uptime) = worker.flows.time(frame.thread());
+    counting_ignored(worker, frame, |worker| {
+        let packets = Any::<O> {
+            buffers,
+            points,
+            time,
+            uptime,
+            place: PhantomData,
+        };
+        if frame.is_traced() {
+            observe_traced(worker, frame, &packets);
+        } else {
+            worker.observe(frame.thread(), packets);
+        }
+    });
+}
+
+/// Counts what `observe` finds no flow for on the node's own counters, too.
+#[inline(always)]
+fn counting_ignored(worker: &mut Worker, frame: &Frame<'_>, observe: impl FnOnce(&mut Worker)) {
+    let before = worker.ignored_by_reason();
+    observe(worker);
+    count_ignored(frame, before, worker.ignored_by_reason());
+}
+
+/// Counts what was ignored in between on the node's own counters, too.
+#[inline(always)]
+pub(crate) fn count_ignored(frame: &Frame<'_>, before: IgnoredTallies, now: IgnoredTallies) {
+    if now != before {
+        count_some_ignored(frame, before, now);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn count_some_ignored(frame: &Frame<'_>, before: IgnoredTallies, now: IgnoredTallies) {
+    for (counter, (before, now)) in before.into_iter().zip(now).enumerate() {
+        let packets = now.packets - before.packets;
+        if packets > 0 {
+            frame.thread().count(frame.node(), counter as u32, packets);
+        }
+    }
+}
+
+/// Meters packets one by one, and traces those that ask for it.
+#[cold]
+#[inline(never)]
+fn observe_traced<O: Observe>(worker: &mut Worker, frame: &Frame<'_>, packets: &Any<'_, O>) {
+    for number in 0..packets.count() {
+        let packet = packets.packet(number);
+        let buffer = packets.buffers.get(number);
+        if buffer.is_traced() {
+            let known = worker.is_known(&packet);
+            frame.trace(buffer, Trace::new(O::PLACE, &packet, known));
+        }
+        worker.observe(frame.thread(), &[packet][..]);
+    }
+}
+
+/// Any packets of a frame as the engine reads them.
+#[derive(Clone, Copy)]
+struct Any<'a, O> {
+    buffers: Buffers<'a>,
+    points: &'a [Point],
+    time: Timestamp,
+    uptime: Uptime,
+    place: PhantomData<O>,
+}
+
+impl<O: Observe> Packets for Any<'_, O> {
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.buffers.count()
+    }
+
+    #[inline(always)]
+    fn packet(&self, number: usize) -> Packet<'_> {
+        let buffer = self.buffers.get(number);
+        let offset = offset::<O>(buffer);
+        Packet {
+            data: buffer.data(offset),
+            point: point::<O>(self.points, buffer),
+            time: self.time,
+            uptime: self.uptime,
+            length: buffer.length(offset),
+        }
+    }
+
+    #[inline(always)]
+    fn times(&self, _number: usize) -> (Timestamp, Uptime) {
+        (self.time, self.uptime)
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, _number: usize) {
+        // `Frame::find_next` has just read the headers of all buffers; asking for their data as
+        // well gained nothing in VPP.
+    }
+}
+
+/// Packets of one observation point, each in one buffer.
+#[derive(Clone, Copy)]
+struct Uniform<'a, O> {
+    buffers: Buffers<'a>,
+    common: Common,
+    point: ObservationPoint,
+    time: Timestamp,
+    uptime: Uptime,
+    place: PhantomData<O>,
+}
+
+impl<O: Observe> Packets for Uniform<'_, O> {
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.buffers.count()
+    }
+
+    #[inline(always)]
+    fn packet(&self, number: usize) -> Packet<'_> {
+        let buffer = self.buffers.get(number);
+        let offset = offset::<O>(buffer);
+        Packet {
+            data: buffer.data(offset),
+            point: ObservationPoint {
+                direction: O::PLACE.direction(),
+                link_type: O::PLACE.link_type(),
+                ..self.point
+            },
+            time: self.time,
+            uptime: self.uptime,
+            length: buffer.length_of_one(offset),
+        }
+    }
+
+    #[inline(always)]
+    fn head(&self, number: usize) -> Packet<'_> {
+        if self.common.octets() < O::PLACE.head() {
+            return self.packet(number);
+        }
+        // SAFETY: both are one frame's, and the engine asks for packets below the count.
+        let data = unsafe { self.buffers.head(self.common, number) };
+        Packet {
+            data,
+            point: ObservationPoint {
+                direction: O::PLACE.direction(),
+                link_type: O::PLACE.link_type(),
+                ..self.point
+            },
+            time: self.time,
+            uptime: self.uptime,
+            length: data.len() as u32,
+        }
+    }
+
+    #[inline(always)]
+    fn times(&self, _number: usize) -> (Timestamp, Uptime) {
+        (self.time, self.uptime)
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, _number: usize) {
+        // `Frame::find_next` has just read the headers of all buffers; asking for their data as
+        // well gained nothing in VPP.
+    }
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A thread's meter of recorded flows, in flowprobe's place.
+//!
+//! All threads' recorders send in one observation domain and count in one sequence; only the
+//! first thread's announces templates.
+
+use core::ops::Range;
+
+use flowmeter::exporting::Sequence;
+use flowmeter::metering::flow_key::Observed;
+use flowmeter::metering::{
+    Configuration, Flush, Layers, Recorder, Records, Statistics, Swept, Timeouts,
+};
+use flowmeter::observation::{Direction, ObservationDomainId};
+use flowmeter::packet::Packets;
+use flowmeter::time::Uptime;
+
+use super::thread_meter::{Meter, ThreadMeter};
+use crate::export::announcements::Round;
+use crate::export::budget::{Deadline, Progress};
+use crate::export::datagram::LookupNodes;
+use crate::export::outlet::{Exporter, Outlet};
+use crate::export::shared::{Gate, Shared};
+use crate::ffi::Thread;
+use crate::ffi::frame::FRAME;
+
+/// flowprobe's domain.
+const DOMAIN: ObservationDomainId = ObservationDomainId(1);
+
+/// Milliseconds for which a message is held for more records.
+const LINGER_MILLIS: u32 = 200;
+
+/// How long the main thread sweeps one meter while all threads stand still, in microseconds: an
+/// empty table takes a fifth of that. The rest is left to the meter's own thread.
+const BARRIER_MICROSECONDS: f64 = 100.0;
+
+/// What a thread records flows with.
+pub(crate) struct Recording {
+    recorder: Recorder,
+    layers: Layers,
+    /// Flows that there is room for.
+    room: usize,
+    /// Whether it is the one that announces.
+    announces: bool,
+}
+
+impl Recording {
+    /// Octets of one flow in the table: two cache lines.
+    pub(crate) const FLOW_OCTETS: usize = 128;
+
+    /// Recorders for so many threads and flows, with all the memory that they will need.
+    pub(crate) fn recorders(threads: usize, flows: usize) -> std::io::Result<Vec<Recorder>> {
+        (0..threads)
+            .map(|_| Recorder::new(&Configuration::new(flows)?))
+            .collect()
+    }
+
+    /// A meter for each thread, with these recorders for so many flows.
+    pub(crate) fn for_threads(
+        recorders: Vec<Recorder>,
+        room: usize,
+        shared: &'static Shared,
+        nodes: LookupNodes,
+    ) -> impl Iterator<Item = ThreadMeter<Self>> {
+        let sequence = Sequence::default();
+        recorders
+            .into_iter()
+            .zip(0..)
+            .map(move |(recorder, thread)| {
+                let mut outlet = Outlet::new(shared, DOMAIN, nodes);
+                outlet.exporting().share_sequence(&sequence);
+                outlet.exporting().set_linger(LINGER_MILLIS);
+                outlet.exporting().announce_only(Vec::new());
+                let mut meter = ThreadMeter::new(outlet);
+                meter.replace(Self {
+                    recorder,
+                    layers: Layers::default(),
+                    room,
+                    announces: thread == 0,
+                });
+                meter
+            })
+    }
+
+    /// Flows that there is room for.
+    pub(crate) fn room(&self) -> usize {
+        self.room
+    }
+
+    /// What is recorded.
+    pub(super) fn layers(&self) -> Layers {
+        self.layers
+    }
+
+    /// The engine's process.
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+}
+
+impl ThreadMeter<Recording> {
+    /// Sets what is recorded from now on, and when flows expire; `None`: at every packet.
+    pub(crate) fn set(&mut self, layers: Layers, timeouts: Option<Timeouts>) {
+        if let (Some(recording), _) = self.parts() {
+            recording.layers = layers;
+            recording.recorder.set_timeouts(timeouts);
+        }
+    }
+
+    /// Sends what is under construction.
+    pub(crate) fn send(&mut self, thread: Thread) {
+        self.outlet.send(thread);
+    }
+
+    /// Meters packets, all observed now; `frames` says whether they are frames or what is routed.
+    pub(super) fn observe<P: Packets>(&mut self, thread: Thread, packets: P, frames: bool) {
+        let (
+            Some(Recording {
+                recorder, layers, ..
+            }),
+            outlet,
+        ) = self.parts()
+        else {
+            return;
+        };
+        let recording = flowmeter::metering::Recording {
+            layers: *layers,
+            frames,
+        };
+        outlet.export(thread, |exporter| {
+            recorder.observe(packets, recording, exporter);
+        });
+    }
+
+    /// As [`ThreadMeter::expire`], behind the templates that are to be announced. `node` is the
+    /// one that calls this on each thread.
+    pub(super) fn announce_and_expire(&mut self, thread: Thread, node: u32) -> Progress {
+        let mut round = Round::Idle;
+        if self.announces() {
+            round = self.outlet.shared().announcements.next_round();
+            self.announce(thread);
+        }
+        let progress = self.expire(thread);
+        match round {
+            Round::Idle => progress,
+            Round::Leaving => Progress::More,
+            Round::Sent => {
+                // Other threads may have records that had to be kept for want of a template.
+                thread.interrupt_all(node);
+                progress
+            }
+        }
+    }
+
+    fn announces(&self) -> bool {
+        self.metering().is_some_and(|recording| recording.announces)
+    }
+
+    /// Announces what has not been announced yet, where this meter does so.
+    pub(crate) fn announce(&mut self, thread: Thread) {
+        let announcements = &self.outlet.shared().announcements;
+        let mut missing = announcements.missing().peekable();
+        let is_closed = self.outlet.shared().gate() != Gate::Open;
+        if !self.announces() || is_closed || missing.peek().is_none() {
+            return;
+        }
+        self.outlet.advance(thread);
+        let exporting = self.outlet.exporting();
+        for layout in missing {
+            // Without a buffer now, the next sweep tries again.
+            if exporting.announce_one(layout.template()).is_err() {
+                break;
+            }
+            announcements.set_made(layout);
+        }
+        exporting.transport().hand_on();
+        self.announce_again();
+    }
+
+    /// Announces in each interval what collectors know.
+    pub(crate) fn announce_again(&mut self) {
+        if self.announces() {
+            let made = self.outlet.shared().announcements.made();
+            let templates = made.map(|layout| layout.template()).collect();
+            self.outlet.exporting().announce_only(templates);
+        }
+    }
+
+    /// Ends the flows that were observed at an interface in either direction.
+    pub(crate) fn end_both(&mut self, sw_if_index: u32) {
+        self.end_interface(sw_if_index, Direction::Ingress);
+        self.end_interface(sw_if_index, Direction::Egress);
+    }
+
+    /// Makes records that are due now, for a moment and within a frame's worth of messages,
+    /// while all threads stand still: what remains is left to the meter's own sweeps.
+    pub(crate) fn end_now(&mut self, thread: Thread) {
+        let deadline = Deadline::after(thread, BARRIER_MICROSECONDS);
+        self.expire_until(thread, deadline, FRAME as u32);
+    }
+
+    /// There is a way to the collector now: announces what is to be, and makes the records that
+    /// could not be sent before.
+    pub(crate) fn catch_up(&mut self, thread: Thread) {
+        self.announce(thread);
+        // Also where the next sweep would come much later.
+        self.restart_ending();
+        self.end_now(thread);
+    }
+}
+
+impl Meter for Recording {
+    fn expire(&mut self, now: Uptime, budget: usize, export: &mut Exporter<'_>) -> Swept {
+        self.recorder.expire(now, budget, export)
+    }
+
+    fn flush(
+        &mut self,
+        flush: &mut Flush,
+        now: Uptime,
+        budget: usize,
+        select: impl Fn(&Observed) -> bool,
+        export: &mut Exporter<'_>,
+    ) -> Swept {
+        self.recorder.flush(flush, now, budget, select, export)
+    }
+
+    fn statistics(&self) -> &Statistics {
+        self.recorder.statistics()
+    }
+
+    fn clear_statistics(&mut self) {
+        self.recorder.clear_statistics();
+    }
+
+    fn live_flows(&self) -> usize {
+        self.recorder.live_flows()
+    }
+
+    fn groups(&self) -> usize {
+        self.recorder.groups()
+    }
+
+    fn octets(&self) -> usize {
+        self.recorder.octets()
+    }
+
+    fn count(&self, groups: Range<usize>) -> Records {
+        self.recorder.count(groups)
+    }
+}

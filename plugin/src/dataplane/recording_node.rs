@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The body of the observing nodes in flowprobe's place: a frame's packets go to the recorder.
+//!
+//! MAC addresses are recorded of routed packets too: where such a packet's Ethernet header still
+//! stands before it, or already does, the recorder is given both.
+
+use core::marker::PhantomData;
+
+use flowmeter::metering::Layers;
+use flowmeter::observation::{Direction, LinkType, ObservationPoint};
+use flowmeter::packet::{Packet, Packets};
+use flowmeter::time::{Timestamp, Uptime};
+
+use super::node::{Pass, but_reports, count_ignored};
+use super::place::{Layer, Observe, Point, Points, point};
+use super::recording::Recording;
+use super::thread_meter::ThreadMeter;
+use super::trace::Trace;
+use super::worker::{IgnoredTallies, Worker};
+use crate::ffi::frame::{Buffer, Buffers, FRAME, Frame};
+
+/// Meters a frame as recorded flows.
+#[inline(always)]
+pub(crate) fn meter<O: Observe>(pass: &Pass<'_>, worker: &mut Worker, points: &Points) {
+    let Some(meter) = worker.recording.as_deref_mut() else {
+        return;
+    };
+    let Pass { frame, common, .. } = pass;
+    let points = points.of(O::PLACE);
+    if common.flags().is_flow_report() {
+        observe_but_reports::<O>(meter, frame, points);
+    } else {
+        observe_these::<O>(meter, frame, frame.buffers(), points);
+    }
+}
+
+/// Meters the packets of a frame that are not VPP's own reports of flows.
+#[cold]
+#[inline(never)]
+fn observe_but_reports<O: Observe>(
+    meter: &mut ThreadMeter<Recording>,
+    frame: &Frame<'_>,
+    points: &[Point],
+) {
+    let mut indices = [0; FRAME];
+    let buffers = but_reports(frame, &mut indices);
+    observe_these::<O>(meter, frame, buffers, points);
+}
+
+/// Meters packets.
+#[inline(always)]
+fn observe_these<O: Observe>(
+    meter: &mut ThreadMeter<Recording>,
+    frame: &Frame<'_>,
+    buffers: Buffers<'_>,
+    points: &[Point],
+) {
+    let (time, uptime) = meter.time(frame.thread());
+    let Some(layers) = meter.metering().map(Recording::layers) else {
+        return;
+    };
+    let packets = Recorded::<O> {
+        buffers,
+        points,
+        time,
+        uptime,
+        has_stations: layers.has(Layers::L2),
+        place: PhantomData,
+    };
+    if frame.is_traced() {
+        trace(frame, &packets);
+    }
+    let before = ignored_by_reason(meter);
+    meter.observe(frame.thread(), packets, O::PLACE.is_l2());
+    count_ignored(frame, before, ignored_by_reason(meter));
+}
+
+fn ignored_by_reason(meter: &ThreadMeter<Recording>) -> IgnoredTallies {
+    let recording = meter.metering();
+    recording.map_or_else(Default::default, |r| r.recorder().statistics().ignored)
+}
+
+/// Traces the packets that ask for it.
+#[cold]
+#[inline(never)]
+fn trace<O: Observe>(frame: &Frame<'_>, packets: &Recorded<'_, O>) {
+    for number in 0..packets.count() {
+        let buffer = packets.buffers.get(number);
+        if buffer.is_traced() {
+            let trace = Trace::new(O::PLACE, &packets.packet(number), false);
+            frame.trace(buffer, trace);
+        }
+    }
+}
+
+/// Packets of a frame as the recorder reads them.
+#[derive(Clone, Copy)]
+struct Recorded<'a, O> {
+    buffers: Buffers<'a>,
+    points: &'a [Point],
+    time: Timestamp,
+    uptime: Uptime,
+    /// Whether MAC addresses are recorded.
+    has_stations: bool,
+    place: PhantomData<O>,
+}
+
+impl<O: Observe> Recorded<'_, O> {
+    /// How many octets before a buffer's data its packet begins, where it is given with its
+    /// Ethernet header, or how many after that, where it is given without.
+    #[inline(always)]
+    fn start(&self, buffer: Buffer<'_>) -> (isize, LinkType) {
+        match (O::PLACE.layer(), O::PLACE.direction()) {
+            (Layer::L2, _) => (0, LinkType::Ethernet),
+            (_, Direction::Ingress) if self.has_stations => match buffer.ethernet_before() {
+                0 => (0, LinkType::RawIp),
+                before => (-(before as isize), LinkType::Ethernet),
+            },
+            (_, Direction::Ingress) => (0, LinkType::RawIp),
+            (_, Direction::Egress) => {
+                let rewrite = buffer.rewrite_length();
+                if self.has_stations && buffer.ethernet_until(rewrite) {
+                    (0, LinkType::Ethernet)
+                } else {
+                    (rewrite as isize, LinkType::RawIp)
+                }
+            }
+        }
+    }
+}
+
+impl<O: Observe> Packets for Recorded<'_, O> {
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.buffers.count()
+    }
+
+    #[inline(always)]
+    fn packet(&self, number: usize) -> Packet<'_> {
+        let buffer = self.buffers.get(number);
+        let (start, link_type) = self.start(buffer);
+        let length = i64::from(buffer.length(0)) - start as i64;
+        Packet {
+            data: buffer.data_from(start),
+            point: ObservationPoint {
+                link_type,
+                ..point::<O>(self.points, buffer)
+            },
+            time: self.time,
+            uptime: self.uptime,
+            length: length.max(0) as u32,
+        }
+    }
+
+    #[inline(always)]
+    fn times(&self, _number: usize) -> (Timestamp, Uptime) {
+        (self.time, self.uptime)
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, _number: usize) {
+        // `Frame::find_next` has done so.
+    }
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One meter of one thread: its flows, which of them are to be ended, and the way their records
+//! leave.
+//!
+//! It decides in which order flows are swept, and knows neither commands nor interfaces. Its
+//! accounts balance whenever no call is under way, also over tables that were replaced.
+
+use core::ops::Range;
+
+use flowmeter::metering::flow_key::Observed;
+use flowmeter::metering::{Flush, MeteringProcess, Records, Statistics, Swept};
+use flowmeter::observation::Direction;
+use flowmeter::time::{Timestamp, Uptime};
+
+use super::ending::Ending;
+use crate::export::budget::{Deadline, Progress};
+use crate::export::datagram::Session;
+use crate::export::outlet::{Exporter, Outlet};
+use crate::ffi::Thread;
+
+/// Groups of slots that are visited between two looks at the clock: a few microseconds.
+const SLICE: usize = 8;
+
+/// What a thread can meter with: a metering process of the engine.
+pub(crate) trait Meter {
+    /// Makes the records that are due, looking at no more than `budget` groups.
+    fn expire(&mut self, now: Uptime, budget: usize, export: &mut Exporter<'_>) -> Swept;
+
+    /// Ends the flows that `select` chooses, looking at no more than `budget` groups.
+    fn flush(
+        &mut self,
+        flush: &mut Flush,
+        now: Uptime,
+        budget: usize,
+        select: impl Fn(&Observed) -> bool,
+        export: &mut Exporter<'_>,
+    ) -> Swept;
+
+    /// The accounts so far.
+    fn statistics(&self) -> &Statistics;
+
+    /// Begins the accounts anew; what stands in live flows counts as observed just now.
+    fn clear_statistics(&mut self);
+
+    /// Flows in the tables.
+    fn live_flows(&self) -> usize;
+
+    /// Groups of slots in the largest table.
+    fn groups(&self) -> usize;
+
+    /// Octets of memory that the tables take.
+    fn octets(&self) -> usize;
+
+    /// The live flows of `groups` and what stands in them, counted one by one.
+    fn count(&self, groups: Range<usize>) -> Records;
+}
+
+/// See the file.
+pub(crate) struct ThreadMeter<M> {
+    flows: Flows<M>,
+    pub(super) outlet: Outlet,
+}
+
+/// The flows, and which of them are to be ended.
+struct Flows<M> {
+    metering: Option<M>,
+    /// The process before, whose flows are being ended.
+    retiring: Option<(M, Flush)>,
+    /// The process before without flows. The main thread frees its memory, which takes too long
+    /// for a worker.
+    retired: Option<M>,
+    ending: Option<Ending>,
+    /// The accounts of processes that are no more.
+    before: Statistics,
+}
+
+/// A meter's accounts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Accounts {
+    pub(crate) statistics: Statistics,
+    pub(crate) live_flows: u64,
+    pub(crate) messages: u64,
+    pub(crate) records: u64,
+}
+
+impl core::ops::AddAssign for Accounts {
+    fn add_assign(&mut self, other: Self) {
+        self.statistics += other.statistics;
+        self.live_flows += other.live_flows;
+        self.messages += other.messages;
+        self.records += other.records;
+    }
+}
+
+impl<M> ThreadMeter<M> {
+    /// A meter without tables.
+    pub(super) fn new(outlet: Outlet) -> Self {
+        Self {
+            flows: Flows {
+                metering: None,
+                retiring: None,
+                retired: None,
+                ending: None,
+                before: Statistics::default(),
+            },
+            outlet,
+        }
+    }
+
+    /// The process that meters now.
+    pub(crate) fn metering(&self) -> Option<&M> {
+        self.flows.metering.as_ref()
+    }
+
+    /// The process that meters now, and the way of its records.
+    #[inline]
+    pub(super) fn parts(&mut self) -> (Option<&mut M>, &mut Outlet) {
+        (self.flows.metering.as_mut(), &mut self.outlet)
+    }
+
+    /// Meters with `process` from now on; the flows of the one before are ended.
+    pub(crate) fn replace(&mut self, process: M) {
+        if let Some(old) = self.flows.metering.replace(process) {
+            self.flows.retiring = Some((old, Flush::default()));
+        }
+    }
+
+    /// Whether a process that was replaced still has flows.
+    pub(crate) fn is_retiring(&self) -> bool {
+        self.flows.retiring.is_some()
+    }
+
+    /// A process without flows, for the main thread to free.
+    pub(crate) fn take_retired(&mut self) -> Option<M> {
+        self.flows.retired.take()
+    }
+
+    /// Ends the flows that were observed at an interface.
+    pub(crate) fn end_interface(&mut self, sw_if_index: u32, direction: Direction) {
+        let ending = self.flows.ending.get_or_insert_default();
+        ending.add_interface(sw_if_index, direction);
+    }
+
+    /// Visits all flows that are to be ended once more, from the first one on.
+    pub(super) fn restart_ending(&mut self) {
+        self.flows.ending.get_or_insert_default().flush = Flush::default();
+    }
+
+    /// The time of packets that are observed now.
+    #[inline]
+    pub(crate) fn time(&mut self, thread: Thread) -> (Timestamp, Uptime) {
+        self.outlet.time(thread)
+    }
+}
+
+impl<M: Meter> ThreadMeter<M> {
+    /// Makes the records that are due, within a budget of time and of messages.
+    pub(crate) fn expire(&mut self, thread: Thread) -> Progress {
+        let flows = &mut self.flows;
+        self.outlet.sweep(thread, |now, deadline, exporter| {
+            flows.visit(now, deadline, exporter)
+        })
+    }
+
+    /// The same until `deadline` and within so many messages, all of which are sent.
+    pub(super) fn expire_until(&mut self, thread: Thread, deadline: Deadline, messages: u32) {
+        let flows = &mut self.flows;
+        self.outlet
+            .sweep_now(thread, deadline, messages, |now, deadline, exporter| {
+                flows.visit(now, deadline, exporter)
+            });
+        // Also where there was no time for all.
+        self.outlet.send(thread);
+    }
+}
+
+impl<M: Meter> Flows<M> {
+    fn processes(&self) -> impl Iterator<Item = &M> {
+        let retiring = self.retiring.as_ref().map(|(process, _)| process);
+        self.metering.iter().chain(retiring)
+    }
+
+    /// Visits flows as long as there is something to do, records are taken, and there is time:
+    /// first what expires, then what is to be ended, then what stands in tables that were
+    /// replaced.
+    fn visit(&mut self, now: Uptime, deadline: Deadline, exporter: &mut Exporter<'_>) -> Progress {
+        if let Some(metering) = &mut self.metering {
+            let mut swept = deadline.repeat(|| metering.expire(now, SLICE, exporter));
+            if let Some(Ending { flush, chosen }) = &mut self.ending
+                && swept == Swept::Done
+            {
+                swept = deadline
+                    .repeat(|| metering.flush(flush, now, SLICE, |at| chosen.has(at), exporter));
+            }
+            if swept != Swept::Done {
+                return swept.into();
+            }
+        }
+        self.ending = None;
+        if let Some((process, flush)) = &mut self.retiring {
+            let swept = deadline.repeat(|| process.flush(flush, now, SLICE, |_| true, exporter));
+            if swept != Swept::Done {
+                return swept.into();
+            }
+            self.before += *process.statistics();
+            self.retired = self.retiring.take().map(|(process, _)| process);
+        }
+        Progress::Done
+    }
+}
+
+/// What the main thread and the sweep do with each meter of a thread, whatever it meters with.
+pub(crate) trait AnyMeter {
+    /// The accounts so far.
+    fn accounts(&self) -> Accounts;
+
+    /// Begins the accounts anew; what stands in live flows counts as observed just now.
+    fn clear_statistics(&mut self);
+
+    /// Groups of slots in the largest table.
+    fn groups(&self) -> usize;
+
+    /// The live flows of `groups` of each table and what stands in them, counted one by one.
+    fn count(&self, groups: Range<usize>) -> Records;
+
+    /// Octets of memory that all tables take.
+    fn octets(&self) -> usize;
+
+    /// Sends what is under construction, and exports to another collector from now on.
+    fn set_session(&mut self, thread: Thread, session: Option<Session>, announce_millis: u32);
+
+    /// Ends all flows.
+    fn end_all(&mut self);
+
+    /// Whether there are flows that are to be ended.
+    fn is_ending(&self) -> bool;
+
+    /// Whether there is nothing left to do without new packets.
+    fn is_idle(&self) -> bool;
+
+    /// Makes records as [`Outlet::finish`].
+    fn finish(&mut self, thread: Thread) -> Progress;
+}
+
+impl<M: Meter> AnyMeter for ThreadMeter<M> {
+    fn accounts(&self) -> Accounts {
+        let (messages, records) = self.outlet.sent();
+        let mut accounts = Accounts {
+            statistics: self.flows.before,
+            live_flows: 0,
+            messages,
+            records,
+        };
+        for process in self.flows.processes() {
+            accounts.statistics += *process.statistics();
+            accounts.live_flows += process.live_flows() as u64;
+        }
+        accounts
+    }
+
+    fn clear_statistics(&mut self) {
+        self.flows.before = Statistics::default();
+        let retiring = self.flows.retiring.as_mut().map(|(process, _)| process);
+        for process in self.flows.metering.iter_mut().chain(retiring) {
+            process.clear_statistics();
+        }
+        self.outlet.exporting().clear_statistics();
+    }
+
+    fn groups(&self) -> usize {
+        let groups = self.flows.processes().map(Meter::groups);
+        groups.max().unwrap_or(0)
+    }
+
+    fn count(&self, groups: Range<usize>) -> Records {
+        let within = |all: usize| groups.start.min(all)..groups.end.min(all);
+        let mut counted = Records::default();
+        for process in self.flows.processes() {
+            counted = counted + process.count(within(process.groups()));
+        }
+        counted
+    }
+
+    fn octets(&self) -> usize {
+        self.flows.processes().map(Meter::octets).sum()
+    }
+
+    fn set_session(&mut self, thread: Thread, session: Option<Session>, announce_millis: u32) {
+        self.outlet.set_session(thread, session, announce_millis);
+    }
+
+    fn end_all(&mut self) {
+        self.flows.ending.get_or_insert_default().add_all();
+    }
+
+    fn is_ending(&self) -> bool {
+        self.flows.ending.is_some() || self.flows.retiring.is_some()
+    }
+
+    fn is_idle(&self) -> bool {
+        let live: usize = self.flows.processes().map(Meter::live_flows).sum();
+        live == 0 && !self.is_ending() && self.flows.retired.is_none() && !self.outlet.is_open()
+    }
+
+    fn finish(&mut self, thread: Thread) -> Progress {
+        let flows = &mut self.flows;
+        self.outlet.finish(thread, |now, deadline, exporter| {
+            flows.visit(now, deadline, exporter)
+        })
+    }
+}
+
+impl Meter for MeteringProcess {
+    fn expire(&mut self, now: Uptime, budget: usize, export: &mut Exporter<'_>) -> Swept {
+        self.expire(now, budget, export)
+    }
+
+    fn flush(
+        &mut self,
+        flush: &mut Flush,
+        now: Uptime,
+        budget: usize,
+        select: impl Fn(&Observed) -> bool,
+        export: &mut Exporter<'_>,
+    ) -> Swept {
+        self.flush(flush, now, budget, select, export)
+    }
+
+    fn statistics(&self) -> &Statistics {
+        self.statistics()
+    }
+
+    fn clear_statistics(&mut self) {
+        self.clear_statistics();
+    }
+
+    fn live_flows(&self) -> usize {
+        self.live_flows()
+    }
+
+    fn groups(&self) -> usize {
+        self.groups()
+    }
+
+    fn octets(&self) -> usize {
+        self.octets()
+    }
+
+    fn count(&self, groups: Range<usize>) -> Records {
+        self.count(groups)
+    }
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Messages as UDP datagrams in VPP's buffers.
+//!
+//! A message is written where it leaves from, behind room for its headers, which are filled in
+//! when it is whole. It knows where datagrams go and not what is in them.
+
+use core::net::IpAddr;
+
+use flowmeter::exporting::{Message, Transport};
+
+use crate::ffi::Thread;
+use crate::ffi::buffer::{self, OwnBuffer};
+use crate::ffi::frame::FRAME;
+
+/// Where the datagrams of a worker go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    /// The collector.
+    pub(crate) collector: IpAddr,
+    /// The address that they come from; of the same family.
+    pub(crate) source: IpAddr,
+    /// The collector's UDP port.
+    pub(crate) port: u16,
+    /// The table that they are looked up in.
+    pub(crate) fib_index: u32,
+    /// Octets of an IP packet at most.
+    pub(crate) path_mtu: usize,
+}
+
+/// The nodes that datagrams are handed to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LookupNodes {
+    pub(crate) ip4: u32,
+    pub(crate) ip6: u32,
+}
+
+/// Octets of a UDP header (RFC 768).
+const UDP: usize = 8;
+/// The port that all datagrams come from: collectors tell exporters apart by it.
+const SOURCE_PORT: u16 = 4739;
+const TIME_TO_LIVE: u8 = 254;
+const PROTOCOL_UDP: u8 = 17;
+
+impl Session {
+    /// Octets of an IP header without options.
+    fn ip(&self) -> usize {
+        if self.collector.is_ipv4() { 20 } else { 40 }
+    }
+
+    /// Writes the headers before a message; `packet` is all of it.
+    fn write_headers(&self, packet: &mut [u8]) {
+        let (ip, udp) = packet.split_at_mut(self.ip());
+        let udp_length = (udp.len() as u16).to_be_bytes();
+        udp[..2].copy_from_slice(&SOURCE_PORT.to_be_bytes());
+        udp[2..4].copy_from_slice(&self.port.to_be_bytes());
+        udp[4..6].copy_from_slice(&udp_length);
+        udp[6..8].copy_from_slice(&[0; 2]);
+        match (self.source, self.collector) {
+            (IpAddr::V4(source), IpAddr::V4(collector)) => {
+                // RFC 791 §3.1.
+                let total = (ip.len() + udp.len()) as u16;
+                ip.fill(0);
+                ip[0] = 0x45;
+                ip[2..4].copy_from_slice(&total.to_be_bytes());
+                ip[8] = TIME_TO_LIVE;
+                ip[9] = PROTOCOL_UDP;
+                ip[12..16].copy_from_slice(&source.octets());
+                ip[16..20].copy_from_slice(&collector.octets());
+                let checksum = !fold(sum(ip));
+                ip[10..12].copy_from_slice(&checksum.to_be_bytes());
+            }
+            (IpAddr::V6(source), IpAddr::V6(collector)) => {
+                // RFC 8200 §3.
+                ip[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 0, PROTOCOL_UDP, TIME_TO_LIVE]);
+                ip[4..6].copy_from_slice(&udp_length);
+                ip[8..24].copy_from_slice(&source.octets());
+                ip[24..40].copy_from_slice(&collector.octets());
+            }
+            // Sessions are made with addresses of one family.
+            _ => return,
+        }
+        // RFC 768, RFC 8200 §8.1: over a pseudo header too; 0 would mean that there is none.
+        let addresses = &ip[ip.len() - if ip.len() == 20 { 8 } else { 32 }..];
+        let pseudo = sum(addresses) + sum(&udp_length) + u64::from(PROTOCOL_UDP);
+        let checksum = match !fold(pseudo + sum(udp)) {
+            0 => 0xffff,
+            checksum => checksum,
+        };
+        udp[6..8].copy_from_slice(&checksum.to_be_bytes());
+    }
+}
+
+/// The sum of the 16-bit words of `octets` (RFC 1071), an odd one filled up with a zero.
+fn sum(octets: &[u8]) -> u64 {
+    let (pairs, rest) = octets.as_chunks::<2>();
+    let pairs: u64 = pairs
+        .iter()
+        .map(|&pair| u64::from(u16::from_be_bytes(pair)))
+        .sum();
+    pairs + rest.first().map_or(0, |&octet| u64::from(octet) << 8)
+}
+
+/// One's complement: what does not fit 16 bits is added again.
+fn fold(mut sum: u64) -> u16 {
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    sum as u16
+}
+
+/// A worker's way to its collector.
+pub(crate) struct Datagrams {
+    /// Who sends: the worker, or the main thread while that stands still.
+    thread: Option<Thread>,
+    session: Option<Session>,
+    nodes: LookupNodes,
+    /// Datagrams that are handed on together.
+    pending: [u32; FRAME],
+    pending_count: usize,
+    /// How many more may be begun for now.
+    allowance: u32,
+}
+
+/// A datagram under construction.
+pub(crate) struct Datagram {
+    buffer: OwnBuffer,
+    headers: usize,
+}
+
+impl AsMut<[u8]> for Datagram {
+    #[inline]
+    fn as_mut(&mut self) -> &mut [u8] {
+        let headers = self.headers;
+        self.buffer.octets().get_mut(headers..).unwrap_or_default()
+    }
+}
+
+impl Datagrams {
+    pub(crate) fn new(nodes: LookupNodes) -> Self {
+        Self {
+            thread: None,
+            session: None,
+            nodes,
+            pending: [0; FRAME],
+            pending_count: 0,
+            allowance: u32::MAX,
+        }
+    }
+
+    /// Says who sends from now on.
+    #[inline]
+    pub(crate) fn set_thread(&mut self, thread: Thread) {
+        self.thread = Some(thread);
+    }
+
+    /// Says where datagrams go from now on. What was begun for another session must have been
+    /// sent.
+    pub(crate) fn set_session(&mut self, session: Option<Session>) {
+        self.hand_on();
+        self.session = session;
+    }
+
+    /// Says how many more may be begun.
+    pub(crate) fn set_allowance(&mut self, datagrams: u32) {
+        self.allowance = datagrams;
+    }
+
+    /// How many more may be begun.
+    pub(crate) fn allowance(&self) -> u32 {
+        self.allowance
+    }
+
+    /// Hands on what is pending.
+    #[inline]
+    pub(crate) fn hand_on(&mut self) {
+        let count = core::mem::take(&mut self.pending_count);
+        if let (Some(thread), Some(session)) = (self.thread, self.session) {
+            let node = if session.collector.is_ipv4() {
+                self.nodes.ip4
+            } else {
+                self.nodes.ip6
+            };
+            buffer::send(thread, node, &self.pending[..count]);
+        }
+    }
+}
+
+impl Transport for Datagrams {
+    type Buffer = Datagram;
+
+    fn buffer(&mut self) -> Option<Datagram> {
+        let session = self.session?;
+        self.allowance = self.allowance.checked_sub(1)?;
+        Some(Datagram {
+            buffer: OwnBuffer::new(self.thread?, session.path_mtu)?,
+            headers: session.ip() + UDP,
+        })
+    }
+
+    fn send(&mut self, message: Message<Datagram>) {
+        let Datagram {
+            mut buffer,
+            headers,
+        } = message.buffer;
+        let (Some(thread), Some(session)) = (self.thread, self.session) else {
+            // Without a session no message was begun.
+            return;
+        };
+        let length = headers + message.length;
+        session.write_headers(&mut buffer.octets()[..length]);
+        self.pending[self.pending_count] = buffer.into_packet(thread, length, session.fib_index);
+        self.pending_count += 1;
+        if self.pending_count == FRAME {
+            self.hand_on();
+        }
+    }
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What replies and details say.
+
+use core::net::IpAddr;
+
+use flowmeter::metering;
+use flowmeter::observation::Direction;
+
+use super::wire::{
+    Address, Exporter, ExporterReply, ExporterState, Flow, InterfaceDetails, NAME_OCTETS,
+    Parameters, ParametersReply, Records, RuleDetails, Statistics, StatisticsDetails, Tally, Watch,
+};
+use crate::control::exporter::InEffect;
+use crate::control::flows::{self, Ends};
+use crate::control::interfaces::{Selection, Side, Variant};
+use crate::control::state::{self, with_control};
+use crate::control::{exporting, observing, tables};
+use crate::dataplane::worker::Worker;
+use crate::export::shared::Gate;
+use crate::ffi::interface::name;
+use crate::ffi::{Main, thread};
+use crate::ffi::{Refusal, Why};
+
+/// Numbers of flowmeter.api.
+const ORIGIN_NONE: u8 = 0;
+const ORIGIN_FLOWMETER: u8 = 1;
+const ORIGIN_IPFIX: u8 = 2;
+const FAMILY_IP4: u8 = 1;
+const FAMILY_IP6: u8 = 2;
+const FAMILY_L2: u8 = 4;
+
+pub(super) fn parameters(main: Main) -> Result<ParametersReply, Refusal> {
+    let settings = tables::settings(main)?;
+    Ok(ParametersReply(Parameters {
+        active_timeout: settings.active_timeout,
+        idle_timeout: settings.idle_timeout,
+        flows_per_worker: settings.flows(),
+    }))
+}
+
+pub(super) fn exporter(main: Main) -> Result<ExporterReply, Refusal> {
+    // Where nothing is metered, nobody has looked for long.
+    exporting::update(main);
+    let total = state::accounts(&mut main.barrier());
+    with_control(main, |control| {
+        let exporter = &control.exporter;
+        let (origin, exporter) = match (exporter.in_effect(), exporter.setting()) {
+            (Some(in_effect), setting) => {
+                let table = setting.map_or(u32::MAX, |setting| setting.table);
+                let origin = if in_effect.is_vpps() {
+                    ORIGIN_IPFIX
+                } else {
+                    ORIGIN_FLOWMETER
+                };
+                (origin, exporter_in_effect(in_effect, table))
+            }
+            // There is no such table (any more).
+            (None, Some(setting)) => {
+                let exporter = Exporter {
+                    collector: address(setting.collector),
+                    source: address(setting.source),
+                    collector_port: setting.port,
+                    table_id: setting.table,
+                    path_mtu: setting.path_mtu,
+                    template_interval: setting.template_interval,
+                };
+                (ORIGIN_FLOWMETER, exporter)
+            }
+            (None, None) => (ORIGIN_NONE, Exporter::default()),
+        };
+        Ok(ExporterReply(ExporterState {
+            origin,
+            reachable: u8::from(state::shared().gate() == Gate::Open),
+            exporter,
+            messages: total.messages,
+            records: total.records,
+        }))
+    })
+}
+
+fn exporter_in_effect(in_effect: &InEffect, table_id: u32) -> Exporter {
+    let session = in_effect.session();
+    Exporter {
+        collector: address(session.collector),
+        source: address(session.source),
+        collector_port: session.port,
+        table_id,
+        path_mtu: session.path_mtu as u32,
+        template_interval: in_effect.template_interval(),
+    }
+}
+
+pub(super) fn interfaces(main: Main, which: Option<u32>) -> Result<Vec<InterfaceDetails>, Refusal> {
+    if let Some(sw_if_index) = which {
+        observing::find(main, sw_if_index)?;
+    }
+    with_control(main, |control| {
+        let mut details = Vec::new();
+        for (&sw_if_index, places) in control.interfaces.metered() {
+            if which.is_some_and(|which| which != sw_if_index) {
+                continue;
+            }
+            let name = octets(&name(main, sw_if_index));
+            details.extend(places.iter().map(|place| {
+                InterfaceDetails(Watch {
+                    sw_if_index,
+                    variant: number(&Variant::BY_NUMBER, |v| v.name() == place.layer().name()),
+                    direction: direction(place.direction()),
+                    name,
+                })
+            }));
+        }
+        Ok(details)
+    })
+}
+
+pub(super) fn rules(main: Main) -> Result<Vec<RuleDetails>, Refusal> {
+    with_control(main, |control| {
+        let rules = control.interfaces.rules().iter();
+        let details = rules.map(|(pattern, selection)| {
+            let Selection { variant, side } = *selection;
+            RuleDetails(Watch {
+                sw_if_index: u32::MAX,
+                variant: number(&Variant::BY_NUMBER, |v| *v == variant),
+                direction: number(&Side::BY_NUMBER, |s| *s == side),
+                name: octets(pattern),
+            })
+        });
+        Ok(details.collect())
+    })
+}
+
+pub(super) fn statistics(
+    main: Main,
+    which: Option<u32>,
+) -> Result<Vec<StatisticsDetails>, Refusal> {
+    if let Some(index) = which
+        && index as usize >= thread::count()
+    {
+        let line = format!("there is no thread {index}");
+        return Err(Refusal::new(Why::NoThread, line));
+    }
+    let details = state::workers(&mut main.barrier())
+        .zip(0..)
+        .filter(|(_, index)| which.is_none_or(|which| which == *index))
+        .map(|(worker, index)| StatisticsDetails(of_worker(&worker, index)))
+        .collect();
+    Ok(details)
+}
+
+fn of_worker(worker: &Worker, thread_index: u32) -> Statistics {
+    let accounts = worker.accounts();
+    let statistics = &accounts.statistics;
+    Statistics {
+        thread_index,
+        flows: statistics.flows,
+        live_flows: accounts.live_flows,
+        table_octets: worker.table_octets() as u64,
+        messages: accounts.messages,
+        records: accounts.records,
+        observed: tally(statistics.observed),
+        metered: tally(statistics.metered),
+        live: tally(statistics.live()),
+        ignored: statistics.ignored.map(tally),
+        exported: statistics.exported.map(records),
+        lost: statistics.lost.map(records),
+    }
+}
+
+pub(super) fn flow(flow: &flows::Flow) -> Flow {
+    let observed = &flow.observed;
+    let world =
+        |time: flowmeter::time::Timestamp| time.as_millis().wrapping_add(state::shared().wall());
+    let mut details = Flow {
+        direction: direction(observed.direction()),
+        type_of_service: flow.type_of_service,
+        tcp_flags: flow.tcp_flags,
+        vlan_id: observed.vlan(),
+        ingress_interface: observed.ingress_interface,
+        egress_interface: observed.egress_interface,
+        vrf_id: flow.vrf,
+        packets: flow.packets,
+        octets: flow.octets,
+        start_milliseconds: world(flow.start),
+        end_milliseconds: world(flow.end),
+        ..Flow::default()
+    };
+    match flow.ends {
+        Ends::Ip([source, destination], ports) => {
+            details.family = if source.is_ipv4() {
+                FAMILY_IP4
+            } else {
+                FAMILY_IP6
+            };
+            details.protocol = observed.payload as u8;
+            details.source = address(source);
+            details.destination = address(destination);
+            details.source_port = u16::from_be_bytes(ports.source);
+            details.destination_port = u16::from_be_bytes(ports.destination);
+        }
+        Ends::L2([source, destination]) => {
+            details.family = FAMILY_L2;
+            details.ether_type = observed.payload;
+            details.source_mac = source;
+            details.destination_mac = destination;
+        }
+    }
+    details
+}
+
+pub(super) fn address(address: IpAddr) -> Address {
+    let mut octets = [0; 16];
+    match address {
+        IpAddr::V4(address) => octets[..4].copy_from_slice(&address.octets()),
+        IpAddr::V6(address) => octets = address.octets(),
+    }
+    Address {
+        family: u8::from(address.is_ipv6()),
+        octets,
+    }
+}
+
+fn tally(tally: metering::Tally) -> Tally {
+    Tally {
+        packets: tally.packets,
+        octets: tally.octets,
+    }
+}
+
+fn records(records: metering::Records) -> Records {
+    Records {
+        records: records.records,
+        packets: records.tally.packets,
+        octets: records.tally.octets,
+    }
+}
+
+fn direction(direction: Direction) -> u8 {
+    u8::from(direction == Direction::Egress)
+}
+
+/// Where something stands among all that there are.
+fn number<T>(all: &[T], is_it: impl FnMut(&T) -> bool) -> u8 {
+    all.iter().position(is_it).unwrap_or_default() as u8
+}
+
+/// A name, cut to leave a zero at its end.
+fn octets(name: &str) -> [u8; NAME_OCTETS] {
+    let mut octets = [0; NAME_OCTETS];
+    let length = name.floor_char_boundary(NAME_OCTETS - 1);
+    octets[..length].copy_from_slice(&name.as_bytes()[..length]);
+    octets
+}

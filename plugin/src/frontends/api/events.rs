@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Events, for clients that have asked for them.
+
+use flowmeter::metering::EndReason;
+
+use super::details::address;
+use super::wire::{self, TableFull};
+use crate::control::state;
+use crate::export::datagram::Session;
+use crate::ffi::{Main, MainCell};
+use crate::ffi::{Refusal, Why};
+
+/// Milliseconds between two checks of how full tables are, at least.
+const INTERVAL: u64 = 1000;
+
+struct Events {
+    /// By number, and what each calls itself.
+    clients: Vec<(u32, u32)>,
+    /// When and what was seen last, since there are clients.
+    seen: Option<(u64, TableFull)>,
+}
+
+static EVENTS: MainCell<Events> = MainCell::new(Events {
+    clients: Vec::new(),
+    seen: None,
+});
+
+/// A client wants events, or no longer.
+pub(super) fn want(main: Main, client: u32, pid: u32, enable: bool) -> Result<(), Refusal> {
+    let now = (main.milliseconds_now(), evictions(main));
+    let was = EVENTS.with(main, |events| {
+        let before = events.clients.len();
+        events.clients.retain(|(known, _)| *known != client);
+        let was = events.clients.len() != before;
+        if enable {
+            events.clients.push((client, pid));
+            events.seen.get_or_insert(now);
+        }
+        was
+    });
+    if !enable && was != Some(true) {
+        let line = "this client has not asked for events";
+        return Err(Refusal::new(Why::NoRegistration, line));
+    }
+    Ok(())
+}
+
+/// A client is gone.
+pub(super) fn client_left(main: Main, client: u32) {
+    let _ = EVENTS.with(main, |events| {
+        events.clients.retain(|(known, _)| *known != client);
+    });
+}
+
+/// Checks whether flows have to leave for lack of room.
+pub(super) fn look(main: Main) {
+    let time = main.milliseconds_now();
+    let is_due = EVENTS.with(main, |events| {
+        if events.clients.is_empty() {
+            events.seen = None;
+        }
+        let seen = events.seen.as_ref();
+        seen.is_some_and(|(last, _)| time.saturating_sub(*last) >= INTERVAL)
+    });
+    if is_due != Some(true) {
+        return;
+    }
+    let now = evictions(main);
+    let _ = EVENTS.with(main, |events| {
+        let Some((_, before)) = events.seen.replace((time, now)) else {
+            return;
+        };
+        // Statistics may have been cleared meanwhile.
+        let event = TableFull {
+            exported: now.exported.saturating_sub(before.exported),
+            lost: now.lost.saturating_sub(before.lost),
+            live_flows: now.live_flows,
+        };
+        if event.exported == 0 && event.lost == 0 {
+            return;
+        }
+        for (client, pid) in &events.clients {
+            wire::table_full(main, *client, *pid, &event);
+        }
+    });
+}
+
+/// There is a way to the collector now, or no longer.
+pub(super) fn exporter(main: Main, session: &Session, reachable: bool) {
+    let collector = address(session.collector);
+    let _ = EVENTS.with(main, |events| {
+        for (client, pid) in &events.clients {
+            wire::exporter(main, *client, *pid, reachable, collector, session.port);
+        }
+    });
+}
+
+/// How many flows had to leave for lack of room so far, and how many there are.
+fn evictions(main: Main) -> TableFull {
+    let accounts = state::accounts(&mut main.barrier());
+    let exported = EndReason::ALL.iter().zip(&accounts.statistics.exported);
+    let by_lack = exported
+        .filter(|(reason, _)| **reason == EndReason::LackOfResources)
+        .map(|(_, records)| records.records);
+    TableFull {
+        exported: by_lack.sum(),
+        lost: accounts.statistics.lost().records,
+        live_flows: accounts.live_flows,
+    }
+}
