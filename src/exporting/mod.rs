@@ -15,6 +15,6 @@ mod template;
 
 pub use data_record::FlowTemplate;
 pub use message::{Message, MessageKind};
-pub use options::Interface;
+pub use options::{Interface, Interfaces};
 pub use process::{ExportStatistics, ExportingProcess, Sequence, Transport};
 pub use template::{FieldSpecifier, Template, TemplateId};

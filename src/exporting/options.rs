@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Options Data Records: what collectors are told about the meter itself.
 
+use std::sync::Arc;
+
 use super::information_element::*;
 use super::template::{FieldSpecifier, Template, TemplateId};
 use crate::observation::ObservationDomainId;
@@ -14,6 +16,44 @@ pub struct Interface {
     pub name: String,
     /// What people call it; cut to 64 octets. Some collectors show this one.
     pub description: String,
+}
+
+/// The interfaces of a device at a time, and which of them have changed before.
+#[derive(Clone, Debug, Default)]
+pub struct Interfaces {
+    all: Arc<[Interface]>,
+    changed: Arc<[Interface]>,
+}
+
+impl Interfaces {
+    /// All interfaces, in the order of their numbers.
+    pub fn all(&self) -> &Arc<[Interface]> {
+        &self.all
+    }
+
+    /// Those that are new or have changed.
+    pub fn changed(&self) -> &Arc<[Interface]> {
+        &self.changed
+    }
+
+    /// What follows when these are the interfaces; `None` where none has changed.
+    #[must_use]
+    pub fn update(&self, mut interfaces: Vec<Interface>) -> Option<Self> {
+        interfaces.sort_by_key(|interface| interface.number);
+        if *interfaces == *self.all {
+            return None;
+        }
+        let is_new = |interface: &&Interface| {
+            let known = self
+                .all
+                .binary_search_by_key(&interface.number, |known| known.number);
+            known.map_or(true, |index| self.all[index] != **interface)
+        };
+        Some(Self {
+            changed: interfaces.iter().filter(is_new).cloned().collect(),
+            all: interfaces.into(),
+        })
+    }
 }
 
 const NAME: usize = 64;

@@ -5,13 +5,16 @@
 //! itself. A record is taken only where a buffer has room for it, whole.
 
 use core::sync::atomic::{AtomicU32, Ordering};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::data_record::FlowTemplate;
 use super::message::{
     Header, Message, MessageKind, OPTIONS_TEMPLATE_SET, OpenMessage, TEMPLATE_SET,
 };
-use super::options::{INTERFACES, Interface, SAMPLING, interface_record, sampling_record};
+use super::options::{
+    INTERFACES, Interface, Interfaces, SAMPLING, interface_record, sampling_record,
+};
 use super::template::Template;
 use crate::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key};
 use crate::metering::{Export, FlowRecord, NoRoom};
@@ -55,17 +58,31 @@ pub struct ExportingProcess<T: Transport> {
     /// When templates were last announced.
     pub(super) announced: Option<Uptime>,
     announce_millis: u32,
-    /// Templates and options of the announcement under way that stand in messages already.
-    pub(super) told: usize,
+    /// Templates of the announcement under way that stand in messages already.
+    pub(super) written: usize,
     linger_millis: u32,
     /// What is announced instead of everything, each in a message of its own.
     pub(super) only: Option<Vec<Template>>,
-    /// Whether something about them has changed since.
-    changed: bool,
     l2: bool,
-    interfaces: Vec<Interface>,
+    interfaces: Arc<[Interface]>,
+    /// Options that are being announced.
+    rounds: VecDeque<Round>,
     statistics: ExportStatistics,
 }
+
+/// Interfaces that are announced one after the other, over several calls.
+struct Round {
+    interfaces: Arc<[Interface]>,
+    next: usize,
+    /// Whether it announces all options, so also how packets are selected.
+    is_whole: bool,
+}
+
+/// Messages of options that one call begins: with thousands of interfaces, records go on between.
+const OPTIONS_MESSAGES: u64 = 8;
+
+/// Rounds that may be under way; with more, one round announces all.
+const MOST_ROUNDS: usize = 4;
 
 /// Milliseconds after which templates and options are sent again, unless the host says
 /// otherwise: often enough for a collector that restarts, within the 30 to 60 seconds that
@@ -89,12 +106,12 @@ impl<T: Transport> ExportingProcess<T> {
             opened: Uptime::default(),
             announced: None,
             announce_millis: ANNOUNCE_MILLIS,
-            told: 0,
+            written: 0,
             linger_millis: LINGER_MILLIS,
             only: None,
-            changed: true,
             l2,
-            interfaces: Vec::new(),
+            interfaces: Arc::default(),
+            rounds: VecDeque::new(),
             statistics: ExportStatistics::default(),
         }
     }
@@ -117,16 +134,13 @@ impl<T: Transport> ExportingProcess<T> {
         if self.open.is_some() && uptime.since(self.opened) >= self.linger_millis {
             self.send_open();
         }
-        let after = |millis| {
-            self.announced
-                .is_some_and(|announced| uptime.since(announced) >= millis)
-        };
-        let stale = after(self.announce_millis);
-        // Not at once, so that nobody makes us announce with each packet.
-        let changed = self.changed && self.only.is_none() && after(LINGER_MILLIS);
-        if stale || changed {
-            // Without a buffer now, the next call tries again.
+        let announced = self.announced;
+        let is_due = announced.is_some_and(|at| uptime.since(at) >= self.announce_millis);
+        // Without a buffer now, the next call tries again.
+        if is_due {
             let _ = self.announce();
+        } else if announced.is_some() {
+            let _ = self.announce_options(OPTIONS_MESSAGES);
         }
     }
 
@@ -141,18 +155,29 @@ impl<T: Transport> ExportingProcess<T> {
     pub fn restart(&mut self) {
         self.send_open();
         self.announced = None;
-        self.told = 0;
+        self.written = 0;
+        self.rounds.clear();
         self.sequence.store(0, Ordering::Relaxed);
     }
 
-    /// Names the interfaces; collectors learn of it with the first record or within a second.
-    pub fn set_interfaces(&mut self, interfaces: &[Interface]) {
-        if self.interfaces != interfaces {
-            self.interfaces = interfaces.to_vec();
-            self.changed = true;
-            let templates = self.templates().into_iter().flatten().count();
-            self.told = self.told.min(templates);
+    /// Sets what collectors learn of interfaces: what has changed from the next call on, a few
+    /// messages at a time, and all of it in each interval. Takes no time for those that have not
+    /// changed.
+    pub fn set_interfaces(&mut self, interfaces: &Interfaces) {
+        self.interfaces = Arc::clone(interfaces.all());
+        if self.announced.is_none() {
+            return;
         }
+        if self.rounds.len() == MOST_ROUNDS {
+            self.rounds.clear();
+            self.begin_round();
+            return;
+        }
+        self.rounds.push_back(Round {
+            interfaces: Arc::clone(interfaces.changed()),
+            next: 0,
+            is_whole: false,
+        });
     }
 
     /// Sends the message that is under construction, if any.
@@ -180,7 +205,15 @@ impl<T: Transport> ExportingProcess<T> {
         &mut self.transport
     }
 
-    /// Sends all templates, and then all options in messages of their own: repeated
+    /// Announces what is left of the options, however many messages that takes.
+    ///
+    /// # Errors
+    /// Where there was no buffer.
+    pub fn finish_options(&mut self) -> Result<(), NoRoom> {
+        self.announce_options(u64::MAX)
+    }
+
+    /// Sends all templates, and begins to send all options in messages of their own: repeated
     /// templates do not go everywhere, but every Data Record counts in the sequence.
     ///
     /// Where there is no buffer in the middle of it, the next call goes on from there: one
@@ -195,25 +228,52 @@ impl<T: Transport> ExportingProcess<T> {
             return self.announce_these(kind);
         }
         let templates = self.templates();
-        for template in templates.into_iter().flatten().skip(self.told) {
+        for template in templates.into_iter().flatten().skip(self.written) {
             self.announce_template(template, kind)?;
-            self.told += 1;
+            self.written += 1;
         }
-        let templates = templates.into_iter().flatten().count();
-        if self.told == templates {
+        self.send_open();
+        self.written = 0;
+        self.announced = Some(self.uptime);
+        self.begin_round();
+        self.announce_options(OPTIONS_MESSAGES)
+    }
+
+    /// Begins to announce all options, unless that is under way.
+    fn begin_round(&mut self) {
+        if self.rounds.iter().any(|round| round.is_whole) {
+            return;
+        }
+        self.rounds.push_back(Round {
+            interfaces: Arc::clone(&self.interfaces),
+            next: 0,
+            is_whole: true,
+        });
+    }
+
+    /// Goes on with the options that are being announced, for about so many messages.
+    fn announce_options(&mut self, messages: u64) -> Result<(), NoRoom> {
+        let end = self.statistics.messages.saturating_add(messages);
+        while let Some(round) = self.rounds.front() {
+            if self.statistics.messages >= end {
+                return Ok(());
+            }
+            let is_whole = round.is_whole;
+            if let Some(interface) = round.interfaces.get(round.next) {
+                let record = interface_record(self.domain, interface);
+                self.append_options(&INTERFACES, &record)?;
+                if let Some(round) = self.rounds.front_mut() {
+                    round.next += 1;
+                }
+                continue;
+            }
+            if is_whole {
+                let record = sampling_record(self.domain);
+                self.append_options(&SAMPLING, &record)?;
+            }
+            self.rounds.pop_front();
             self.send_open();
         }
-        while let Some(interface) = self.interfaces.get(self.told - templates) {
-            let record = interface_record(self.domain, interface);
-            self.append_options(&INTERFACES, &record)?;
-            self.told += 1;
-        }
-        let record = sampling_record(self.domain);
-        self.append_options(&SAMPLING, &record)?;
-        self.send_open();
-        self.told = 0;
-        self.announced = Some(self.uptime);
-        self.changed = false;
         Ok(())
     }
 

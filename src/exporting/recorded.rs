@@ -201,7 +201,7 @@ impl<T: Transport> ExportingProcess<T> {
     /// own and again in each interval; not yet now, see [`Self::announce_one`].
     pub fn announce_only(&mut self, templates: Vec<Template>) {
         self.only = Some(templates);
-        self.told = 0;
+        self.written = 0;
     }
 
     /// Announces a template of [`Self::announce_only`] now, and counts the interval from here.
@@ -217,12 +217,12 @@ impl<T: Transport> ExportingProcess<T> {
 
     /// Goes on where there was no buffer the time before.
     pub(super) fn announce_these(&mut self, kind: MessageKind) -> Result<(), NoRoom> {
-        while let Some(template) = self.only.iter().flatten().nth(self.told).copied() {
+        while let Some(template) = self.only.iter().flatten().nth(self.written).copied() {
             self.announce_template(template, kind)?;
             self.send_open();
-            self.told += 1;
+            self.written += 1;
         }
-        self.told = 0;
+        self.written = 0;
         self.announced = Some(self.uptime);
         Ok(())
     }

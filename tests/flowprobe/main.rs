@@ -6,7 +6,7 @@
 
 mod wire;
 
-use flowmeter::exporting::{ExportingProcess, Interface, MessageKind};
+use flowmeter::exporting::{ExportingProcess, Interface, Interfaces, MessageKind};
 use flowmeter::metering::{
     Backend, Configuration, Flush, MeteringProcess, NoRoom, Seed, Swept, Tally, Timeouts,
 };
@@ -221,11 +221,12 @@ fn defect_05_no_message_is_longer_than_its_buffer() {
 #[test]
 fn defect_06_options_and_all_templates_travel_together_in_the_domain_that_was_set() {
     let mut meter = Meter::new(1000);
-    meter.exporting.set_interfaces(&[Interface {
+    let interfaces = Interfaces::default().update(vec![Interface {
         number: 3,
         name: "tap0".into(),
         description: "é".repeat(40),
     }]);
+    meter.exporting.set_interfaces(&interfaces.unwrap());
     meter.observe(0, &udp(1));
     let collector = meter.finish(1);
     assert_eq!(collector.templates.len(), 5);
@@ -255,7 +256,7 @@ fn defect_06_templates_are_repeated() {
     for second in 0..200 {
         meter.observe(second * 1000, &udp(1));
     }
-    meter.exporting.set_interfaces(&[]);
+    meter.exporting.set_interfaces(&Interfaces::default());
     meter.exporting.flush();
     let announced: Vec<(MessageKind, u32)> = meter
         .exporting
@@ -517,20 +518,75 @@ fn accounts_begin_anew_with_what_lives() {
     meter.finish(18_000);
 }
 
+/// Interfaces called tap1, tap2, ….
+fn taps(numbers: core::ops::Range<u32>) -> Vec<Interface> {
+    numbers
+        .map(|number| Interface {
+            number,
+            name: format!("tap{number}"),
+            description: String::new(),
+        })
+        .collect()
+}
+
+fn named(interfaces: Vec<Interface>) -> Interfaces {
+    Interfaces::default().update(interfaces).unwrap()
+}
+
+/// The interfaces that options have named since the call before, and in how many messages.
+fn announced(meter: &mut Meter, collector: &mut Collector) -> (Vec<u64>, usize) {
+    let messages = core::mem::take(&mut meter.exporting.transport().messages);
+    for (_, message) in &messages {
+        collector.read(message);
+    }
+    let records = core::mem::take(&mut collector.records);
+    let options = records.iter().filter(|(id, _)| *id == 512);
+    let numbers = options.map(|(_, record)| number(&record[&10]));
+    (numbers.collect(), messages.len())
+}
+
+/// Thousands of interfaces are announced over many calls of a few messages each, all of them in
+/// each interval and, in between, only what has changed.
+#[test]
+fn interfaces_are_announced_a_few_messages_at_a_time() {
+    let mut meter = Meter::new(1000);
+    let all = named(taps(0..4000));
+    meter.exporting.set_interfaces(&all);
+    meter.observe(0, &udp(1));
+    meter.expire(1);
+    meter.expire(16_000);
+    let mut collector = Collector::default();
+    let mut numbers = Vec::new();
+    let mut millis = 16_000;
+    while numbers.len() < 4000 {
+        let (some, messages) = announced(&mut meter, &mut collector);
+        assert!(messages <= 12, "{messages} messages in one call");
+        numbers.extend(some);
+        millis += 10;
+        assert!(millis < 26_000, "{} announced", numbers.len());
+        meter.expire(millis);
+    }
+    let in_order: Vec<u64> = (0..4000).collect();
+    assert_eq!(numbers, in_order);
+
+    let mut renamed = taps(0..4001);
+    renamed[7].name = "uplink".into();
+    meter
+        .exporting
+        .set_interfaces(&all.update(renamed).unwrap());
+    meter.expire(millis + 10);
+    let (numbers, messages) = announced(&mut meter, &mut collector);
+    assert_eq!((numbers, messages), (vec![7, 4000], 1));
+}
+
 /// One buffer at a time is enough for templates, options and records, whatever their order:
 /// an announcement that runs out of buffers goes on where it was.
 #[test]
 fn one_buffer_at_a_time_is_enough() {
     let mut meter = Meter::new(1000);
     meter.exporting.transport().buffer_octets = 200;
-    let interfaces: Vec<_> = (1..6)
-        .map(|number| Interface {
-            number,
-            name: format!("tap{number}"),
-            description: String::new(),
-        })
-        .collect();
-    meter.exporting.set_interfaces(&interfaces);
+    let interfaces = taps(1..6);
+    meter.exporting.set_interfaces(&named(interfaces));
     meter.exporting.transport().buffers = 0;
     for id in 0..20 {
         meter.observe(0, &udp(id));

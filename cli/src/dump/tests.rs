@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use flowmeter::exporting::{ExportingProcess, Interface, Message, Transport};
+use flowmeter::exporting::{ExportingProcess, Interface, Interfaces, Message, Transport};
 use flowmeter::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
 use flowmeter::metering::{EndReason, Export, FlowKey, FlowRecord};
 use flowmeter::observation::{Direction, ObservationDomainId, ObservationPoint};
@@ -41,11 +41,12 @@ impl Transport for Messages {
 
 fn exporter() -> ExportingProcess<Messages> {
     let mut exporter = ExportingProcess::new(Messages::default(), ObservationDomainId(1), true);
-    exporter.set_interfaces(&[Interface {
+    let interfaces = Interfaces::default().update(vec![Interface {
         number: 7,
         name: "GigabitEthernet7".into(),
         description: "Übergang".into(),
     }]);
+    exporter.set_interfaces(&interfaces.unwrap());
     exporter.tick(Timestamp::from_millis(START), Uptime::default());
     exporter
 }

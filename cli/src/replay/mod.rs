@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use flowmeter::exporting::Interface;
+use flowmeter::exporting::{Interface, Interfaces};
 use flowmeter::metering::{Backend, Configuration, Timeouts};
 use flowmeter::observation::ObservationDomainId;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -93,7 +93,7 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
     let mut reader = Reader {
         lanes: Lanes::new(workers),
         clock: UptimeClock::new(&configuration.timeouts),
-        interfaces: BTreeMap::new(),
+        interfaces: Interfaces::default(),
         progress: progress(&options.files),
         read_before: 0,
         interrupted,
@@ -249,7 +249,7 @@ struct Reader {
     lanes: Lanes,
     clock: UptimeClock,
     /// By number; captures that name a number again rename it.
-    interfaces: BTreeMap<u32, Interface>,
+    interfaces: Interfaces,
     progress: ProgressBar,
     read_before: u64,
     interrupted: Arc<AtomicBool>,
@@ -323,12 +323,13 @@ impl Reader {
         Ok(())
     }
 
-    /// All interfaces with a name, where that is news.
-    fn name_interfaces(&mut self, capture: &Capture) -> Option<Arc<[Interface]>> {
-        let before = self.interfaces.clone();
+    /// All interfaces with a name, where any has changed.
+    fn name_interfaces(&mut self, capture: &Capture) -> Option<Interfaces> {
+        let known = self.interfaces.all().iter().cloned();
+        let mut named: BTreeMap<_, _> = known.map(|known| (known.number, known)).collect();
         for (number, interface) in (0..).zip(capture.interfaces()) {
             let Some(name) = &interface.name else {
-                self.interfaces.remove(&number);
+                named.remove(&number);
                 continue;
             };
             let description = interface.description.as_ref().unwrap_or(name);
@@ -337,9 +338,11 @@ impl Reader {
                 name: name.clone(),
                 description: description.clone(),
             };
-            self.interfaces.insert(number, interface);
+            named.insert(number, interface);
         }
-        (self.interfaces != before).then(|| self.interfaces.values().cloned().collect())
+        let interfaces = self.interfaces.update(named.into_values().collect())?;
+        self.interfaces = interfaces.clone();
+        Some(interfaces)
     }
 }
 

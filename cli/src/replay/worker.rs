@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
-use flowmeter::exporting::{ExportingProcess, FlowTemplate, Interface, Message, Transport};
+use flowmeter::exporting::{ExportingProcess, FlowTemplate, Interfaces, Message, Transport};
 use flowmeter::metering::{
     Configuration, Export, FlowRecord, Flush, MeteringProcess, NoRoom, Statistics, Swept,
 };
@@ -27,12 +27,12 @@ pub(super) struct Batch {
     /// The uptime at the first of them.
     pub(super) uptime: Uptime,
     /// The interfaces, where they have changed.
-    pub(super) interfaces: Option<Arc<[Interface]>>,
+    pub(super) interfaces: Option<Interfaces>,
 }
 
 impl Batch {
     /// A batch that waits for `packets` packets.
-    pub(super) fn new(block: Block, interfaces: Option<Arc<[Interface]>>, packets: usize) -> Self {
+    pub(super) fn new(block: Block, interfaces: Option<Interfaces>, packets: usize) -> Self {
         Self {
             block,
             packets: Vec::with_capacity(packets),
@@ -132,6 +132,8 @@ impl Worker {
             .flush(flush, uptime, all, |_| true, &mut self.export)
             != Swept::Done
         {}
+        // A channel to the exporter always has a buffer.
+        let _ = self.export.process.finish_options();
         self.export.process.flush();
         let exported = *self.export.process.statistics();
         Outcome {
