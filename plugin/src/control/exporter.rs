@@ -5,7 +5,7 @@ use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::ops::RangeInclusive;
 
-use flowmeter::exporting::Interface as ExportedInterface;
+use flowmeter::exporting::Interfaces;
 
 use crate::export::datagram::Session;
 use crate::export::shared::Gate;
@@ -76,7 +76,9 @@ pub(crate) struct Exporter {
     /// What the log last said of it.
     pub(super) logged: Option<Gate>,
     /// The interfaces' names and descriptions that collectors learn.
-    pub(super) interfaces: Vec<ExportedInterface>,
+    pub(super) interfaces: Interfaces,
+    /// Whether these may have changed since.
+    pub(super) interfaces_changed: bool,
 }
 
 /// What the workers use.

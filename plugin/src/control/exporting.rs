@@ -116,12 +116,21 @@ fn log_reachability(control: &mut Control, main: Main, gate: Gate) {
     control.exporter.logged = Some(gate);
 }
 
-/// Sends collectors the interfaces' names and descriptions, where these have changed.
+/// Has the interfaces' names and descriptions sent to collectors, when the process runs next: not
+/// now, where a barrier may be held.
+pub(super) fn interfaces_changed(control: &mut Control, main: Main) {
+    control.exporter.interfaces_changed = true;
+    main.signal(control.nodes.process);
+}
+
+/// Sends collectors what has changed of the interfaces' names and descriptions. Workers stand still
+/// for as long as it takes to hand each of them two pointers, however many interfaces there are.
 pub(super) fn update_interfaces(control: &mut Control, main: Main) {
+    control.exporter.interfaces_changed = false;
     if control.interfaces.metered().is_empty() {
         return;
     }
-    let interfaces: Vec<_> = Interface::all(main)
+    let interfaces = Interface::all(main)
         .iter()
         .map(|interface| {
             let name = interface.name(main);
@@ -133,9 +142,9 @@ pub(super) fn update_interfaces(control: &mut Control, main: Main) {
             }
         })
         .collect();
-    if interfaces == control.exporter.interfaces {
+    let Some(interfaces) = control.exporter.interfaces.update(interfaces) else {
         return;
-    }
+    };
     for mut worker in state::workers(&mut main.barrier()) {
         worker.set_interfaces(&interfaces);
     }

@@ -149,7 +149,7 @@ pub(super) fn on_interface_added(
     }
     if !control.interfaces.metered().is_empty() {
         set_points(barrier, interface);
-        exporting::update_interfaces(control, main);
+        exporting::interfaces_changed(control, main);
     }
 }
 
@@ -226,7 +226,7 @@ fn observe(
         forget(control, barrier, sw_if_index, &new);
         return Err(why);
     }
-    exporting::update_interfaces(control, main);
+    exporting::interfaces_changed(control, main);
     main.signal(control.nodes.process);
     Ok(())
 }

@@ -58,6 +58,9 @@ fn tick(main: Main, check: bool, sleeps: &mut u32) -> bool {
         state::shared().ask_to_send();
     }
     let metered = with_control(main, |control| {
+        if control.exporter.interfaces_changed {
+            exporting::update_interfaces(control, main);
+        }
         main.thread().interrupt_all(control.nodes.expire);
         Ok(!control.interfaces.metered().is_empty() || control.recording.is_enabled())
     });

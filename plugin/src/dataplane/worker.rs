@@ -2,7 +2,7 @@
 //! One thread's meters: flows as `flowmeter interface` asks for them, and recorded flows in
 //! flowprobe's place.
 
-use flowmeter::exporting::Interface;
+use flowmeter::exporting::Interfaces;
 use flowmeter::metering::{IgnoredReason, MeteringProcess, Tally, Timeouts};
 use flowmeter::observation::ObservationDomainId;
 use flowmeter::packet::{Packet, Packets};
@@ -81,7 +81,7 @@ impl Worker {
     }
 
     /// Sets what collectors learn of interfaces.
-    pub(crate) fn set_interfaces(&mut self, interfaces: &[Interface]) {
+    pub(crate) fn set_interfaces(&mut self, interfaces: &Interfaces) {
         self.flows.outlet.exporting().set_interfaces(interfaces);
     }
 

@@ -8,6 +8,7 @@ use core::net::IpAddr;
 
 use flowmeter::exporting::{Message, Transport};
 
+use super::pacing::Pacing;
 use crate::ffi::Thread;
 use crate::ffi::buffer::{self, OwnBuffer};
 use crate::ffi::frame::FRAME;
@@ -117,8 +118,21 @@ pub(crate) struct Datagrams {
     /// Datagrams that are handed on together.
     pending: [u32; FRAME],
     pending_count: usize,
-    /// How many more may be begun for now.
-    allowance: u32,
+    allowance: Allowance,
+    /// Whether that has refused a datagram since it was set.
+    was_refused: bool,
+    pacing: &'static Pacing,
+}
+
+/// How many datagrams may be begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Allowance {
+    /// What packets make: all of them, and sweeps send fewer.
+    Charged,
+    /// What sweeps make: as many as this VPP's pacing allows.
+    Paced,
+    /// So many.
+    Messages(u32),
 }
 
 /// A datagram under construction.
@@ -136,14 +150,16 @@ impl AsMut<[u8]> for Datagram {
 }
 
 impl Datagrams {
-    pub(crate) fn new(nodes: LookupNodes) -> Self {
+    pub(super) fn new(nodes: LookupNodes, pacing: &'static Pacing) -> Self {
         Self {
             thread: None,
             session: None,
             nodes,
             pending: [0; FRAME],
             pending_count: 0,
-            allowance: u32::MAX,
+            allowance: Allowance::Charged,
+            was_refused: false,
+            pacing,
         }
     }
 
@@ -160,14 +176,33 @@ impl Datagrams {
         self.session = session;
     }
 
-    /// Says how many more may be begun.
-    pub(crate) fn set_allowance(&mut self, datagrams: u32) {
-        self.allowance = datagrams;
+    /// Says how many may be begun from now on.
+    pub(super) fn set_allowance(&mut self, allowance: Allowance) {
+        self.allowance = allowance;
+        self.was_refused = false;
     }
 
-    /// How many more may be begun.
-    pub(crate) fn allowance(&self) -> u32 {
-        self.allowance
+    /// Whether a datagram was refused because no more may be begun for now.
+    pub(super) fn was_refused(&self) -> bool {
+        self.was_refused
+    }
+
+    /// Whether one more may be begun.
+    fn admit(&mut self, thread: Thread) -> bool {
+        let admitted = match &mut self.allowance {
+            Allowance::Charged => {
+                self.pacing.charge(thread.milliseconds());
+                true
+            }
+            Allowance::Paced => self.pacing.take(thread.milliseconds()),
+            Allowance::Messages(0) => false,
+            Allowance::Messages(left) => {
+                *left -= 1;
+                true
+            }
+        };
+        self.was_refused |= !admitted;
+        admitted
     }
 
     /// Hands on what is pending.
@@ -189,10 +224,12 @@ impl Transport for Datagrams {
     type Buffer = Datagram;
 
     fn buffer(&mut self) -> Option<Datagram> {
-        let session = self.session?;
-        self.allowance = self.allowance.checked_sub(1)?;
+        let (session, thread) = (self.session?, self.thread?);
+        if !self.admit(thread) {
+            return None;
+        }
         Some(Datagram {
-            buffer: OwnBuffer::new(self.thread?, session.path_mtu)?,
+            buffer: OwnBuffer::new(thread, session.path_mtu)?,
             headers: session.ip() + UDP,
         })
     }

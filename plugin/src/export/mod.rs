@@ -8,4 +8,5 @@ pub(crate) mod announcements;
 pub(crate) mod budget;
 pub(crate) mod datagram;
 pub(crate) mod outlet;
+mod pacing;
 pub(crate) mod shared;

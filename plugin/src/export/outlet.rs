@@ -11,16 +11,13 @@ use flowmeter::observation::ObservationDomainId;
 use flowmeter::time::{Timestamp, Uptime};
 
 use super::budget::{Deadline, Progress};
-use super::datagram::{Datagrams, LookupNodes, Session};
+use super::datagram::{Allowance, Datagrams, LookupNodes, Session};
+use super::pacing::MESSAGES_PER_MILLISECOND;
 use super::shared::{Gate, Shared};
 use crate::ffi::Thread;
 
 /// How long a sweep works at a time, in microseconds.
 const BUDGET_MICROSECONDS: f64 = 50.0;
-
-/// Messages that may leave in one millisecond, so that a million flows that end together don't
-/// overrun a collector's socket: as the command `flowmeter replay` has it.
-const MESSAGES_PER_MILLISECOND: u32 = 32;
 
 /// See the file.
 pub(crate) struct Outlet {
@@ -28,9 +25,6 @@ pub(crate) struct Outlet {
     exporting: ExportingProcess<Datagrams>,
     /// Milliseconds since VPP's start; never steps back.
     now: u64,
-    /// How many messages the sweep may still begin, since the time of `allowed`.
-    allowance: u32,
-    allowed: u64,
     /// [`Shared::sends`] when the message under construction was last sent.
     sends: u32,
 }
@@ -44,10 +38,8 @@ impl Outlet {
     ) -> Self {
         Self {
             shared,
-            exporting: ExportingProcess::new(Datagrams::new(nodes), domain, true),
+            exporting: ExportingProcess::new(Datagrams::new(nodes, &shared.pacing), domain, true),
             now: 0,
-            allowance: 0,
-            allowed: 0,
             sends: 0,
         }
     }
@@ -124,21 +116,18 @@ impl Outlet {
         self.exporting.transport().hand_on();
     }
 
-    /// Lets `visit` make the records that are due, within a budget of time and of messages.
+    /// Lets `visit` make the records that are due, within a budget of time and what this VPP's
+    /// pacing allows; what is announced is within both, too.
     pub(crate) fn sweep(
         &mut self,
         thread: Thread,
         visit: impl FnOnce(Uptime, Deadline, &mut Exporter<'_>) -> Progress,
     ) -> Progress {
-        self.advance(thread);
-        if self.now != self.allowed {
-            self.allowed = self.now;
-            self.allowance = MESSAGES_PER_MILLISECOND;
-        } else if self.allowance == 0 {
-            return Progress::More;
-        }
         let deadline = Deadline::after(thread, BUDGET_MICROSECONDS);
+        self.allow(Allowance::Paced);
+        self.advance(thread);
         let progress = self.visit(thread, deadline, visit);
+        self.allow(Allowance::Charged);
         let sends = self.shared.sends();
         if core::mem::replace(&mut self.sends, sends) != sends {
             self.exporting.flush();
@@ -157,8 +146,9 @@ impl Outlet {
         visit: impl FnOnce(Uptime, Deadline, &mut Exporter<'_>) -> Progress,
     ) -> Progress {
         self.advance(thread);
-        self.allowance = messages;
+        self.allow(Allowance::Messages(messages));
         let progress = self.visit(thread, deadline, visit);
+        self.allow(Allowance::Charged);
         if progress != Progress::More {
             self.exporting.flush();
         }
@@ -177,7 +167,10 @@ impl Outlet {
         self.sweep_now(thread, deadline, MESSAGES_PER_MILLISECOND, visit)
     }
 
-    /// As long as there is something to do, messages are allowed, and there is time.
+    fn allow(&mut self, allowance: Allowance) {
+        self.exporting.transport().set_allowance(allowance);
+    }
+
     fn visit(
         &mut self,
         thread: Thread,
@@ -185,14 +178,10 @@ impl Outlet {
         visit: impl FnOnce(Uptime, Deadline, &mut Exporter<'_>) -> Progress,
     ) -> Progress {
         let now = Uptime::from_millis(self.now as u32);
-        self.exporting.transport().set_allowance(self.allowance);
         let exporter = &mut Exporter::new(self.shared, thread, &mut self.exporting);
-        let progress = visit(now, deadline, exporter);
-        self.allowance = self.exporting.transport().allowance();
-        self.exporting.transport().set_allowance(u32::MAX);
-        match progress {
-            // Only this millisecond's messages are used up.
-            Progress::Blocked if self.allowance == 0 => Progress::More,
+        match visit(now, deadline, exporter) {
+            // Only messages are used up for now.
+            Progress::Blocked if self.exporting.transport().was_refused() => Progress::More,
             progress => progress,
         }
     }

@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use flowmeter::metering::NoRoom;
 
 use super::announcements::Announcements;
+use super::pacing::Pacing;
 
 /// Whether records can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     wall: AtomicU64,
     /// How often workers were asked to send messages under construction.
     sends: AtomicU32,
+    /// How many messages may leave.
+    pub(super) pacing: Pacing,
     /// The templates of recorders.
     pub(crate) announcements: Announcements,
 }
@@ -38,6 +41,7 @@ impl Shared {
             gate: AtomicU8::new(NoRoom::NoCollector as u8 + 1),
             wall: AtomicU64::new(0),
             sends: AtomicU32::new(0),
+            pacing: Pacing::new(),
             announcements: Announcements::new(),
         }
     }

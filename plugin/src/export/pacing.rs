@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How many messages leave this VPP in a millisecond, however many threads send: a flush does not
+//! overrun a collector's socket.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Messages that may leave in one millisecond: what a collector with a default socket buffer can
+/// take, as the command `flowmeter replay` has it.
+pub(super) const MESSAGES_PER_MILLISECOND: u32 = 32;
+
+/// How often a thread tries to count a message while others do.
+const ATTEMPTS: usize = 4;
+
+/// One token bucket for all threads, filled anew in each millisecond: that millisecond, and in the
+/// low bits how many messages have left in it.
+pub(super) struct Pacing(AtomicU64);
+
+const COUNT_BITS: u32 = 20;
+const COUNT: u64 = (1 << COUNT_BITS) - 1;
+
+impl Pacing {
+    pub(super) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Counts a message of a sweep, at `now` in milliseconds; `false` where none may leave any more
+    /// in this millisecond.
+    pub(super) fn take(&self, now: u64) -> bool {
+        self.count(now, MESSAGES_PER_MILLISECOND.into())
+    }
+
+    /// Counts a message that packets made. It leaves at once, and sweeps send one less.
+    pub(super) fn charge(&self, now: u64) {
+        // Where other threads are faster all the time, it goes uncounted.
+        let _ = self.count(now, COUNT);
+    }
+
+    /// Counts a message where there were fewer than `most`. Never waits for another thread.
+    fn count(&self, now: u64, most: u64) -> bool {
+        let mut word = self.0.load(Ordering::Relaxed);
+        for _ in 0..ATTEMPTS {
+            // A thread's clock may be a millisecond behind another's.
+            let millisecond = now.max(word >> COUNT_BITS);
+            let is_same = word >> COUNT_BITS == millisecond;
+            let count = if is_same { word & COUNT } else { 0 };
+            if count >= most {
+                return false;
+            }
+            let next = millisecond << COUNT_BITS | (count + 1);
+            let order = Ordering::Relaxed;
+            match self.0.compare_exchange_weak(word, next, order, order) {
+                Ok(_) => return true,
+                Err(changed) => word = changed,
+            }
+        }
+        false
+    }
+}
