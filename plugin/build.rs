@@ -25,14 +25,9 @@ fn main() {
             println!("cargo::rerun-if-changed={path}");
         }
     }
-    let of_shim = |what: &str| {
-        let name = format!("DEP_VPP_SHIM_{what}");
-        env::var(&name).unwrap_or_else(|_| panic!("vpp-sys sets {name}"))
-    };
-    println!(
-        "cargo::rustc-env=FLOWMETER_VPP_VERSION={}",
-        of_shim("VERSION")
-    );
+    for what in ["VERSION", "REQUIRED"] {
+        println!("cargo::rustc-env=FLOWMETER_VPP_{what}={}", of_shim(what));
+    }
     println!("cargo::rustc-env=FLOWMETER_COMMIT={}", commit());
 
     let headers = PathBuf::from(of_shim("HEADERS"));
@@ -60,13 +55,19 @@ fn main() {
         .compile("flowmeter_registration");
 }
 
+/// What `vpp-sys` has found out about the VPP that is installed.
+fn of_shim(what: &str) -> String {
+    let name = format!("DEP_VPP_SHIM_{what}");
+    env::var(&name).unwrap_or_else(|_| panic!("vpp-sys sets {name}"))
+}
+
 /// How C is compiled that includes VPP's headers.
 fn build(headers: &Path) -> cc::Build {
     let mut build = cc::Build::new();
     build
         .include(headers)
         .opt_level(2)
-        .flag_if_supported("-march=x86-64-v2")
+        .flags(of_shim("FLAGS").split(' '))
         .flag_if_supported("-Wno-address-of-packed-member")
         .flag("-fno-common")
         // VPP's headers would not pass them.
@@ -124,6 +125,7 @@ fn bindings(out: &Path) {
     let bindings = bindgen::Builder::default()
         .header("src/frontends/api/api.h")
         .clang_arg("-I../include")
+        .clang_args(of_shim("FLAGS").split(' '))
         .allowlist_type("flowmeter_.*_t")
         .allowlist_function("api_.*")
         .allowlist_var("API_.*|FLOWMETER_.*")

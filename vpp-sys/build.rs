@@ -2,12 +2,19 @@
 //! Finds the installed VPP, generates its types and compiles the shim.
 //!
 //! What it found it tells the crates that depend on this one: `DEP_VPP_SHIM_INCLUDE`,
-//! `DEP_VPP_SHIM_HEADERS` and `DEP_VPP_SHIM_VERSION`.
+//! `DEP_VPP_SHIM_HEADERS`, `DEP_VPP_SHIM_VERSION`, `DEP_VPP_SHIM_RELEASE` (its number),
+//! `DEP_VPP_SHIM_REQUIRED` (how the version of a VPP that loads a plugin has to begin) and
+//! `DEP_VPP_SHIM_FLAGS` (the compiler's, for all that includes VPP's headers).
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::exit;
+
+#[path = "build/release.rs"]
+mod release;
+
+use release::Release;
 
 /// Where a VPP may be installed, besides `VPP_PREFIX`.
 const PREFIXES: [&str; 3] = ["/usr/local", "/opt/vpp", "/usr"];
@@ -15,36 +22,36 @@ const PREFIXES: [&str; 3] = ["/usr/local", "/opt/vpp", "/usr"];
 /// A header that vpp-dev brings and nothing else does.
 const MARKER: &str = "include/vlib/vlib.h";
 
+/// The header that states VPP's version.
+const VERSION: &str = "vpp/app/version.h";
+
 fn main() {
     println!("cargo::rerun-if-env-changed=VPP_PREFIX");
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-changed=shim");
-    let prefix = match prefix() {
-        Ok(prefix) => prefix,
-        Err(error) => {
-            println!("cargo::error={error}");
-            exit(1);
-        }
-    };
+    let prefix = or_exit(prefix());
     let headers = prefix.join("include");
-    println!("cargo::rerun-if-changed={}", prefix.join(MARKER).display());
-    let version = match version(&headers) {
-        Ok(version) => version,
-        Err(error) => {
-            println!("cargo::error={error}");
-            exit(1);
-        }
-    };
+    println!(
+        "cargo::rerun-if-changed={}",
+        headers.join(VERSION).display()
+    );
+    let version = or_exit(version(&headers));
+    let release = or_exit(Release::parse(&version));
+    let flags = flags(release.number);
     let shim = Path::new(&env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo")).join("shim");
     println!("cargo::metadata=include={}", shim.display());
     println!("cargo::metadata=headers={}", headers.display());
     println!("cargo::metadata=version={version}");
+    println!("cargo::metadata=release={}", release.number);
+    println!("cargo::metadata=required={}", release.required);
+    println!("cargo::metadata=flags={}", flags.join(" "));
 
     cc::Build::new()
+        .flags(&flags)
         .file("shim/vpp_shim.c")
         .include(&headers)
         .opt_level(3)
-        // What VPP itself is built for at least.
-        .flag_if_supported("-march=x86-64-v2")
         .flag_if_supported("-Wno-address-of-packed-member")
         .flag("-fno-common")
         .warnings_into_errors(true)
@@ -54,7 +61,7 @@ fn main() {
     let bindings = bindgen::Builder::default()
         .header("shim/vpp_shim.h")
         .clang_arg(format!("-I{}", headers.display()))
-        .clang_arg("-march=x86-64-v2")
+        .clang_args(&flags)
         .allowlist_file(".*/vpp_shim\\.h")
         .allowlist_function("vnet_feature_enable_disable")
         .allowlist_function("vlib_validate_simple_counter")
@@ -63,9 +70,8 @@ fn main() {
         .allowlist_type("vlib_(simple_counter_main|error_desc)_t")
         .allowlist_var("VLIB_BUFFER_(IS_TRACED|NEXT_PRESENT)|VNET_BUFFER_F_FLOW_REPORT")
         .allowlist_var("VLIB_NODE_FLAG_TRACE|VLIB_FRAME_SIZE|CLIB_LOG2_CACHE_LINE_BYTES")
-        // Declared twice over in VPP's headers; see src/lib.rs.
+        // Its beginning is the shim's; see src/lib.rs.
         .blocklist_type("vlib_buffer_t")
-        .allowlist_type("vlib_buffer_template_t")
         // Large, and only ever handed on.
         .opaque_type("vlib_main_t|vnet_main_t|vlib_cli_command_t|unformat_input_t")
         .opaque_type("_unformat_input_t|vlib_cli_command_t")
@@ -86,6 +92,28 @@ fn main() {
     bindings
         .write_to_file(out.join("bindings.rs"))
         .expect("the output directory takes files");
+}
+
+/// What `result` holds, or the end of the build with one line that says why there is nothing.
+fn or_exit<T>(result: Result<T, String>) -> T {
+    result.unwrap_or_else(|error| {
+        println!("cargo::error={error}");
+        exit(1)
+    })
+}
+
+/// What compilers of C are told about VPP: its release, and the processor that VPP itself is
+/// built for at least.
+fn flags(release: u32) -> Vec<String> {
+    let mut flags = vec![format!("-DFLOWMETER_VPP_RELEASE={release}")];
+    let architecture = env::var("CARGO_CFG_TARGET_ARCH").expect("set by cargo");
+    let processor = match architecture.as_str() {
+        "x86_64" => Some("-march=x86-64-v2"),
+        "aarch64" => Some("-march=armv8-a+crc"),
+        _ => None,
+    };
+    flags.extend(processor.map(str::to_owned));
+    flags
 }
 
 /// The prefix under which VPP and its headers are installed.
@@ -114,9 +142,9 @@ fn prefix() -> Result<PathBuf, String> {
         })
 }
 
-/// VPP's version, as `vpp/app/version.h` states it.
+/// VPP's version, as its header states it.
 fn version(headers: &Path) -> Result<String, String> {
-    let file = headers.join("vpp/app/version.h");
+    let file = headers.join(VERSION);
     let text = fs::read_to_string(&file)
         .map_err(|error| format!("{}: {error}; is vpp-dev installed whole?", file.display()))?;
     text.lines()

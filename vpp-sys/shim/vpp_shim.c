@@ -2,6 +2,7 @@
 /* See vpp_shim.h. */
 
 #include "vpp_shim.h"
+#include "release.h"
 
 #include <time.h>
 
@@ -61,25 +62,29 @@ vpp_shim_common_t
 vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u32 n)
 {
   vpp_shim_common_t common = {};
-  const vlib_buffer_t *first;
+  vlib_buffer_t *first;
   u32 i, config, after, next, start, shortest;
   u64 interfaces, interfaces_differ = 0;
+  u8 arc;
 
   if (n == 0)
     return common;
 
   first = vlib_get_buffer (vm, buffer_indices[0]);
-  config = after = first->current_config_index;
-  vnet_get_config_shared_data (feature_main.shared_feature_config_heap, &after, &next, 0);
+  config = first->current_config_index;
+  arc = vpp_shim_feature_arc (first);
+  vnet_feature_next (&next, first);
+  after = first->current_config_index;
+  common.flags = first->flags;
   interfaces = both_interfaces (first);
   start = (u16) first->current_data;
   shortest = first->current_length;
 
   /* Nearly always all packets are at one place of one arc. */
-  for (i = 0; i < n; i++)
+  for (i = 1; i < n; i++)
     {
       vlib_buffer_t *b = vlib_get_buffer (vm, buffer_indices[i]);
-      if (PREDICT_FALSE (b->current_config_index != config))
+      if (PREDICT_FALSE (b->current_config_index != config || vpp_shim_feature_arc (b) != arc))
 	break;
       b->current_config_index = after;
       common.flags |= b->flags;

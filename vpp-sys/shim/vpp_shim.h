@@ -34,6 +34,17 @@ enum
 			   STRUCT_OFFSET_OF (vnet_buffer_opaque_t, l2_hdr_offset),
 };
 
+/* A buffer's beginning, with all that is read of it. VPP's own vlib_buffer_t has unions without a
+   name, which bindgen confuses with structs of this one, and others in each release. */
+typedef struct
+{
+  i16 current_data;
+  u16 current_length;
+  u32 flags;
+  u8 others[16];
+  u32 opaque[10];
+} vpp_shim_buffer_t;
+
 u32 *vpp_shim_frame_args (vlib_frame_t *frame);
 uword vpp_shim_buffer_memory (vlib_main_t *vm);
 u32 vpp_shim_buffer_data_size (vlib_main_t *vm);
@@ -176,11 +187,15 @@ STATIC_ASSERT (sizeof (vpp_shim_interface_t) == 12, "vpp_shim_interface_t");
 STATIC_ASSERT (sizeof (vpp_shim_exporter_t) == 48, "vpp_shim_exporter_t");
 STATIC_ASSERT (STRUCT_OFFSET_OF (vlib_buffer_t, data) == VPP_SHIM_BUFFER_DATA,
 	       "packet data follows two cache lines and the headroom");
-STATIC_ASSERT (STRUCT_SIZE_OF (vlib_buffer_t, template) == sizeof (vlib_buffer_template_t) &&
-		 STRUCT_OFFSET_OF (vlib_buffer_t, template) == 0 &&
-		 STRUCT_OFFSET_OF (vlib_buffer_t, opaque) ==
-		   STRUCT_OFFSET_OF (vlib_buffer_template_t, opaque),
-	       "a buffer begins with its template");
+#define VPP_SHIM_SAME_PLACE(field)                                                                 \
+  STATIC_ASSERT (STRUCT_OFFSET_OF (vpp_shim_buffer_t, field) ==                                    \
+		     STRUCT_OFFSET_OF (vlib_buffer_t, field) &&                                    \
+		   STRUCT_SIZE_OF (vpp_shim_buffer_t, field) == STRUCT_SIZE_OF (vlib_buffer_t, field), \
+		 "vpp_shim_buffer_t's " #field " is vlib_buffer_t's")
+VPP_SHIM_SAME_PLACE (current_data);
+VPP_SHIM_SAME_PLACE (current_length);
+VPP_SHIM_SAME_PLACE (flags);
+VPP_SHIM_SAME_PLACE (opaque);
 STATIC_ASSERT (sizeof (vnet_buffer_opaque_t) <= STRUCT_SIZE_OF (vlib_buffer_t, opaque),
 	       "vnet_buffer_opaque_t fits");
 STATIC_ASSERT (STRUCT_OFFSET_OF (vnet_buffer_opaque_t, sw_if_index) == 0 && VLIB_RX == 0 &&

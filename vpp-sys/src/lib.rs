@@ -20,7 +20,6 @@
 
 include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 
-/// A buffer's first cache line, where all that is read of it stands. VPP declares the whole as
-/// a union without a name that bindgen confuses with a struct of this one; its data begin
-/// [`VPP_SHIM_BUFFER_DATA`] octets on, which the shim asserts.
-pub type vlib_buffer_t = vlib_buffer_template_t;
+/// A buffer's beginning, where all that is read of it stands; its data begin
+/// [`VPP_SHIM_BUFFER_DATA`] octets on. The shim asserts both.
+pub type vlib_buffer_t = vpp_shim_buffer_t;

@@ -6,7 +6,7 @@ use core::ffi::c_char;
 
 use vpp_sys::vlib_plugin_registration_t;
 
-use crate::{COMMIT, VERSION, VPP_VERSION};
+use crate::{COMMIT, VERSION};
 
 /// VPP's structure, in a section that VPP looks for.
 #[repr(transparent)]
@@ -25,23 +25,12 @@ pub static vlib_plugin_registration: Registration = Registration({
     let mut registration: vlib_plugin_registration_t = unsafe { core::mem::zeroed() };
     registration.version = texts([VERSION, " ", COMMIT]);
     // Structures move between releases, so a binary is for one. VPP compares as many octets as
-    // stand here.
-    registration.version_required = texts([release(VPP_VERSION), "", ""]);
+    // stand here with its own version; vpp-sys/build/release.rs says which.
+    registration.version_required = texts([env!("FLOWMETER_VPP_REQUIRED")]);
     registration.description = c"Flow meter: exact flow records, exported as IPFIX".as_ptr();
     registration.early_init = c"flowmeter_early_init".as_ptr();
     registration
 });
-
-/// The release in a version such as 26.06-release or 26.06.1-3~gabc: what stands before the
-/// first hyphen.
-const fn release(version: &str) -> &str {
-    let octets = version.as_bytes();
-    let mut end = 0;
-    while end < octets.len() && octets[end] != b'-' {
-        end += 1;
-    }
-    version.split_at(end).0
-}
 
 /// Texts after each other, filled up with zeros and cut to leave at least one.
 const fn texts<const N: usize, const M: usize>(texts: [&str; N]) -> [c_char; M] {
