@@ -6,6 +6,7 @@ FLOWMETER_REQUIRE_TOOLS is 1, as CI sets it.
 """
 
 import os
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -39,6 +40,13 @@ def vpp_program(name: str) -> Path:
     path = PREFIX / "bin" / name
     assert path.is_file(), f"VPP's {name} is not in {path.parent}"
     return path
+
+
+def vpp_release() -> tuple[int, int]:
+    """VPP's release, as year and month."""
+    text = (PREFIX / "include" / "vpp" / "app" / "version.h").read_text()
+    year, month = re.search(r'VPP_BUILD_VER "(\d+)\.(\d+)', text).groups()
+    return int(year), int(month)
 
 
 def vpp_plugins() -> Path:

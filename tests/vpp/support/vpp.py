@@ -46,9 +46,10 @@ class Vpp:
         buffer_octets: int = 2048,
         flows: int | None = 65536,
         copies: Iterable[str] = (),
+        plugin_path: str = "plugins {{ path {} }}",
     ):
         """`copies` are names under which the plugin stands in a directory of its own, first in the
-        plugin path. `flows` is how many each thread has room for; None leaves it to the plugin. A small
+        plugin path. `plugin_path` is how startup.conf names that path's directories. `flows` is how many each thread has room for; None leaves it to the plugin. A small
         table is quick to make, and there are many VPPs here."""
         self.namespace = namespace
         self.workers = workers
@@ -58,7 +59,9 @@ class Vpp:
             plugins, copies = list(plugins), list(copies)
             if (FLOWMETER in plugins or copies) and flows is not None and "flowmeter {" not in stanzas:
                 stanzas += f"\nflowmeter {{ flows-per-worker {flows} }}"
-            configuration = self._configure(plugins, stanzas, buffers, buffer_octets, copies)
+            configuration = self._configure(
+                plugins, stanzas, buffers, buffer_octets, copies, plugin_path
+            )
             words = [installation.vpp_program("vpp"), "-c", configuration]
             words = cores.command(workers, words, self.folder)
             self._daemon = Daemon(namespace.command(*words), self.folder / "output")
@@ -271,6 +274,7 @@ class Vpp:
         buffers: int,
         buffer_octets: int,
         copies: Iterable[str],
+        plugin_path: str,
     ) -> Path:
         own = self._path("plugins")
         own.mkdir()
@@ -286,7 +290,9 @@ class Vpp:
         enabled = "\n".join(
             f"    plugin {name}_plugin.so {{ enable }}" for name in [*_USUAL, *plugins]
         )
+        path = plugin_path.format(f"{first}:{installation.vpp_plugins()}:{own}")
         text = f"""\
+{path}
 unix {{
     nodaemon
     cli-listen {self._path("cli.sock")}
@@ -311,7 +317,6 @@ buffers {{
 }}
 {cores.stanza(self.workers)}
 plugins {{
-    path {first}:{installation.vpp_plugins()}:{own}
     plugin default {{ disable }}
 {enabled}
 }}

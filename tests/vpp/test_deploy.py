@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""deploy/calico-vpp: what can be shown without a cluster.
+
+kustomize applies the patches, Kubernetes' schemas accept the result, and VPP takes the commands
+and the stanza, with a node's address in place of its annotation.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+from dockerfile_parse import DockerfileParser
+
+from support import installation, meter
+from support.link import add_link
+from support.process import run
+from support.vpp import Vpp, VppDied
+from support.waiting import until
+
+CALICO_VPP = installation.ROOT / "deploy" / "calico-vpp"
+
+SCHEMAS = "1.37"
+
+ANNOTATION = "__NODE_ANNOTATION:projectcalico.org/IPv4Address__"
+
+COLLECTOR = "192.0.2.10"
+
+# A stand-in for Calico-VPP's manifest, with what the patches touch and its neighbours.
+STAND_IN = """
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: calico-vpp-config
+  namespace: calico-vpp-dataplane
+data:
+  CALICOVPP_CONFIG_TEMPLATE: unix { exec /etc/vpp/startup.exec }
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata:
+  name: calico-vpp-node
+  namespace: calico-vpp-dataplane
+spec:
+  selector:
+    matchLabels:
+      k8s-app: stand-in
+  template:
+    metadata:
+      labels:
+        k8s-app: stand-in
+    spec:
+      containers:
+      - name: agent
+        image: calicovpp/agent:v3.32.0
+      - name: vpp
+        image: calicovpp/vpp:v3.32.0
+        envFrom:
+        - configMapRef:
+            name: calico-vpp-config
+        volumeMounts:
+        - mountPath: /etc/vpp
+          name: vpp-config
+      volumes:
+      - name: vpp-config
+        hostPath:
+          path: /etc/vpp
+"""
+
+
+@pytest.fixture
+def patched(tmp_path) -> dict[str, dict]:
+    """The stand-in with the component, by kind."""
+    kubectl = installation.program("kubectl")
+    shutil.copytree(CALICO_VPP, tmp_path / "component")
+    (tmp_path / "stand-in.yaml").write_text(STAND_IN)
+    (tmp_path / "kustomization.yaml").write_text(
+        "resources: [stand-in.yaml]\ncomponents: [component]\n"
+    )
+    text = run([kubectl, "kustomize", tmp_path])
+    return by_kind(text)
+
+
+def by_kind(text: str) -> dict[str, dict]:
+    return {document["kind"]: document for document in yaml.safe_load_all(text)}
+
+
+def containers(daemon_set: dict) -> dict[str, dict]:
+    found = daemon_set["spec"]["template"]["spec"]["containers"]
+    return {container["name"]: container for container in found}
+
+
+def commands() -> str:
+    """What becomes /etc/vpp/startup.exec."""
+    config_map = yaml.safe_load((CALICO_VPP / "configmap.yaml").read_text())
+    (template,) = config_map["data"].values()
+    return template
+
+
+def stanza() -> str:
+    """The stanza that README.md shows."""
+    readme = (CALICO_VPP / "README.md").read_text()
+    (found,) = re.findall(r"^```\n(flowmeter \{\n.*?^\}\n)```$", readme, re.MULTILINE | re.DOTALL)
+    return found
+
+
+def on_node(template: str, address: str, collector: str) -> str:
+    """What vpp-manager makes of a template, where the operator has set a collector."""
+    assert ANNOTATION in template and COLLECTOR in template, template
+    return template.replace(ANNOTATION, address).replace(COLLECTOR, collector)
+
+
+def test_the_patches_change_image_and_commands_and_nothing_else(patched):
+    expected = by_kind(STAND_IN)
+    expected["ConfigMap"]["data"]["CALICOVPP_CONFIG_EXEC_TEMPLATE"] = commands()
+    assert patched["ConfigMap"] == expected["ConfigMap"]
+    before, after = containers(expected["DaemonSet"]), containers(patched["DaemonSet"])
+    image = after["vpp"].pop("image")
+    assert "calico-vpp-flowmeter" in image
+    assert before["vpp"].pop("image") != image
+    assert after == before
+    for document in (patched, expected):
+        del document["DaemonSet"]["spec"]["template"]["spec"]["containers"]
+    assert patched["DaemonSet"] == expected["DaemonSet"]
+
+
+def test_kubernetes_accepts_the_result(patched):
+    assert patched.keys() == {"ConfigMap", "DaemonSet"}
+    for document in patched.values():
+        kubernetes_validate.validate(document, SCHEMAS, strict=True)
+
+
+def test_the_image_is_calico_vpp_s_with_the_package():
+    dockerfile = DockerfileParser(str(CALICO_VPP / "Dockerfile"), env_replace=False)
+    instructions = [
+        (line["instruction"], line["value"])
+        for line in dockerfile.structure
+        if line["instruction"] != "COMMENT"
+    ]
+    name, _, release = dict(instructions)["ARG"].removeprefix("CALICO_VPP=").partition(":")
+    assert name == "calicovpp/vpp"
+    daemon_set = yaml.safe_load((CALICO_VPP / "daemonset.yaml").read_text())
+    assert containers(daemon_set)["vpp"]["image"].endswith(f":{release}")
+    # The last stage is that image, and installs what the stage before has packaged.
+    assert instructions[-2] == ("FROM", "${CALICO_VPP}")
+    assert "from=build" in instructions[-1][1]
+    assert "dpkg --install /build/vpp-plugin-flowmeter_*.deb" in instructions[-1][1]
+    assert "vpp-plugin-flowmeter" in (installation.ROOT / "cmake" / "CMakeLists.txt").read_text()
+
+
+def start_with_commands(start_vpp, tmp_path: Path, text: str) -> Vpp:
+    """A VPP that runs these from a file when it starts."""
+    file = tmp_path / "startup.exec"
+    file.write_text(text + "\n")
+    return start_vpp(stanzas=f"unix {{ exec {file} }}", plugins=("flowmeter", "memif"))
+
+
+def assert_pods_are_metered(vpp: Vpp) -> None:
+    """The interfaces of pods that come are metered. A VPP makes memif ones on any machine."""
+    until(
+        "the patterns to be set",
+        lambda: all(
+            f"{pattern} all both" in vpp.cli("show flowmeter interfaces")
+            for pattern in ("tun*", "memif*")
+        ),
+    )
+    vpp.configure("create interface memif id 0 master mode ip")
+    shown = vpp.cli("show flowmeter interfaces")
+    (line,) = [line for line in shown.splitlines() if line.startswith("interface memif0/0")]
+    for part in ("ip4 rx", "ip6 rx", "ip4 tx", "ip6 tx"):
+        assert part in line, shown
+
+
+def assert_exports(vpp: Vpp, link) -> None:
+    """What the collector on this link is sent comes from the node's address."""
+    sink = meter.add_sink(link)
+    sink.wait_for_templates()
+    assert {address for address, _ in sink.sources} == {link.vpp_address}
+
+
+# Link 0 of a VPP: its own address, as an annotation has it, and the collector's.
+NODE, NODE_COLLECTOR = "192.0.2.2/29", "192.0.2.1"
+
+
+def test_vpp_takes_the_commands(start_vpp, tmp_path):
+    vpp = start_with_commands(start_vpp, tmp_path, on_node(commands(), NODE, NODE_COLLECTOR))
+    link = add_link(vpp, 0)
+    assert_pods_are_metered(vpp)
+    assert_exports(vpp, link)
+
+
+def test_a_node_without_the_annotation_has_its_network(start_vpp, tmp_path):
+    """VPP runs and meters; only the exporter is not set."""
+    vpp = start_with_commands(start_vpp, tmp_path, on_node(commands(), ANNOTATION, NODE_COLLECTOR))
+    assert_pods_are_metered(vpp)
+    vpp.wait_seconds(3)
+    assert "exporter: none" in vpp.cli("show flowmeter exporter")
+
+
+def test_vpp_takes_the_stanza(start_vpp):
+    text = on_node(stanza(), NODE, NODE_COLLECTOR)
+    vpp = start_vpp(stanzas=text, plugins=("flowmeter", "memif"))
+    link = add_link(vpp, 0)
+    assert_pods_are_metered(vpp)
+    assert_exports(vpp, link)
+
+
+def test_without_the_annotation_the_stanza_ends_the_start(new_namespace):
+    """As README.md says of it."""
+    with pytest.raises(VppDied, match="startup.conf: flowmeter: src __NODE_ANNOTATION"):
+        Vpp(new_namespace(), stanzas=on_node(stanza(), ANNOTATION, NODE_COLLECTOR)).kill()
