@@ -215,6 +215,14 @@ where
     ExportingProcess<Datagrams>: Export<K>,
 {
     #[inline]
+    fn closed(&self) -> Option<NoRoom> {
+        match self.gate {
+            Gate::Closed(why) => Some(why),
+            Gate::Open => None,
+        }
+    }
+
+    #[inline]
     fn export(&mut self, record: &FlowRecord<K>) -> Result<(), NoRoom> {
         if let Gate::Closed(why) = self.gate {
             return Err(why);

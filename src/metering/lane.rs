@@ -3,11 +3,11 @@
 //!
 //! Each phase is a short loop, whose values fit in registers, and asks for the memory that the
 //! next one needs. Packets that need more than counting are left to [`wait`](super::waiting::wait).
-//! It knows nothing of timeouts beyond asking [`Timeouts`].
+//! It knows nothing of timeouts beyond asking [`Test`].
 
 use core::ops::Range;
 
-use super::expiration::Timeouts;
+use super::expiration::Test;
 use super::flow_key::FlowKey;
 use super::flow_table::group::{Instructions, Seed};
 use super::flow_table::{FlowTable, Lookup, Slot, SlotIndex, prefetch_slot};
@@ -85,12 +85,13 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
 
     /// The other phases. Keys are hashed, and then packets go on in steps, one behind the other:
     /// while a step is counted, the slots of the next are on their way from memory. Returns the
-    /// packets that wait.
+    /// packets that wait: those that `test` is true of, and those whose flow is not at once found.
     #[inline(always)]
     pub(super) fn finish<I: Instructions, P: Packets>(
         self,
         framed: &Framed<P>,
         shared: &mut Shared,
+        test: Test,
     ) -> &'q [Pending<K>] {
         let Self {
             queue,
@@ -111,9 +112,8 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
                 probe::<I, K>(queue, step(number), lookup, slots);
             }
             if number > 0 {
-                let (step, timeouts) = (step(number - 1), shared.timeouts);
-                shared.statistics.metered +=
-                    count(queue, step, &mut waiting, framed, slots, timeouts);
+                let step = step(number - 1);
+                shared.statistics.metered += count(queue, step, &mut waiting, framed, slots, test);
             }
         }
         queue.gather(&waiting)
@@ -179,7 +179,7 @@ fn count<K: FlowKey, P: Packets>(
     waiting: &mut Waiting,
     framed: &Framed<P>,
     slots: &mut [Slot<K>],
-    timeouts: Timeouts,
+    test: Test,
 ) -> Tally {
     let mut total = 0;
     let packets = step.len() as u64;
@@ -189,7 +189,7 @@ fn count<K: FlowKey, P: Packets>(
         let (time, uptime) = framed.packets.times(queue.numbers[place] as usize);
         match slots.get_mut(queue.probed[place].number()) {
             Some(slot)
-                if slot.holds(&queue.keys[place]) && !timeouts.may_be_due(&slot.flow, uptime) =>
+                if slot.holds(&queue.keys[place]) && !test.may_be_due(&slot.flow, uptime) =>
             {
                 slot.flow.add(octets, queue.tcp_flags[place], time, uptime);
             }

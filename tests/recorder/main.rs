@@ -16,11 +16,17 @@ use flowmeter::time::{Timestamp, Uptime};
 #[derive(Default)]
 struct Collected {
     records: Vec<FlowRecord<RecordedKey>>,
+    closed: bool,
     full: bool,
 }
 
 impl Export<RecordedKey> for Collected {
+    fn closed(&self) -> Option<NoRoom> {
+        self.closed.then_some(NoRoom::NoCollector)
+    }
+
     fn export(&mut self, record: &FlowRecord<RecordedKey>) -> Result<(), NoRoom> {
+        assert!(!self.closed, "nothing has to make room here");
         if self.full {
             return Err(NoRoom::NoBuffer);
         }
@@ -205,6 +211,23 @@ fn packets_whose_records_are_not_taken_wait_as_flows() {
     meter.expire(4000);
     assert_eq!(meter.packets(), [30; 3]);
     assert_eq!(meter.recorder.live_flows(), 0);
+}
+
+#[test]
+fn a_closed_gate_is_offered_nothing_and_loses_nothing() {
+    for timeouts in [timeouts(), None] {
+        let mut meter = Meter::new(7, timeouts);
+        meter.collected.closed = true;
+        for second in 0..40 {
+            meter.now = second * 1000;
+            meter.observe(&[frame(0, false, 0, 0, true), frame(0, false, 0, 1, true)]);
+            meter.expire(second * 1000);
+        }
+        meter.collected.closed = false;
+        meter.expire(50_000);
+        assert_eq!(meter.packets(), [40; 2]);
+        assert_eq!(meter.recorder.live_flows(), 0);
+    }
 }
 
 #[test]

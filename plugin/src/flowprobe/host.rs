@@ -297,6 +297,10 @@ struct Announcing<'a, 'b> {
 }
 
 impl Export<RecordedKey> for Announcing<'_, '_> {
+    fn closed(&self) -> Option<NoRoom> {
+        self.exporter.closed()
+    }
+
     fn export(&mut self, record: &FlowRecord<RecordedKey>) -> Result<(), NoRoom> {
         if !self.known.has(record.key.layout()) {
             // Where there is no collector, that is why.
