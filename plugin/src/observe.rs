@@ -176,6 +176,7 @@ impl<O: Observe> Packets for Any<'_, O> {
             time: self.time,
             uptime: self.uptime,
             length: buffer.length(offset),
+            segment_size: 0,
         }
     }
 
@@ -222,6 +223,7 @@ impl<O: Observe> Packets for Uniform<'_, O> {
             time: self.time,
             uptime: self.uptime,
             length: buffer.length_of_one(offset),
+            segment_size: 0,
         }
     }
 
@@ -242,6 +244,7 @@ impl<O: Observe> Packets for Uniform<'_, O> {
             time: self.time,
             uptime: self.uptime,
             length: data.len() as u32,
+            segment_size: 0,
         }
     }
 

@@ -123,10 +123,17 @@ impl Flow {
         }
     }
 
-    /// Counts one packet.
+    /// Counts a packet, or `packets` of one time, with `octets` in all.
     #[inline(always)]
-    pub(super) fn add(&mut self, octets: u32, tcp_flags: u8, time: Timestamp, uptime: Uptime) {
-        self.packets += 1;
+    pub(super) fn add(
+        &mut self,
+        packets: u32,
+        octets: u32,
+        tcp_flags: u8,
+        time: Timestamp,
+        uptime: Uptime,
+    ) {
+        self.packets += u64::from(packets);
         self.octets += u64::from(octets);
         // A packet from before the first one leaves the duration as it is.
         let since_start = time.as_millis().wrapping_sub(self.start).cast_signed();

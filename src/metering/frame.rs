@@ -107,8 +107,9 @@ impl Frame {
             });
             number += 1;
         }
+        let further = ipv4.further() + ipv6.further();
         shared.statistics.observed += Tally {
-            packets: numbers.len() as u64,
+            packets: numbers.len() as u64 + further,
             octets,
         };
         let test = shared

@@ -30,6 +30,8 @@ pub(super) struct Lane<'q, 't, K: FlowKey> {
     queue: &'q mut Queue<K>,
     /// Packets in the queue; never more than the frame's.
     length: usize,
+    /// Packets beyond one each that those in the queue count as.
+    further: u64,
     lookup: Lookup<'t>,
     slots: &'t mut [Slot<K>],
 }
@@ -41,6 +43,7 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
         Self {
             queue,
             length: 0,
+            further: 0,
             lookup,
             slots,
         }
@@ -78,9 +81,21 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
     pub(super) fn push(&mut self, number: usize, headers: Headers<K>) -> u32 {
         if self.length < FRAME {
             self.queue.put(self.length, number, headers);
+            if headers.packets > 1 {
+                let is_first = self.further == 0;
+                self.queue
+                    .put_superframe(self.length, headers.packets, is_first);
+                self.further += u64::from(headers.packets - 1);
+            }
             self.length += 1;
         }
         headers.octets
+    }
+
+    /// Packets beyond one each that those so far count as.
+    #[inline(always)]
+    pub(super) fn further(&self) -> u64 {
+        self.further
     }
 
     /// The other phases. Keys are hashed, and then packets go on in steps, one behind the other:
@@ -96,6 +111,7 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
         let Self {
             queue,
             length,
+            further,
             lookup,
             slots,
         } = self;
@@ -113,10 +129,15 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
             }
             if number > 0 {
                 let step = step(number - 1);
-                shared.statistics.metered += count(queue, step, &mut waiting, framed, slots, test);
+                shared.statistics.metered += if further == 0 {
+                    count::<false, _, _>(queue, step, &mut waiting, framed, slots, test)
+                } else {
+                    count_superframes(queue, step, &mut waiting, framed, slots, test)
+                };
             }
         }
-        queue.gather(&waiting)
+        shared.statistics.metered.packets += further;
+        queue.gather(&waiting, further > 0)
     }
 }
 
@@ -170,10 +191,23 @@ fn probe<I: Instructions, K: FlowKey>(
     }
 }
 
+/// Phase four where some packets count as several; out of the others' way.
+#[inline(never)]
+fn count_superframes<K: FlowKey, P: Packets>(
+    queue: &Queue<K>,
+    step: Range<usize>,
+    waiting: &mut Waiting,
+    framed: &Framed<P>,
+    slots: &mut [Slot<K>],
+    test: Test,
+) -> Tally {
+    count::<true, _, _>(queue, step, waiting, framed, slots, test)
+}
+
 /// Phase four: packets are counted into their flows, but for those that wait. Tells what all of
-/// them amount to.
+/// them amount to, each counted as one packet.
 #[inline(always)]
-fn count<K: FlowKey, P: Packets>(
+fn count<const SUPERFRAMES: bool, K: FlowKey, P: Packets>(
     queue: &Queue<K>,
     step: Range<usize>,
     waiting: &mut Waiting,
@@ -191,7 +225,9 @@ fn count<K: FlowKey, P: Packets>(
             Some(slot)
                 if slot.holds(&queue.keys[place]) && !test.may_be_due(&slot.flow, uptime) =>
             {
-                slot.flow.add(octets, queue.tcp_flags[place], time, uptime);
+                let packets = if SUPERFRAMES { queue.packets[place] } else { 1 };
+                slot.flow
+                    .add(packets, octets, queue.tcp_flags[place], time, uptime);
             }
             _ => waiting.add(place),
         }

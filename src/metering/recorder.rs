@@ -194,7 +194,7 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
         let every_packet = *every_packet && !closed;
         let mut lane = Lane::new(queue, table);
         let numbers = framed.numbers.clone();
-        let (mut number, mut octets) = (numbers.start, 0);
+        let (mut number, mut octets, mut further) = (numbers.start, 0, 0);
         while number < numbers.end {
             if !every_packet {
                 octets += lane.run(&framed, &mut number, |packet| {
@@ -213,7 +213,9 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
                 Err(reason) => shared.statistics.ignore(reason, packet.octets_on_wire()),
                 Ok(headers) => {
                     let told = every_packet && tell(&packet, &headers, shared, export).is_ok();
-                    if !told {
+                    if told {
+                        further += u64::from(headers.packets - 1);
+                    } else {
                         lane.push(number, headers);
                     }
                     headers.octets
@@ -222,7 +224,7 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
             number += 1;
         }
         shared.statistics.observed += Tally {
-            packets: numbers.len() as u64,
+            packets: numbers.len() as u64 + further + lane.further(),
             octets,
         };
         let test = shared.timeouts.test(closed);
@@ -240,6 +242,7 @@ fn tell<E: Export<RecordedKey>>(
 ) -> Result<(), NoRoom> {
     let mut flow = Flow::new(headers.type_of_service, packet);
     flow.add(
+        headers.packets,
         headers.octets,
         headers.tcp_flags,
         packet.time,

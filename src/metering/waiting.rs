@@ -51,8 +51,13 @@ pub(super) fn wait<I: Instructions, K: FlowKey, P: Packets, E: Export<K>>(
             if test.may_be_due(&slot.flow, uptime) {
                 settle(slot, pending, &framed.packet(pending), shared, export);
             }
-            slot.flow
-                .add(pending.octets, pending.tcp_flags, time, uptime);
+            let Pending {
+                packets,
+                octets,
+                tcp_flags,
+                ..
+            } = *pending;
+            slot.flow.add(packets, octets, tcp_flags, time, uptime);
         }
     }
 }

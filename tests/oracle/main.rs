@@ -12,6 +12,7 @@ use flowmeter::metering::{
     Backend, Configuration, EndReason, Export, FlowKey, FlowRecord, Flush, MeteringProcess, NoRoom,
     Seed, Swept, Tally, Timeouts,
 };
+use flowmeter::packet::Packet;
 use proptest::prelude::*;
 
 use self::naive::{NaiveMap, NaiveTable, Record};
@@ -286,6 +287,38 @@ proptest! {
                 prop_assert_eq!(lost, Tally::default());
             }
             prop_assert!(records.iter().all(|record| record.packets > 0 && record.start <= record.end));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// A packet that is yet to be segmented counts as its segments would if they came at once.
+    #[test]
+    fn superframes_count_as_their_segments(
+        sent in traffic(60, 900), timeouts in timeouts(),
+        sizes in prop::collection::vec(prop_oneof![3 => Just(0u16), 2 => 1..150u16], 1..40),
+    ) {
+        let mut naive = NaiveMap::new(timeouts);
+        let sizes: Vec<u16> = sizes.into_iter().cycle().take(sent.len()).collect();
+        let mut packets = Vec::new();
+        for (sent, &size) in sent.iter().zip(&sizes) {
+            let segments = match size {
+                0 => vec![sent.clone()],
+                size => sent.segments(size.into()),
+            };
+            naive.observe_together(&segments);
+            packets.push(Packet { segment_size: size, ..sent.packet() });
+        }
+        let expected = naive.finish(sent.last());
+        for backend in Backend::available() {
+            let mut run = Run::new(backend, 10_000, timeouts.into());
+            for frame in packets.chunks(300) {
+                run.process.observe(frame, &mut run.collected);
+                run.check_balance();
+            }
+            same(&run.finish(&sent), &expected, backend)?;
         }
     }
 }

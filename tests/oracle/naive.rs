@@ -179,6 +179,17 @@ impl NaiveMap {
         flow.add(packet);
     }
 
+    /// Packets of one flow between which nothing can be due.
+    pub(crate) fn observe_together(&mut self, packets: &[Sent]) {
+        let Some((first, others)) = packets.split_first() else {
+            return;
+        };
+        self.observe(first);
+        if let Some(flow) = self.flows.get_mut(&first.key()) {
+            others.iter().for_each(|packet| flow.add(packet));
+        }
+    }
+
     /// Where the gate was closed before, what is due may not have been exported.
     pub(crate) fn sweep(&mut self, last: &Sent) {
         let (timeouts, records) = (self.timeouts, &mut self.records);
