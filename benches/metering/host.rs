@@ -70,6 +70,7 @@ impl Packets for &Host<'_> {
             time: self.time,
             uptime: self.uptime,
             length: data.len() as u32,
+            segment_size: 0,
         }
     }
 

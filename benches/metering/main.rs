@@ -16,7 +16,8 @@ use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use flowmeter::exporting::{ExportingProcess, Message, Transport};
 use flowmeter::metering::flow_key::Ipv4Key;
 use flowmeter::metering::{
-    Backend, Configuration, EndReason, Export, FlowKey, FlowRecord, MeteringProcess, Timeouts,
+    Backend, Configuration, EndReason, Export, FlowKey, FlowRecord, MeteringProcess, NoRoom,
+    Timeouts,
 };
 use flowmeter::observation::ObservationDomainId;
 use flowmeter::packet::{Dissection, Packet, dissect};
@@ -180,6 +181,44 @@ fn prefetch<T>(line: *const T) {
     black_box(line);
 }
 
+/// Records go nowhere, as where there is no way to a collector.
+struct Closed(Option<NoRoom>);
+
+impl<K: FlowKey> Export<K> for Closed {
+    fn closed(&self) -> Option<NoRoom> {
+        self.0
+    }
+
+    fn export(&mut self, _: &FlowRecord<K>) -> Result<(), NoRoom> {
+        Err(NoRoom::CollectorUnreachable)
+    }
+}
+
+/// What flows past their active timeout cost while no record is taken: with an exporter that
+/// says so beforehand, with one that does not, and beside them flows of which none is due.
+fn gate(criterion: &mut Criterion<Clocks>) {
+    const FLOWS: usize = 1000;
+
+    let mut group = criterion.benchmark_group("gate");
+    let closed = Some(NoRoom::CollectorUnreachable);
+    for (name, active, closed) in [
+        ("open", Timeouts::MAX_MILLIS, None),
+        ("closed", 1, closed),
+        ("refusing", 1, None),
+    ] {
+        let mut process = metering(FLOWS, Backend::detect());
+        process.set_timeouts(Timeouts::from_millis(active, Timeouts::MAX_MILLIS));
+        let mut export = Closed(closed);
+        bench_frames(&mut group, name, FLOWS, IPV4, |packets| {
+            clocks(|| {
+                process.observe(packets, &mut export);
+                process.expire(packets[FRAME - 1].uptime, 8, &mut export);
+            })
+        });
+    }
+    group.finish();
+}
+
 /// Every packet is of a new flow, and the table is full: each begins a flow, ends another
 /// and exports it; the sweep runs along.
 fn churn(criterion: &mut Criterion<Clocks>) {
@@ -258,6 +297,6 @@ criterion_group! {
         .without_plots()
         .warm_up_time(std::time::Duration::from_millis(500))
         .measurement_time(std::time::Duration::from_secs(2));
-    targets = memory, encode, churn, observe
+    targets = memory, encode, churn, gate, observe
 }
 criterion_main!(benches);

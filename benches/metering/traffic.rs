@@ -115,6 +115,7 @@ impl Traffic {
                 time: Timestamp::from_millis(1_700_000_000_000 + millis),
                 uptime: Uptime::from_millis(millis as u32),
                 length: self.kind.octets as u32,
+                segment_size: 0,
             })
             .collect()
     }

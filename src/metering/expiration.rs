@@ -47,12 +47,17 @@ impl Timeouts {
         self.idle.max(self.active as u32)
     }
 
-    /// Whether [`Self::due`] may have something to say: the packet path's one test.
+    /// The packet path's one test, for a frame; `closed` says that no record is taken.
     #[inline(always)]
-    pub(super) fn may_be_due(&self, flow: &Flow, now: Uptime) -> bool {
-        let idle = now.since(flow.seen());
-        let age = u64::from(flow.duration()) + u64::from(idle);
-        (idle >= self.idle) | (age >= self.active) | flow.ended()
+    pub(super) fn test(&self, closed: bool) -> Test {
+        if closed {
+            return Test::CLOSED;
+        }
+        Test {
+            active: self.active,
+            idle: self.idle,
+            ended: Flow::ENDED,
+        }
     }
 
     /// What is due at `now`. Where several deadlines have passed, the earliest names the
@@ -77,6 +82,33 @@ impl Timeouts {
             None
         };
         Due { record, leaves }
+    }
+}
+
+/// Whether a flow may need more than counting when it has a packet.
+#[derive(Clone, Copy)]
+pub(super) struct Test {
+    active: u64,
+    idle: u32,
+    /// The flags that say that it ended.
+    ended: u16,
+}
+
+impl Test {
+    /// Of a flow whose record is refused the packets are only counted. One without packets since
+    /// its last record owes none, but begins anew: its duration is longer than any.
+    const CLOSED: Self = Self {
+        active: Flow::NO_PACKETS as u64,
+        idle: u32::MAX,
+        ended: 0,
+    };
+
+    /// Whether [`Timeouts::due`] may have something to say, or the flow's next record begins.
+    #[inline(always)]
+    pub(super) fn may_be_due(self, flow: &Flow, now: Uptime) -> bool {
+        let idle = now.since(flow.seen());
+        let age = u64::from(flow.duration()) + u64::from(idle);
+        (idle >= self.idle) | (age >= self.active) | flow.has_any(self.ended)
     }
 }
 

@@ -41,6 +41,17 @@ pub trait Export<K: FlowKey> {
     /// # Errors
     /// [`NoRoom`] where it could not be taken. The flow then stays.
     fn export(&mut self, record: &FlowRecord<K>) -> Result<(), NoRoom>;
+
+    /// Why no record at all is taken during this call of the metering process; `None` where some
+    /// may be.
+    ///
+    /// It is asked once a frame or sweep. While there is a reason, nothing counts as due, so
+    /// packets cost what they cost without timeouts; only flows that have to make room are still
+    /// offered, and counted as lost.
+    #[inline(always)]
+    fn closed(&self) -> Option<NoRoom> {
+        None
+    }
 }
 
 /// Takes records of every kind.

@@ -96,10 +96,16 @@ pub(super) struct Flow {
 /// TCP FIN and RST (RFC 9293 §3.1).
 const FIN_OR_RST: u16 = 0x05;
 
+/// The same before the last record.
+const ENDED_BEFORE: u16 = 0x100;
+
 impl Flow {
     /// Longer than any active timeout, so that the packet path's one test for timeouts
     /// also finds the flows that have to start anew.
-    const NO_PACKETS: u32 = u32::MAX;
+    pub(super) const NO_PACKETS: u32 = u32::MAX;
+
+    /// The flags of which a flow that ended has any.
+    pub(super) const ENDED: u16 = FIN_OR_RST | ENDED_BEFORE;
 
     /// A flow that has yet to count its first packet.
     #[inline(always)]
@@ -117,10 +123,17 @@ impl Flow {
         }
     }
 
-    /// Counts one packet.
+    /// Counts a packet, or `packets` of one time, with `octets` in all.
     #[inline(always)]
-    pub(super) fn add(&mut self, octets: u32, tcp_flags: u8, time: Timestamp, uptime: Uptime) {
-        self.packets += 1;
+    pub(super) fn add(
+        &mut self,
+        packets: u32,
+        octets: u32,
+        tcp_flags: u8,
+        time: Timestamp,
+        uptime: Uptime,
+    ) {
+        self.packets += u64::from(packets);
         self.octets += u64::from(octets);
         // A packet from before the first one leaves the duration as it is.
         let since_start = time.as_millis().wrapping_sub(self.start).cast_signed();
@@ -176,7 +189,13 @@ impl Flow {
     /// Whether TCP FIN or RST was seen.
     #[inline(always)]
     pub(super) fn ended(&self) -> bool {
-        self.tcp_flags & (FIN_OR_RST | 0x100) != 0
+        self.has_any(Self::ENDED)
+    }
+
+    /// Whether it has any of these flags.
+    #[inline(always)]
+    pub(super) fn has_any(&self, flags: u16) -> bool {
+        self.tcp_flags & flags != 0
     }
 
     #[inline(always)]

@@ -9,7 +9,7 @@
 
 use core::ops::Range;
 
-use super::export::ExportAll;
+use super::export::{Export, ExportAll};
 use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
 use super::flow_table::group::Instructions;
 use super::ignored::IgnoredReason;
@@ -107,19 +107,29 @@ impl Frame {
             });
             number += 1;
         }
+        let further = ipv4.further() + ipv6.further();
         shared.statistics.observed += Tally {
-            packets: numbers.len() as u64,
+            packets: numbers.len() as u64 + further,
             octets,
         };
-        let waiting = ipv4.finish::<I, P>(framed, shared);
-        wait::<I, _, P, E>(waiting, framed, &mut tables.ipv4, shared, export);
-        let waiting = ipv6.finish::<I, P>(framed, shared);
-        wait::<I, _, P, E>(waiting, framed, &mut tables.ipv6, shared, export);
+        let test = shared
+            .timeouts
+            .test(Export::<Ipv4Key>::closed(export).is_some());
+        let waiting = ipv4.finish::<I, P>(framed, shared, test);
+        wait::<I, _, P, E>(waiting, framed, &mut tables.ipv4, shared, test, export);
+        let test = shared
+            .timeouts
+            .test(Export::<Ipv6Key>::closed(export).is_some());
+        let waiting = ipv6.finish::<I, P>(framed, shared, test);
+        wait::<I, _, P, E>(waiting, framed, &mut tables.ipv6, shared, test, export);
+        let test = shared
+            .timeouts
+            .test(Export::<L2Key>::closed(export).is_some());
         if let (Some(l2), Some(table)) = (
-            l2.map(|l2| l2.finish::<I, P>(framed, shared)),
+            l2.map(|l2| l2.finish::<I, P>(framed, shared, test)),
             &mut tables.l2,
         ) {
-            wait::<I, _, P, E>(l2, framed, table, shared, export);
+            wait::<I, _, P, E>(l2, framed, table, shared, test, export);
         }
     }
 }

@@ -3,11 +3,11 @@
 //!
 //! Each phase is a short loop, whose values fit in registers, and asks for the memory that the
 //! next one needs. Packets that need more than counting are left to [`wait`](super::waiting::wait).
-//! It knows nothing of timeouts beyond asking [`Timeouts`].
+//! It knows nothing of timeouts beyond asking [`Test`].
 
 use core::ops::Range;
 
-use super::expiration::Timeouts;
+use super::expiration::Test;
 use super::flow_key::FlowKey;
 use super::flow_table::group::{Instructions, Seed};
 use super::flow_table::{FlowTable, Lookup, Slot, SlotIndex, prefetch_slot};
@@ -30,6 +30,8 @@ pub(super) struct Lane<'q, 't, K: FlowKey> {
     queue: &'q mut Queue<K>,
     /// Packets in the queue; never more than the frame's.
     length: usize,
+    /// Packets beyond one each that those in the queue count as.
+    further: u64,
     lookup: Lookup<'t>,
     slots: &'t mut [Slot<K>],
 }
@@ -41,6 +43,7 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
         Self {
             queue,
             length: 0,
+            further: 0,
             lookup,
             slots,
         }
@@ -78,23 +81,37 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
     pub(super) fn push(&mut self, number: usize, headers: Headers<K>) -> u32 {
         if self.length < FRAME {
             self.queue.put(self.length, number, headers);
+            if headers.packets > 1 {
+                let is_first = self.further == 0;
+                self.queue
+                    .put_superframe(self.length, headers.packets, is_first);
+                self.further += u64::from(headers.packets - 1);
+            }
             self.length += 1;
         }
         headers.octets
     }
 
+    /// Packets beyond one each that those so far count as.
+    #[inline(always)]
+    pub(super) fn further(&self) -> u64 {
+        self.further
+    }
+
     /// The other phases. Keys are hashed, and then packets go on in steps, one behind the other:
     /// while a step is counted, the slots of the next are on their way from memory. Returns the
-    /// packets that wait.
+    /// packets that wait: those that `test` is true of, and those whose flow is not at once found.
     #[inline(always)]
     pub(super) fn finish<I: Instructions, P: Packets>(
         self,
         framed: &Framed<P>,
         shared: &mut Shared,
+        test: Test,
     ) -> &'q [Pending<K>] {
         let Self {
             queue,
             length,
+            further,
             lookup,
             slots,
         } = self;
@@ -111,12 +128,16 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
                 probe::<I, K>(queue, step(number), lookup, slots);
             }
             if number > 0 {
-                let (step, timeouts) = (step(number - 1), shared.timeouts);
-                shared.statistics.metered +=
-                    count(queue, step, &mut waiting, framed, slots, timeouts);
+                let step = step(number - 1);
+                shared.statistics.metered += if further == 0 {
+                    count::<false, _, _>(queue, step, &mut waiting, framed, slots, test)
+                } else {
+                    count_superframes(queue, step, &mut waiting, framed, slots, test)
+                };
             }
         }
-        queue.gather(&waiting)
+        shared.statistics.metered.packets += further;
+        queue.gather(&waiting, further > 0)
     }
 }
 
@@ -170,16 +191,29 @@ fn probe<I: Instructions, K: FlowKey>(
     }
 }
 
-/// Phase four: packets are counted into their flows, but for those that wait. Tells what all of
-/// them amount to.
-#[inline(always)]
-fn count<K: FlowKey, P: Packets>(
+/// Phase four where some packets count as several; out of the others' way.
+#[inline(never)]
+fn count_superframes<K: FlowKey, P: Packets>(
     queue: &Queue<K>,
     step: Range<usize>,
     waiting: &mut Waiting,
     framed: &Framed<P>,
     slots: &mut [Slot<K>],
-    timeouts: Timeouts,
+    test: Test,
+) -> Tally {
+    count::<true, _, _>(queue, step, waiting, framed, slots, test)
+}
+
+/// Phase four: packets are counted into their flows, but for those that wait. Tells what all of
+/// them amount to, each counted as one packet.
+#[inline(always)]
+fn count<const SUPERFRAMES: bool, K: FlowKey, P: Packets>(
+    queue: &Queue<K>,
+    step: Range<usize>,
+    waiting: &mut Waiting,
+    framed: &Framed<P>,
+    slots: &mut [Slot<K>],
+    test: Test,
 ) -> Tally {
     let mut total = 0;
     let packets = step.len() as u64;
@@ -189,9 +223,11 @@ fn count<K: FlowKey, P: Packets>(
         let (time, uptime) = framed.packets.times(queue.numbers[place] as usize);
         match slots.get_mut(queue.probed[place].number()) {
             Some(slot)
-                if slot.holds(&queue.keys[place]) && !timeouts.may_be_due(&slot.flow, uptime) =>
+                if slot.holds(&queue.keys[place]) && !test.may_be_due(&slot.flow, uptime) =>
             {
-                slot.flow.add(octets, queue.tcp_flags[place], time, uptime);
+                let packets = if SUPERFRAMES { queue.packets[place] } else { 1 };
+                slot.flow
+                    .add(packets, octets, queue.tcp_flags[place], time, uptime);
             }
             _ => waiting.add(place),
         }

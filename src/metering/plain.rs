@@ -91,12 +91,16 @@ impl Upper {
 }
 
 /// The first `N` octets of the IP packet that `packet` has behind an Ethernet header with one
-/// VLAN tag at most, of this EtherType, or bare, and its VLAN.
+/// VLAN tag at most, of this EtherType, or bare, and its VLAN; none of one that is yet to be
+/// segmented.
 #[inline(always)]
 fn behind_link<'a, const N: usize>(
     packet: &Packet<'a>,
     ether_type: u16,
 ) -> Option<(&'a [u8; N], u16)> {
+    if packet.segment_size > 0 {
+        return None;
+    }
     let data = packet.data;
     let vlan = packet.point.vlan;
     match packet.point.link_type {
@@ -137,6 +141,7 @@ pub(super) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
     Some(Headers {
         key: Ipv4Key::from_wire(words(ip, ipv4::SOURCE), word(ip, ipv4::PORTS), observed),
         octets,
+        packets: 1,
         type_of_service: ip[ipv4::TYPE_OF_SERVICE],
         tcp_flags: upper.flags(ip[ipv4::TCP_FLAGS]),
         attributes: (),
@@ -160,6 +165,7 @@ pub(super) fn plain_ipv6(packet: &Packet<'_>) -> Option<Headers<Ipv6Key>> {
     Some(Headers {
         key: Ipv6Key::from_wire(words(ip, ipv6::SOURCE), word(ip, ipv6::PORTS), observed),
         octets: ipv6::HEADER + payload,
+        packets: 1,
         type_of_service: (version_class_and_label >> 20) as u8,
         tcp_flags: upper.flags(ip[ipv6::TCP_FLAGS]),
         attributes: version_class_and_label & 0x000f_ffff,
@@ -236,6 +242,7 @@ mod tests {
             changes in vec((0..64usize, any::<u8>()), 0..4),
             cut in 0..200usize,
             vlan in prop::sample::select(vec![0u16, 9, 0xffff]),
+            segment_size in prop_oneof![9 => Just(0), 1 => any::<u16>()],
             layers in 0..8u8,
             frames in any::<bool>(),
         ) {
@@ -253,10 +260,11 @@ mod tests {
                     ..ObservationPoint::default()
                 },
                 length: octets.len() as u32,
+                segment_size,
                 ..Packet::default()
             };
             let (ipv4, ipv6) = (plain_ipv4(&packet), plain_ipv6(&packet));
-            if changes.is_empty() && octets.len() >= ip + 54 {
+            if changes.is_empty() && octets.len() >= ip + 54 && segment_size == 0 {
                 prop_assert!(ipv4.is_some() != ipv6.is_some());
             }
             let recording = Recording {

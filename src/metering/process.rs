@@ -183,8 +183,7 @@ impl MeteringProcess {
 
     /// Flows in the tables.
     pub fn live_flows(&self) -> usize {
-        let Tables { ipv4, ipv6, l2 } = &self.tables;
-        ipv4.live() + ipv6.live() + l2.as_ref().map_or(0, FlowTable::live)
+        self.tables.live()
     }
 
     /// Groups of slots in each table: what [`Self::show`] and [`Self::count`] count in.
@@ -225,6 +224,14 @@ impl MeteringProcess {
     pub fn octets(&self) -> usize {
         let Tables { ipv4, ipv6, l2 } = &self.tables;
         ipv4.octets() + ipv6.octets() + l2.as_ref().map_or(0, FlowTable::octets)
+    }
+}
+
+impl Tables {
+    /// Flows in all of them.
+    pub(super) fn live(&self) -> usize {
+        let Self { ipv4, ipv6, l2 } = self;
+        ipv4.live() + ipv6.live() + l2.as_ref().map_or(0, FlowTable::live)
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Queue<K: FlowKey> {
     /// The slots that the probe found.
     pub(super) probed: [SlotIndex; FRAME],
     pub(super) octets: [u32; FRAME],
+    /// How many packets each counts as, where some count as several; see [`Self::put_superframe`].
+    pub(super) packets: [u32; FRAME],
     pub(super) tcp_flags: [u8; FRAME],
     type_of_service: [u8; FRAME],
     attributes: [K::Attributes; FRAME],
@@ -35,6 +37,7 @@ pub(super) struct Queue<K: FlowKey> {
 pub(super) struct Pending<K: FlowKey> {
     pub(super) key: K,
     pub(super) octets: u32,
+    pub(super) packets: u32,
     /// Its number in the call.
     pub(super) number: u32,
     pub(super) candidates: Candidates,
@@ -55,6 +58,7 @@ impl<K: FlowKey> Queue<K> {
         let empty = Pending {
             key: K::zeroed(),
             octets: 0,
+            packets: 0,
             number: 0,
             candidates: Candidates::default(),
             tcp_flags: 0,
@@ -67,6 +71,7 @@ impl<K: FlowKey> Queue<K> {
             groups: [0; FRAME],
             probed: [SlotIndex::NONE; FRAME],
             octets: [0; FRAME],
+            packets: [1; FRAME],
             tcp_flags: [0; FRAME],
             type_of_service: [0; FRAME],
             attributes: [K::Attributes::zeroed(); FRAME],
@@ -96,15 +101,26 @@ impl<K: FlowKey> Queue<K> {
         }
     }
 
-    /// What is known of those that wait.
+    /// Notes that the packet at `place` counts as several, the frame's first of this kind or not.
+    /// All frames without such packets spare themselves the counts.
+    #[cold]
+    pub(super) fn put_superframe(&mut self, place: usize, packets: u32, is_first: bool) {
+        if is_first {
+            self.packets = [1; FRAME];
+        }
+        self.packets[place % FRAME] = packets;
+    }
+
+    /// What is known of those that wait; `superframes` says that some packets count as several.
     #[inline(always)]
-    pub(super) fn gather(&mut self, waiting: &Waiting) -> &[Pending<K>] {
+    pub(super) fn gather(&mut self, waiting: &Waiting, superframes: bool) -> &[Pending<K>] {
         let places = waiting.places.get(..waiting.length).unwrap_or_default();
         for (number, place) in places.iter().enumerate() {
             let place = usize::from(*place);
             self.waiting[number] = Pending {
                 key: self.keys[place],
                 octets: self.octets[place],
+                packets: if superframes { self.packets[place] } else { 1 },
                 number: self.numbers[place],
                 candidates: self.candidates(place),
                 tcp_flags: self.tcp_flags[place],

@@ -234,6 +234,7 @@ impl RecordedKey {
         Headers {
             key: bytemuck::cast(words),
             octets: headers.octets,
+            packets: headers.packets,
             type_of_service: headers.type_of_service,
             tcp_flags: headers.tcp_flags & l4 as u8,
             attributes: (),
@@ -356,6 +357,7 @@ impl RecordedKey {
         Headers {
             key: self,
             octets: headers.octets,
+            packets: headers.packets,
             type_of_service: headers.type_of_service,
             tcp_flags,
             attributes: (),

@@ -102,7 +102,8 @@ impl Recorder {
         } = self;
         let timeouts = shared.timeouts;
         let expiring = Expiring { timeouts, now };
-        sweep.advance(table.groups(), now, budget, |group| {
+        let closed = export.closed().filter(|_| table.live() > 0);
+        sweep.advance(table.groups(), now, budget, closed, |group| {
             visit_table(table, group, &expiring, shared, export)
         })
     }
@@ -189,11 +190,13 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
             every_packet,
             ..
         } = recorder;
+        let closed = export.closed().is_some();
+        let every_packet = *every_packet && !closed;
         let mut lane = Lane::new(queue, table);
         let numbers = framed.numbers.clone();
-        let (mut number, mut octets) = (numbers.start, 0);
+        let (mut number, mut octets, mut further) = (numbers.start, 0, 0);
         while number < numbers.end {
-            if !*every_packet {
+            if !every_packet {
                 octets += lane.run(&framed, &mut number, |packet| {
                     RecordedKey::read_ipv4(packet, recording)
                 });
@@ -209,8 +212,10 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
             octets += u64::from(match RecordedKey::read(&packet, recording) {
                 Err(reason) => shared.statistics.ignore(reason, packet.octets_on_wire()),
                 Ok(headers) => {
-                    let told = *every_packet && tell(&packet, &headers, shared, export).is_ok();
-                    if !told {
+                    let told = every_packet && tell(&packet, &headers, shared, export).is_ok();
+                    if told {
+                        further += u64::from(headers.packets - 1);
+                    } else {
                         lane.push(number, headers);
                     }
                     headers.octets
@@ -219,11 +224,12 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
             number += 1;
         }
         shared.statistics.observed += Tally {
-            packets: numbers.len() as u64,
+            packets: numbers.len() as u64 + further + lane.further(),
             octets,
         };
-        let waiting = lane.finish::<I, P>(&framed, shared);
-        wait::<I, _, P, E>(waiting, &framed, table, shared, export);
+        let test = shared.timeouts.test(closed);
+        let waiting = lane.finish::<I, P>(&framed, shared, test);
+        wait::<I, _, P, E>(waiting, &framed, table, shared, test, export);
     }
 }
 
@@ -236,6 +242,7 @@ fn tell<E: Export<RecordedKey>>(
 ) -> Result<(), NoRoom> {
     let mut flow = Flow::new(headers.type_of_service, packet);
     flow.add(
+        headers.packets,
         headers.octets,
         headers.tcp_flags,
         packet.time,

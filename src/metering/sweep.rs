@@ -6,7 +6,7 @@
 
 use super::expiration::{Due, Timeouts};
 use super::export::{Export, ExportAll, NoRoom};
-use super::flow_key::{FlowKey, Observed};
+use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed};
 use super::flow_record::EndReason;
 use super::flow_table::{FlowTable, Slot};
 use super::process::{MeteringProcess, Shared, Tables};
@@ -65,25 +65,34 @@ pub(super) fn expire<E: ExportAll>(
     } = process;
     let timeouts = shared.timeouts;
     let expiring = Expiring { timeouts, now };
-    sweep.advance(tables.ipv4.groups(), now, budget, |group| {
+    let closed = Export::<Ipv4Key>::closed(export)
+        .or(Export::<Ipv6Key>::closed(export))
+        .or(Export::<L2Key>::closed(export))
+        .filter(|_| tables.live() > 0);
+    sweep.advance(tables.ipv4.groups(), now, budget, closed, |group| {
         visit(tables, group, &expiring, shared, export)
     })
 }
 
 impl Sweep {
-    /// Visits as many of `groups` as the time since the call before asks for.
+    /// Visits as many of `groups` as the time since the call before asks for; none where no record
+    /// is taken, but then they are visited at once when records are taken again.
     #[inline(always)]
     pub(super) fn advance(
         &mut self,
         groups: usize,
         now: Uptime,
         budget: usize,
+        closed: Option<NoRoom>,
         mut visit: impl FnMut(usize) -> Result<(), NoRoom>,
     ) -> Swept {
         let round = round_millis(groups);
         let elapsed = now.since(self.last.replace(now).unwrap_or(now));
         self.credit += groups as u64 * u64::from(elapsed).min(round);
         self.credit = self.credit.min(groups as u64 * round);
+        if let Some(why) = closed {
+            return Swept::NoRoom(why);
+        }
         let wanted = (self.credit / round) as usize;
         for _ in 0..wanted.min(budget) {
             if let Err(why) = visit(self.next_to_expire) {

@@ -5,6 +5,7 @@
 //! They come after all others of their frame, and in their order. It knows nothing of
 //! timeouts beyond asking [`Timeouts`](super::expiration::Timeouts).
 
+use super::expiration::Test;
 use super::export::Export;
 use super::flow_key::FlowKey;
 use super::flow_record::{EndReason, Flow};
@@ -25,6 +26,7 @@ pub(super) fn wait<I: Instructions, K: FlowKey, P: Packets, E: Export<K>>(
     framed: &Framed<P>,
     table: &mut FlowTable<K>,
     shared: &mut Shared,
+    test: Test,
     export: &mut E,
 ) {
     if waiting.is_empty() {
@@ -46,11 +48,16 @@ pub(super) fn wait<I: Instructions, K: FlowKey, P: Packets, E: Export<K>>(
             };
             let slot = &mut table[index];
             let (time, uptime) = framed.times(pending);
-            if shared.timeouts.may_be_due(&slot.flow, uptime) {
+            if test.may_be_due(&slot.flow, uptime) {
                 settle(slot, pending, &framed.packet(pending), shared, export);
             }
-            slot.flow
-                .add(pending.octets, pending.tcp_flags, time, uptime);
+            let Pending {
+                packets,
+                octets,
+                tcp_flags,
+                ..
+            } = *pending;
+            slot.flow.add(packets, octets, tcp_flags, time, uptime);
         }
     }
 }

@@ -28,8 +28,10 @@ pub struct Headers<K: FlowKey> {
     /// The flow that it belongs to.
     pub key: K,
     /// Its octets: of an IP packet the IP header and all that follows it, of any other
-    /// frame the whole frame on the wire.
+    /// frame the whole frame on the wire. Of one that is yet to be segmented, all segments'.
     pub octets: u32,
+    /// How many packets it counts as: 1, but for one that is yet to be segmented.
+    pub packets: u32,
     /// The octet that IANA element 5 (`ipClassOfService`) carries; 0 where not IP.
     pub type_of_service: u8,
     /// The low 8 bits of the TCP flags (IANA element 6); 0 where not TCP.

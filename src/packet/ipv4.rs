@@ -8,6 +8,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::dissect::{Dissection, Headers};
 use super::link::Link;
+use super::segments;
 use super::transport::{self, Transport};
 use super::wire::{clip, split_header};
 use crate::metering::flow_key::Ipv4Key;
@@ -57,7 +58,9 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
     let Some(after) = octets.get(length..) else {
         return Dissection::Ignored(IgnoredReason::IpHeaderTruncated);
     };
+    let segment_size = link.segment_size();
     let (total, payload) = match usize::from(u16::from_be_bytes(header.total_length)) {
+        _ if segment_size > 0 => (link.on_wire_from(octets), after),
         // Left for the network card to fill in when it segments the packet.
         0 => (link.on_wire_from(octets), after),
         total if total < length => return Dissection::Ignored(IgnoredReason::Ipv4TotalLength),
@@ -68,6 +71,11 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
     } else {
         transport::read(header.protocol, payload)
     };
+    let (packets, octets) = if segment_size > 0 && !header.is_later_fragment() {
+        segments::count(segment_size, total, length as u32, header.protocol, payload)
+    } else {
+        (1, total)
+    };
     Dissection::Ipv4(Headers {
         key: Ipv4Key {
             source: header.source,
@@ -75,7 +83,8 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
             ports,
             observed: link.observed(header.protocol.into()),
         },
-        octets: total,
+        octets,
+        packets,
         type_of_service: header.type_of_service,
         tcp_flags,
         attributes: (),

@@ -11,6 +11,7 @@ use bytemuck::{Pod, Zeroable};
 use super::MAX_EXTENSION_HEADERS;
 use super::dissect::{Dissection, Headers};
 use super::link::Link;
+use super::segments;
 use super::transport::{self, Transport, protocol};
 use super::wire::{clip, split_header};
 use crate::metering::flow_key::Ipv6Key;
@@ -78,12 +79,21 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
     if version_class_and_label >> 28 != 6 {
         return Dissection::Ignored(IgnoredReason::IpVersion);
     }
+    let segment_size = link.segment_size();
     let (total, payload) = match u16::from_be_bytes(header.payload_length) {
+        _ if segment_size > 0 => (link.on_wire_from(octets), after),
         0 => without_payload_length(header.next_header, after, link.on_wire_from(octets)),
         length => (HEADER + u32::from(length), clip(after, length.into())),
     };
     let (protocol, upper) = skip_extension_headers(header.next_header, payload);
     let Transport { ports, tcp_flags } = transport::read(protocol, upper);
+    let (packets, octets) = if segment_size > 0 && !upper.is_empty() {
+        let extensions = payload.len() - upper.len();
+        let ip_header = HEADER.saturating_add(extensions as u32);
+        segments::count(segment_size, total, ip_header, protocol, upper)
+    } else {
+        (1, total)
+    };
     Dissection::Ipv6(Headers {
         key: Ipv6Key {
             source: header.source,
@@ -91,7 +101,8 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
             ports,
             observed: link.observed(protocol.into()),
         },
-        octets: total,
+        octets,
+        packets,
         type_of_service: (version_class_and_label >> 20) as u8,
         tcp_flags,
         attributes: version_class_and_label & 0x000f_ffff,

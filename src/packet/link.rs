@@ -97,6 +97,12 @@ impl<'a> Link<'a> {
             .saturating_sub(u32::try_from(before).unwrap_or(u32::MAX))
     }
 
+    /// See [`Packet::segment_size`].
+    #[inline(always)]
+    pub(super) fn segment_size(&self) -> u16 {
+        self.packet.segment_size
+    }
+
     /// A frame with the protocol of this EtherType (0: it has none), which isn't IP.
     pub(super) fn non_ip(&self, ether_type: u16) -> Dissection {
         Dissection::NonIp(Headers {
@@ -106,6 +112,7 @@ impl<'a> Link<'a> {
                 observed: self.observed(ether_type),
             },
             octets: self.packet.octets_on_wire(),
+            packets: 1,
             type_of_service: 0,
             tcp_flags: 0,
             attributes: (),

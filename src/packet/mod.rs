@@ -19,6 +19,7 @@ mod link;
 mod logical_link;
 mod mpls;
 mod ppp;
+mod segments;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -43,6 +44,12 @@ pub struct Packet<'a> {
     pub uptime: Uptime,
     /// Octets that the packet had on the wire, from the same header; at least those captured.
     pub length: u32,
+    /// Where the packet is yet to be cut into segments (a superframe of segmentation offload, as
+    /// TSO and UDP's GSO make it), the octets of payload that each will have; else 0.
+    ///
+    /// Such a packet counts as the segments that it becomes, in packets and octets. How long it
+    /// is says [`Self::length`] alone; what its IP header says may be out of date.
+    pub segment_size: u16,
 }
 
 impl Packet<'_> {
@@ -70,7 +77,7 @@ pub trait Packets: Copy {
 
     /// Packet number `number` as it begins: like [`Self::packet`], but what follows the usual
     /// headers (Ethernet with a VLAN tag at most, IP, and TCP or UDP) may be missing, and its length
-    /// be wrong. Where a host gets at these more cheaply, it has to have TCP's flags in them.
+    /// be wrong. It may not be one that is yet to be segmented. Where a host gets at these more cheaply, it has to have TCP's flags in them.
     #[inline(always)]
     fn head(&self, number: usize) -> Packet<'_> {
         self.packet(number)

@@ -62,6 +62,7 @@ impl Meter {
             time: Timestamp::from_millis(START + millis),
             uptime,
             length: octets.len() as u32,
+            segment_size: 0,
         };
         self.metering.observe(&[packet][..], &mut self.exporting);
         self.check();
@@ -319,6 +320,7 @@ fn defect_11_flows_do_not_collide() {
                 time: Timestamp::from_millis(START + round),
                 uptime,
                 length: octets.len() as u32,
+                segment_size: 0,
                 ..Packet::default()
             };
             meter.metering.observe(&[packet][..], &mut meter.exporting);
@@ -415,6 +417,7 @@ fn defect_16_one_call_does_no_more_than_its_budget() {
         let packet = Packet {
             data: &octets,
             length: octets.len() as u32,
+            segment_size: 0,
             ..Packet::default()
         };
         meter.metering.observe(&[packet][..], &mut meter.exporting);

@@ -12,6 +12,7 @@ use flowmeter::metering::{
     Backend, Configuration, EndReason, Export, FlowKey, FlowRecord, Flush, MeteringProcess, NoRoom,
     Seed, Swept, Tally, Timeouts,
 };
+use flowmeter::packet::Packet;
 use proptest::prelude::*;
 
 use self::naive::{NaiveMap, NaiveTable, Record};
@@ -26,17 +27,36 @@ const SEED: Seed = Seed::fixed([
     0x24a1_9947_b391_6cf7,
 ]);
 
-/// Keeps records, and refuses those whose turn `refuse` names.
+/// Keeps records, and refuses those whose turn `refuse` names, or all while it is closed.
 #[derive(Default)]
 struct Collected {
+    gate: Gate,
     records: Vec<Record>,
     offered: usize,
     refuse: Option<fn(usize) -> bool>,
 }
 
+/// Whether records are taken at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Gate {
+    #[default]
+    Open,
+    /// Each is refused.
+    Refusing,
+    /// It says so beforehand, too.
+    Closed,
+}
+
 impl<K: FlowKey> Export<K> for Collected {
+    fn closed(&self) -> Option<NoRoom> {
+        (self.gate == Gate::Closed).then_some(NoRoom::CollectorUnreachable)
+    }
+
     fn export(&mut self, record: &FlowRecord<K>) -> Result<(), NoRoom> {
         self.offered += 1;
+        if self.gate != Gate::Open {
+            return Err(NoRoom::CollectorUnreachable);
+        }
         if self.refuse.is_some_and(|refuse| refuse(self.offered)) {
             return Err(NoRoom::NoBuffer);
         }
@@ -70,6 +90,13 @@ impl Run {
         let packets: Vec<_> = frame.iter().map(Sent::packet).collect();
         self.process
             .observe(packets.as_slice(), &mut self.collected);
+        self.check_balance();
+    }
+
+    /// Visits the flows whose turn it is, as long as records are taken.
+    fn expire(&mut self, frame: &[Sent]) {
+        let now = frame.last().unwrap().uptime();
+        self.process.expire(now, usize::MAX, &mut self.collected);
         self.check_balance();
     }
 
@@ -262,6 +289,152 @@ proptest! {
             prop_assert!(records.iter().all(|record| record.packets > 0 && record.start <= record.end));
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// A packet that is yet to be segmented counts as its segments would if they came at once.
+    #[test]
+    fn superframes_count_as_their_segments(
+        sent in traffic(60, 900), timeouts in timeouts(),
+        sizes in prop::collection::vec(prop_oneof![3 => Just(0u16), 2 => 1..150u16], 1..40),
+    ) {
+        let mut naive = NaiveMap::new(timeouts);
+        let sizes: Vec<u16> = sizes.into_iter().cycle().take(sent.len()).collect();
+        let mut packets = Vec::new();
+        for (sent, &size) in sent.iter().zip(&sizes) {
+            let segments = match size {
+                0 => vec![sent.clone()],
+                size => sent.segments(size.into()),
+            };
+            naive.observe_together(&segments);
+            packets.push(Packet { segment_size: size, ..sent.packet() });
+        }
+        let expected = naive.finish(sent.last());
+        for backend in Backend::available() {
+            let mut run = Run::new(backend, 10_000, timeouts.into());
+            for frame in packets.chunks(300) {
+                run.process.observe(frame, &mut run.collected);
+                run.check_balance();
+            }
+            same(&run.finish(&sent), &expected, backend)?;
+        }
+    }
+}
+
+/// For so many packets after each other: how the gate is, and whether flows are swept behind
+/// them.
+fn gates() -> impl Strategy<Value = Vec<(usize, bool, bool)>> {
+    prop::collection::vec((1..300usize, any::<bool>(), any::<bool>()), 1..8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    /// While no record is taken, flows go on, and each packet of one that owes a record tries
+    /// again. That it is known beforehand makes it cheaper and changes no record, no end reason
+    /// and no account.
+    #[test]
+    fn a_closed_gate_is_one_that_refuses_each_record(
+        sent in traffic(60, 1200), gates in gates(), timeouts in timeouts(),
+    ) {
+        let mut naive = NaiveMap::new(timeouts);
+        let runs = Backend::available()
+            .flat_map(|backend| [(backend, Gate::Refusing), (backend, Gate::Closed)]);
+        let mut runs: Vec<_> = runs
+            .map(|(backend, gate)| (backend, gate, Run::new(backend, 10_000, timeouts.into())))
+            .collect();
+        let mut rest = &sent[..];
+        for &(length, closed, sweep) in gates.iter().cycle() {
+            let (part, others) = rest.split_at(length.min(rest.len()));
+            rest = others;
+            if part.is_empty() {
+                break;
+            }
+            for packet in part {
+                naive.observe_with(packet, closed);
+            }
+            if let (true, false, Some(last)) = (sweep, closed, part.last()) {
+                naive.sweep(last);
+            }
+            for (_, gate, run) in &mut runs {
+                run.collected.gate = if closed { *gate } else { Gate::Open };
+                part.chunks(70).for_each(|frame| run.observe(frame));
+                match (sweep, closed) {
+                    (true, false) => run.sweep(part),
+                    (true, true) => run.expire(part),
+                    (false, _) => {}
+                }
+            }
+        }
+        let expected = naive.finish(sent.last());
+        let mut flows = None;
+        for (backend, _, mut run) in runs {
+            run.collected.gate = Gate::Open;
+            prop_assert_eq!(run.process.statistics().lost().records, 0);
+            let begun = run.process.statistics().flows;
+            prop_assert_eq!(*flows.get_or_insert(begun), begun);
+            same(&run.finish(&sent), &expected, backend)?;
+        }
+    }
+
+    /// In a full table those that have to make room are lost for the gate's reason.
+    #[test]
+    fn who_makes_room_while_the_gate_is_closed_is_lost(
+        sent in traffic(400, 1500), timeouts in timeouts(),
+    ) {
+        for backend in Backend::available() {
+            let runs = [Gate::Refusing, Gate::Closed].map(|gate| {
+                let mut run = Run::new(backend, 1, timeouts.into());
+                run.collected.gate = gate;
+                sent.chunks(1).for_each(|packet| run.observe(packet));
+                run
+            });
+            let [refusing, closed] = &runs;
+            prop_assert_eq!(refusing.process.statistics(), closed.process.statistics());
+            let lost = closed.process.statistics().lost();
+            prop_assert_eq!(
+                closed.process.statistics().lost[NoRoom::CollectorUnreachable as usize],
+                lost
+            );
+        }
+    }
+}
+
+/// The sweep stands still while the gate is closed, and goes through all flows when it opens.
+#[test]
+fn what_was_due_while_the_gate_was_closed_is_exported_when_it_opens() {
+    let sent: Vec<Sent> = (0..100).map(|id| Sent::at(id, 0)).collect();
+    let mut run = Run::new(Backend::detect(), 1000, Timeouts::default());
+    run.collected.gate = Gate::Closed;
+    run.observe(&sent);
+    let mut expire = |gate, millis| {
+        run.collected.gate = gate;
+        let now = Sent::at(0, millis).uptime();
+        let swept = run.process.expire(now, usize::MAX, &mut run.collected);
+        (swept, run.collected.offered)
+    };
+    let refused = Swept::NoRoom(NoRoom::CollectorUnreachable);
+    for second in 0..100 {
+        assert_eq!(expire(Gate::Closed, second * 1000), (refused, 0));
+    }
+    assert_eq!(expire(Gate::Open, 99_000), (Swept::Done, 100));
+    let records = run.collected.records.iter();
+    assert!(
+        records
+            .into_iter()
+            .all(|record| record.end_reason == EndReason::IdleTimeout)
+    );
+    assert_eq!(run.process.live_flows(), 0);
+    assert_eq!(
+        run.process.expire(
+            Sent::at(0, 100_000).uptime(),
+            usize::MAX,
+            &mut run.collected
+        ),
+        Swept::Done
+    );
 }
 
 /// A record that no timeout ended says so.

@@ -160,16 +160,44 @@ impl NaiveMap {
     }
 
     pub(crate) fn observe(&mut self, packet: &Sent) {
+        self.observe_with(packet, false);
+    }
+
+    /// Where the gate is closed, a flow that owes a record goes on owing it.
+    pub(crate) fn observe_with(&mut self, packet: &Sent, closed: bool) {
         let flow = self
             .flows
             .entry(packet.key())
             .or_insert_with(|| Flow::new(packet));
-        let (record, over) = flow.expire(packet.uptime, self.timeouts);
-        self.records.extend(record);
-        if over {
-            *flow = Flow::new(packet);
+        if !closed || flow.packets.is_empty() {
+            let (record, over) = flow.expire(packet.uptime, self.timeouts);
+            self.records.extend(record);
+            if over {
+                *flow = Flow::new(packet);
+            }
         }
         flow.add(packet);
+    }
+
+    /// Packets of one flow between which nothing can be due.
+    pub(crate) fn observe_together(&mut self, packets: &[Sent]) {
+        let Some((first, others)) = packets.split_first() else {
+            return;
+        };
+        self.observe(first);
+        if let Some(flow) = self.flows.get_mut(&first.key()) {
+            others.iter().for_each(|packet| flow.add(packet));
+        }
+    }
+
+    /// Where the gate was closed before, what is due may not have been exported.
+    pub(crate) fn sweep(&mut self, last: &Sent) {
+        let (timeouts, records) = (self.timeouts, &mut self.records);
+        self.flows.retain(|_, flow| {
+            let (record, over) = flow.expire(last.uptime, timeouts);
+            records.extend(record);
+            !over
+        });
     }
 
     /// The record of each flow that has packets, as if it ended now.

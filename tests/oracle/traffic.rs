@@ -137,6 +137,32 @@ impl Sent {
         Self::new(Kind::Ipv4, id, 0, 0x10, millis, millis, 0)
     }
 
+    /// The packets that it becomes where each may have so many octets of payload; itself where
+    /// it is not IP.
+    pub(crate) fn segments(&self, size: usize) -> Vec<Self> {
+        let headers = match self.kind {
+            Kind::Ipv4 => 14 + 20 + 20,
+            Kind::Ipv6 => 14 + 40 + 20,
+            Kind::L2 => return vec![self.clone()],
+        };
+        let mut left = self.octets.len() - headers;
+        let mut segments = Vec::new();
+        while segments.is_empty() || left > 0 {
+            let payload = left.min(size);
+            left -= payload;
+            segments.push(Self::new(
+                self.kind,
+                self.id,
+                self.type_of_service,
+                self.tcp_flags,
+                self.time,
+                self.uptime,
+                payload,
+            ));
+        }
+        segments
+    }
+
     pub(crate) fn key(&self) -> Key {
         (self.kind, self.id)
     }
@@ -163,6 +189,7 @@ impl Sent {
             time: Timestamp::from_millis(self.time),
             uptime: self.uptime(),
             length: self.octets.len() as u32,
+            segment_size: 0,
         }
     }
 }

@@ -16,11 +16,17 @@ use flowmeter::time::{Timestamp, Uptime};
 #[derive(Default)]
 struct Collected {
     records: Vec<FlowRecord<RecordedKey>>,
+    closed: bool,
     full: bool,
 }
 
 impl Export<RecordedKey> for Collected {
+    fn closed(&self) -> Option<NoRoom> {
+        self.closed.then_some(NoRoom::NoCollector)
+    }
+
     fn export(&mut self, record: &FlowRecord<RecordedKey>) -> Result<(), NoRoom> {
+        assert!(!self.closed, "nothing has to make room here");
         if self.full {
             return Err(NoRoom::NoBuffer);
         }
@@ -75,6 +81,7 @@ impl Meter {
                 time: Timestamp::from_millis(1000 + u64::from(self.now)),
                 uptime: Uptime::from_millis(self.now),
                 length: data.len() as u32,
+                segment_size: 0,
             })
             .collect();
         self.recorder
@@ -205,6 +212,48 @@ fn packets_whose_records_are_not_taken_wait_as_flows() {
     meter.expire(4000);
     assert_eq!(meter.packets(), [30; 3]);
     assert_eq!(meter.recorder.live_flows(), 0);
+}
+
+#[test]
+fn a_superframe_counts_as_its_segments() {
+    let mut octets = frame(0, false, 0, 0, true);
+    octets.resize(14 + 28 + 2500, 0);
+    for timeouts in [timeouts(), None] {
+        let mut meter = Meter::new(7, timeouts);
+        let packet = Packet {
+            data: &octets,
+            length: octets.len() as u32,
+            segment_size: 1000,
+            ..Packet::default()
+        };
+        let packets = [packet, packet];
+        meter
+            .recorder
+            .observe(&packets[..], meter.recording, &mut meter.collected);
+        meter.check();
+        meter.flush();
+        let records = meter.collected.records.iter();
+        let sums = records.map(|record| (record.packets, record.octets));
+        let sum = sums.fold((0, 0), |sum, (p, o)| (sum.0 + p, sum.1 + o));
+        assert_eq!(sum, (6, 2 * (2500 + 3 * 28)));
+    }
+}
+
+#[test]
+fn a_closed_gate_is_offered_nothing_and_loses_nothing() {
+    for timeouts in [timeouts(), None] {
+        let mut meter = Meter::new(7, timeouts);
+        meter.collected.closed = true;
+        for second in 0..40 {
+            meter.now = second * 1000;
+            meter.observe(&[frame(0, false, 0, 0, true), frame(0, false, 0, 1, true)]);
+            meter.expire(second * 1000);
+        }
+        meter.collected.closed = false;
+        meter.expire(50_000);
+        assert_eq!(meter.packets(), [40; 2]);
+        assert_eq!(meter.recorder.live_flows(), 0);
+    }
 }
 
 #[test]

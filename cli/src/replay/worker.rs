@@ -162,6 +162,7 @@ impl Timed {
             time: captured.time,
             uptime: self.uptime,
             length: captured.length,
+            segment_size: 0,
         }
     }
 }

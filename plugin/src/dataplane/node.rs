@@ -205,6 +205,7 @@ impl<O: Observe> Packets for Any<'_, O> {
             time: self.time,
             uptime: self.uptime,
             length: buffer.length(offset),
+            segment_size: 0,
         }
     }
 
@@ -251,6 +252,7 @@ impl<O: Observe> Packets for Uniform<'_, O> {
             time: self.time,
             uptime: self.uptime,
             length: buffer.length_of_one(offset),
+            segment_size: 0,
         }
     }
 
@@ -271,6 +273,7 @@ impl<O: Observe> Packets for Uniform<'_, O> {
             time: self.time,
             uptime: self.uptime,
             length: data.len() as u32,
+            segment_size: 0,
         }
     }
 

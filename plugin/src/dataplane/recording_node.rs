@@ -149,6 +149,7 @@ impl<O: Observe> Packets for Recorded<'_, O> {
             time: self.time,
             uptime: self.uptime,
             length: length.max(0) as u32,
+            segment_size: 0,
         }
     }
 

@@ -215,11 +215,19 @@ impl<'a> Exporter<'a> {
     }
 
     #[inline]
+    fn closed(&self) -> Option<NoRoom> {
+        match self.gate {
+            Gate::Closed(why) => Some(why),
+            Gate::Open => None,
+        }
+    }
+
+    #[inline]
     fn send<K: FlowKey>(&mut self, record: &FlowRecord<K>) -> Result<(), NoRoom>
     where
         ExportingProcess<Datagrams>: Export<K>,
     {
-        if let Gate::Closed(why) = self.gate {
+        if let Some(why) = self.closed() {
             return Err(why);
         }
         let in_world =
@@ -232,37 +240,38 @@ impl<'a> Exporter<'a> {
     }
 }
 
-impl Export<Ipv4Key> for Exporter<'_> {
-    #[inline]
-    fn export(&mut self, record: &FlowRecord<Ipv4Key>) -> Result<(), NoRoom> {
-        self.send(record)
-    }
+macro_rules! export {
+    ($($key:ty),+) => {
+        $(
+            impl Export<$key> for Exporter<'_> {
+                #[inline]
+                fn closed(&self) -> Option<NoRoom> {
+                    self.closed()
+                }
+
+                #[inline]
+                fn export(&mut self, record: &FlowRecord<$key>) -> Result<(), NoRoom> {
+                    self.send(record)
+                }
+            }
+        )+
+    };
 }
 
-impl Export<Ipv6Key> for Exporter<'_> {
-    #[inline]
-    fn export(&mut self, record: &FlowRecord<Ipv6Key>) -> Result<(), NoRoom> {
-        self.send(record)
-    }
-}
-
-impl Export<L2Key> for Exporter<'_> {
-    #[inline]
-    fn export(&mut self, record: &FlowRecord<L2Key>) -> Result<(), NoRoom> {
-        self.send(record)
-    }
-}
+export! { Ipv4Key, Ipv6Key, L2Key }
 
 /// Records of recorded flows leave only when their layout has been announced.
 impl Export<RecordedKey> for Exporter<'_> {
+    #[inline]
+    fn closed(&self) -> Option<NoRoom> {
+        self.closed()
+    }
+
     fn export(&mut self, record: &FlowRecord<RecordedKey>) -> Result<(), NoRoom> {
         let layout = record.key.layout();
         if self.shared.announcements.admit(self.thread, layout) {
             return self.send(record);
         }
-        match self.gate {
-            Gate::Closed(why) => Err(why),
-            Gate::Open => Err(NoRoom::NoBuffer),
-        }
+        Err(self.closed().unwrap_or(NoRoom::NoBuffer))
     }
 }

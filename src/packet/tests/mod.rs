@@ -8,6 +8,7 @@ mod ipv6;
 mod link;
 mod properties;
 mod regressions;
+mod segments;
 
 use super::{Dissection, Headers, Packet, dissect};
 use crate::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key, Ports};
@@ -105,6 +106,7 @@ fn packet(link_type: LinkType, data: &[u8]) -> Packet<'_> {
         time: Timestamp::default(),
         uptime: Uptime::default(),
         length: data.len() as u32,
+        segment_size: 0,
     }
 }
 
