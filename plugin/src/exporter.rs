@@ -5,6 +5,7 @@
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::ops::RangeInclusive;
+use std::sync::Arc;
 
 use flowmeter::exporting::Interface as ExportedInterface;
 use flowmeter::metering::NoRoom;
@@ -59,7 +60,7 @@ pub(crate) struct Exporter {
     /// What was last said of it in the log.
     told: Option<Gate>,
     /// What collectors are told that interfaces are called.
-    names: Vec<ExportedInterface>,
+    names: Arc<[ExportedInterface]>,
 }
 
 /// What the workers use.
@@ -255,7 +256,7 @@ impl Meter {
         if self.interfaces.metered().is_empty() {
             return;
         }
-        let names: Vec<_> = Interface::all(main)
+        let names: Arc<[_]> = Interface::all(main)
             .iter()
             .map(|interface| {
                 let name = interface.name(main);
@@ -271,7 +272,7 @@ impl Meter {
             return;
         }
         for worker in meter::workers(&mut main.barrier()) {
-            worker.set_interfaces(&names);
+            worker.set_interfaces(Arc::clone(&names));
         }
         self.exporter.names = names;
     }

@@ -5,6 +5,7 @@
 //! accounts balance whenever no call is under way, also over tables that were replaced.
 
 use core::ops::Range;
+use std::sync::Arc;
 
 use flowmeter::exporting::Interface;
 use flowmeter::metering::{
@@ -123,7 +124,7 @@ impl Worker {
     }
 
     /// Names the interfaces for collectors.
-    pub(crate) fn set_interfaces(&mut self, interfaces: &[Interface]) {
+    pub(crate) fn set_interfaces(&mut self, interfaces: Arc<[Interface]>) {
         self.outlet.exporting().set_interfaces(interfaces);
     }
 

@@ -55,15 +55,18 @@ pub struct ExportingProcess<T: Transport> {
     /// When templates were last announced.
     pub(super) announced: Option<Uptime>,
     announce_millis: u32,
-    /// Templates and options of the announcement under way that stand in messages already.
+    /// Templates of the announcement under way that stand in messages already.
     pub(super) told: usize,
+    /// Where an announcement of options is under way, the interface that is next.
+    next_option: Option<usize>,
+    options_budget: u64,
     linger_millis: u32,
     /// What is announced instead of everything, each in a message of its own.
     pub(super) only: Option<Vec<Template>>,
     /// Whether something about them has changed since.
     changed: bool,
     l2: bool,
-    interfaces: Vec<Interface>,
+    interfaces: Arc<[Interface]>,
     statistics: ExportStatistics,
 }
 
@@ -90,11 +93,13 @@ impl<T: Transport> ExportingProcess<T> {
             announced: None,
             announce_millis: ANNOUNCE_MILLIS,
             told: 0,
+            next_option: None,
+            options_budget: u64::MAX,
             linger_millis: LINGER_MILLIS,
             only: None,
             changed: true,
             l2,
-            interfaces: Vec::new(),
+            interfaces: Arc::default(),
             statistics: ExportStatistics::default(),
         }
     }
@@ -124,7 +129,9 @@ impl<T: Transport> ExportingProcess<T> {
         let stale = after(self.announce_millis);
         // Not at once, so that nobody makes us announce with each packet.
         let changed = self.changed && self.only.is_none() && after(LINGER_MILLIS);
-        if stale || changed {
+        if self.next_option.is_some() {
+            let _ = self.announce_options();
+        } else if stale || changed {
             // Without a buffer now, the next call tries again.
             let _ = self.announce();
         }
@@ -142,17 +149,23 @@ impl<T: Transport> ExportingProcess<T> {
         self.send_open();
         self.announced = None;
         self.told = 0;
+        self.next_option = None;
         self.sequence.store(0, Ordering::Relaxed);
     }
 
-    /// Names the interfaces; collectors learn of it with the first record or within a second.
-    pub fn set_interfaces(&mut self, interfaces: &[Interface]) {
-        if self.interfaces != interfaces {
-            self.interfaces = interfaces.to_vec();
+    /// Names the interfaces; collectors learn of it with the first record, or from when a second
+    /// has passed since the announcement before. Takes no longer for many than for few.
+    pub fn set_interfaces(&mut self, interfaces: Arc<[Interface]>) {
+        if !Arc::ptr_eq(&self.interfaces, &interfaces) {
+            self.interfaces = interfaces;
             self.changed = true;
-            let templates = self.templates().into_iter().flatten().count();
-            self.told = self.told.min(templates);
         }
+    }
+
+    /// Has each call begin so many messages of options, and the next [`Self::tick`] go on from
+    /// there; all at once unless this is called. Templates are never split.
+    pub fn set_options_budget(&mut self, messages: u32) {
+        self.options_budget = messages.into();
     }
 
     /// Sends the message that is under construction, if any.
@@ -180,8 +193,8 @@ impl<T: Transport> ExportingProcess<T> {
         &mut self.transport
     }
 
-    /// Sends all templates, and then all options in messages of their own: repeated
-    /// templates do not go everywhere, but every Data Record counts in the sequence.
+    /// Sends all templates, and then options, within their budget: repeated templates do not go
+    /// everywhere, but every Data Record counts in the sequence, so they share no message.
     ///
     /// Where there is no buffer in the middle of it, the next call goes on from there: one
     /// buffer now and then is enough.
@@ -194,26 +207,41 @@ impl<T: Transport> ExportingProcess<T> {
         if self.only.is_some() {
             return self.announce_these(kind);
         }
-        let templates = self.templates();
-        for template in templates.into_iter().flatten().skip(self.told) {
+        for template in self.templates().into_iter().flatten().skip(self.told) {
             self.announce_template(template, kind)?;
             self.told += 1;
         }
-        let templates = templates.into_iter().flatten().count();
-        if self.told == templates {
-            self.send_open();
-        }
-        while let Some(interface) = self.interfaces.get(self.told - templates) {
-            let record = interface_record(self.domain, interface);
-            self.append_options(&INTERFACES, &record)?;
-            self.told += 1;
-        }
-        let record = sampling_record(self.domain);
-        self.append_options(&SAMPLING, &record)?;
         self.send_open();
         self.told = 0;
         self.announced = Some(self.uptime);
         self.changed = false;
+        self.next_option = Some(0);
+        // Without a buffer now, the next tick tries again.
+        let _ = self.announce_options();
+        Ok(())
+    }
+
+    /// Goes on with the options of the announcement under way, until all stand in messages or so
+    /// many messages are full. Interfaces that were set meanwhile are taken from here on, and all
+    /// of them in the announcement after.
+    fn announce_options(&mut self) -> Result<(), NoRoom> {
+        let before = self.statistics.messages;
+        let interfaces = Arc::clone(&self.interfaces);
+        while let Some(next) = self.next_option {
+            if self.statistics.messages - before >= self.options_budget {
+                return Ok(());
+            }
+            let Some(interface) = interfaces.get(next) else {
+                let record = sampling_record(self.domain);
+                self.append_options(&SAMPLING, &record)?;
+                self.send_open();
+                self.next_option = None;
+                return Ok(());
+            };
+            let record = interface_record(self.domain, interface);
+            self.append_options(&INTERFACES, &record)?;
+            self.next_option = Some(next + 1);
+        }
         Ok(())
     }
 

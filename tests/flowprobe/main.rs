@@ -223,11 +223,14 @@ fn defect_05_no_message_is_longer_than_its_buffer() {
 #[test]
 fn defect_06_options_and_all_templates_travel_together_in_the_domain_that_was_set() {
     let mut meter = Meter::new(1000);
-    meter.exporting.set_interfaces(&[Interface {
-        number: 3,
-        name: "tap0".into(),
-        description: "é".repeat(40),
-    }]);
+    meter.exporting.set_interfaces(
+        [Interface {
+            number: 3,
+            name: "tap0".into(),
+            description: "é".repeat(40),
+        }]
+        .into(),
+    );
     meter.observe(0, &udp(1));
     let collector = meter.finish(1);
     assert_eq!(collector.templates.len(), 5);
@@ -257,7 +260,7 @@ fn defect_06_templates_are_repeated() {
     for second in 0..200 {
         meter.observe(second * 1000, &udp(1));
     }
-    meter.exporting.set_interfaces(&[]);
+    meter.exporting.set_interfaces([].into());
     meter.exporting.flush();
     let announced: Vec<(MessageKind, u32)> = meter
         .exporting
@@ -534,7 +537,7 @@ fn one_buffer_at_a_time_is_enough() {
             description: String::new(),
         })
         .collect();
-    meter.exporting.set_interfaces(&interfaces);
+    meter.exporting.set_interfaces(interfaces.into());
     meter.exporting.transport().buffers = 0;
     for id in 0..20 {
         meter.observe(0, &udp(id));
@@ -548,4 +551,48 @@ fn one_buffer_at_a_time_is_enough() {
     meter.exporting.transport().buffers = 1;
     let collector = meter.finish(60_000);
     assert_eq!(flow_records(&collector).count(), 20);
+}
+
+/// Options of thousands of interfaces leave a few messages at a time, behind all templates, and
+/// none is left out; flow records go on meanwhile.
+#[test]
+fn options_of_many_interfaces_are_announced_within_a_budget() {
+    const BUDGET: u32 = 4;
+
+    let mut meter = Meter::new(1000);
+    let interfaces = (0..4000).map(|number| Interface {
+        number,
+        name: format!("tap{number}"),
+        description: String::new(),
+    });
+    let interfaces: std::sync::Arc<[Interface]> = interfaces.collect();
+    meter.exporting.set_interfaces(interfaces.clone());
+    meter.exporting.set_options_budget(BUDGET);
+    meter.observe(0, &udp(1));
+    let mut most = 0;
+    for turn in 0..200 {
+        let before = meter.exporting.statistics().messages;
+        meter.expire(16_000 + turn * 10);
+        most = most.max(meter.exporting.statistics().messages - before);
+        if turn == 50 {
+            // The same interfaces again are no news.
+            meter.exporting.set_interfaces(interfaces.clone());
+            meter.observe(16_000 + turn * 10, &udp(2));
+        }
+    }
+    // Templates, the budget, and what was under construction before and behind.
+    assert!((4..=7).contains(&most), "{most}");
+    let collector = meter.finish(18_000);
+    assert_eq!(flow_records(&collector).count(), 2);
+    let options = collector.records.iter().filter(|(id, _)| *id == 512);
+    let named: Vec<u64> = options.map(|(_, record)| number(&record[&10])).collect();
+    assert_eq!(named, (0..4000).collect::<Vec<u64>>());
+    assert_eq!(
+        collector
+            .records
+            .iter()
+            .filter(|(id, _)| *id == 513)
+            .count(),
+        1
+    );
 }

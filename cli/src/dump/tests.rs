@@ -41,11 +41,14 @@ impl Transport for Messages {
 
 fn exporter() -> ExportingProcess<Messages> {
     let mut exporter = ExportingProcess::new(Messages::default(), ObservationDomainId(1), true);
-    exporter.set_interfaces(&[Interface {
-        number: 7,
-        name: "GigabitEthernet7".into(),
-        description: "Übergang".into(),
-    }]);
+    exporter.set_interfaces(
+        [Interface {
+            number: 7,
+            name: "GigabitEthernet7".into(),
+            description: "Übergang".into(),
+        }]
+        .into(),
+    );
     exporter.tick(Timestamp::from_millis(START), Uptime::default());
     exporter
 }

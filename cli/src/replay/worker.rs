@@ -98,6 +98,7 @@ impl Worker {
     /// Meters one batch.
     pub(super) fn observe(&mut self, batch: &Batch) {
         if let Some(interfaces) = &batch.interfaces {
+            let interfaces = Arc::clone(interfaces);
             self.export.process.set_interfaces(interfaces);
         }
         if batch.uptime.since(self.swept) >= EPOCH {
