@@ -4,7 +4,6 @@
 //! It hosts one metering and one exporting process, and knows neither files nor targets.
 
 use std::io;
-use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use flowmeter::exporting::{ExportingProcess, FlowTemplate, Interfaces, Message, Transport};
