@@ -221,6 +221,18 @@ impl MeteringProcess {
         self.tables.ipv4.octets()
     }
 
+    /// Flows that all tables together have slots for.
+    pub fn slots(&self) -> usize {
+        let Tables { ipv4, ipv6, l2 } = &self.tables;
+        ipv4.slots() + ipv6.slots() + l2.as_ref().map_or(0, FlowTable::slots)
+    }
+
+    /// Milliseconds by which [`expire`](Self::expire) is behind its schedule, as of its last call:
+    /// it has visited what was to be visited so long ago. At most the time of a round.
+    pub fn sweep_lag_millis(&self) -> u32 {
+        self.sweep.lag_millis(self.groups())
+    }
+
     /// Octets of memory that all tables take once every slot has been used.
     pub fn octets(&self) -> usize {
         let Tables { ipv4, ipv6, l2 } = &self.tables;

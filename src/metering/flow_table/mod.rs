@@ -230,6 +230,11 @@ impl<K: FlowKey> FlowTable<K> {
         self.live
     }
 
+    /// Flows that there are slots for.
+    pub(super) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Octets of memory when every slot has been used.
     pub(super) fn octets(&self) -> usize {
         size_of_val(&*self.tags) + size_of_val(&*self.slots) + size_of_val(&*self.stamps)
