@@ -249,8 +249,8 @@ def test_cleared_counters_are_cleared_at_once(start_meter):
         else:
             assert values in ([0, 0, 0], [nothing] * 3), name
     assert gauges["live_flows"] == [0, 0, 100]
-    metered.flushed()
-    assert accounts.accounts(vpp).exported["forced_end"].records == 100
+    assert accounts.flush(vpp).exported["forced_end"].records == 100
+    metered.sink.wait_for_records(70 + 100)
     vpp.configure("flowmeter interface pg* disable")
     vpp.wait_seconds(0.5)
     vpp.configure("clear flowmeter statistics")

@@ -85,6 +85,13 @@ def test_a_source_and_a_domain(start_vpp):
     assert {source for source, _ in sink.sources} == {link.vpp_address}
 
 
+def test_a_domain_that_workers_have_no_room_for(new_namespace):
+    """Workers are counted before they are there."""
+    with pytest.raises(VppDied, match=str(2**32 - 1 - 2)):
+        stanza = f"flowmeter {{ observation-domain {2**32 - 1 - 1} }}"
+        Vpp(new_namespace(), workers=1, stanzas=stanza).kill()
+
+
 def test_an_empty_stanza_is_no_mistake(start_vpp):
     vpp = start_vpp(stanzas="flowmeter { }")
     assert accounts.read(vpp).observed.packets == 0

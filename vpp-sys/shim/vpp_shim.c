@@ -158,7 +158,8 @@ vpp_shim_main (u16 thread_index)
 u32
 vpp_shim_n_threads (void)
 {
-  return vlib_get_n_threads ();
+  /* Known before the threads are there. */
+  return vlib_get_thread_main ()->n_vlib_mains;
 }
 
 u16
