@@ -125,12 +125,14 @@ typedef struct
   uint32_t active_timeout;
   uint32_t idle_timeout;
   uint32_t flows_per_worker;
+  uint32_t observation_domain;
 } flowmeter_parameters_t;
 
 typedef struct
 {
   flowmeter_address_t collector;
   flowmeter_address_t source;
+  uint32_t source_interface;
   uint16_t collector_port;
   uint32_t table_id;
   uint32_t path_mtu;
@@ -215,6 +217,14 @@ typedef struct
   uint64_t live_flows;
 } flowmeter_table_full_t;
 
+typedef struct
+{
+  uint32_t operation;
+  uint8_t in_progress;
+  int32_t retval;
+  uint8_t request[FLOWMETER_NAME_OCTETS];
+} flowmeter_operation_t;
+
 /* Requests, on the main thread. Each is written down and answered later, by the processes. */
 
 void flowmeter_api_interface_add_del (const flowmeter_caller_t *caller, uint32_t is_add,
@@ -233,6 +243,7 @@ void flowmeter_api_flush (const flowmeter_caller_t *caller);
 void flowmeter_api_clear_statistics (const flowmeter_caller_t *caller);
 void flowmeter_api_statistics_dump (const flowmeter_caller_t *caller, uint32_t thread_index);
 void flowmeter_api_flow_dump (const flowmeter_caller_t *caller, const flowmeter_query_t *query);
+void flowmeter_api_operation_dump (const flowmeter_caller_t *caller, uint32_t operation);
 void flowmeter_api_want_events (const flowmeter_caller_t *caller, uint32_t enable, uint32_t pid);
 
 /* A client is gone. */

@@ -155,8 +155,9 @@ class Flowmeter(Contender):
         while True:
             self.settle(vpp.stats)
             counts = self.report(vpp.stats)
-            live = vpp.stats.one("/flowmeter/live/flows")
-            if not live and counts["records"] == vpp.stats.one("/flowmeter/records"):
+            gauges = vpp.stats.present("/flowmeter/thread/")
+            live = sum(vpp.stats.one(name) for name in gauges if name.endswith("/live_flows"))
+            if not live and counts["records"] == vpp.stats.one("/flowmeter/sent/records"):
                 return
             vpp.check_alive()
             if time.monotonic() > deadline:
@@ -170,20 +171,23 @@ class Flowmeter(Contender):
 
     def report(self, stats):
         def total(what):
-            names = stats.present("/flowmeter/" + what.partition("*")[0])
-            return sum(stats.one(name) for name in names if name.endswith(what.partition("*")[2]))
+            """Packets and octets."""
+            pairs = [stats.combined(name) for name in stats.present(f"/flowmeter/{what}")]
+            return [sum(sum(pair[part]) for pair in pairs) for part in (0, 1)]
 
+        metered, in_records = total("metered"), total("exported/")
+        records = stats.present("/flowmeter/records/exported/")
         return {
-            "observed": stats.one("/flowmeter/observed/packets"),
-            "metered": stats.one("/flowmeter/metered/packets"),
-            "metered_octets": stats.one("/flowmeter/metered/octets"),
-            "ignored": total("ignored/*/packets"),
-            "lost": total("lost/*/packets"),
-            "in_records": total("exported/*/packets"),
-            "octets_in_records": total("exported/*/octets"),
-            "records": total("exported/*/records"),
-            "evictions": stats.one("/flowmeter/exported/lack_of_resources/records"),
-            "messages": stats.one("/flowmeter/messages"),
+            "observed": total("observed")[0],
+            "metered": metered[0],
+            "metered_octets": metered[1],
+            "ignored": total("ignored/")[0],
+            "lost": total("lost/")[0],
+            "in_records": in_records[0],
+            "octets_in_records": in_records[1],
+            "records": sum(stats.one(name) for name in records),
+            "evictions": stats.one("/flowmeter/records/exported/lack_of_resources"),
+            "messages": stats.one("/flowmeter/sent/messages"),
         }
 
     def check(self, packets, grown):

@@ -179,7 +179,7 @@ fn publish(thread: Thread, worker: &mut Worker) {
     if worker.publish_is_due()
         && let Some(counters) = state::counters()
     {
-        counters.set(thread, &worker.accounts());
+        counters.set(thread, &worker.accounts(), &worker.levels());
     }
 }
 

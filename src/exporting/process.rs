@@ -160,6 +160,16 @@ impl<T: Transport> ExportingProcess<T> {
         self.sequence.store(0, Ordering::Relaxed);
     }
 
+    /// Exports in another domain from now on. What is under construction leaves in the one before;
+    /// in the new one templates precede the next record, and the sequence begins at 0, since it
+    /// counts in one domain (RFC 7011 §3.1).
+    pub fn set_domain(&mut self, domain: ObservationDomainId) {
+        if self.domain != domain {
+            self.restart();
+            self.domain = domain;
+        }
+    }
+
     /// Sets what collectors learn of interfaces: what has changed from the next call on, a few
     /// messages at a time, and all of it in each interval. Takes no time for those that have not
     /// changed.
@@ -368,5 +378,81 @@ impl<K: FlowTemplate, T: Transport> Export<K> for ExportingProcess<T> {
         message.data_records += 1;
         message.flow_records += 1;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metering::EndReason;
+    use crate::metering::flow_key::{Observed, Ports};
+    use crate::observation::ObservationPoint;
+
+    /// Keeps messages.
+    struct Kept(Vec<Vec<u8>>);
+
+    impl Transport for Kept {
+        type Buffer = Vec<u8>;
+
+        fn buffer(&mut self) -> Option<Vec<u8>> {
+            Some(vec![0; 1400])
+        }
+
+        fn send(&mut self, message: Message<Vec<u8>>) {
+            self.0.push(message.buffer[..message.length].to_vec());
+        }
+    }
+
+    fn record() -> FlowRecord<Ipv4Key> {
+        let point = ObservationPoint::default();
+        FlowRecord {
+            key: Ipv4Key {
+                source: [192, 0, 2, 1],
+                destination: [192, 0, 2, 2],
+                ports: Ports::default(),
+                observed: Observed::new(&point, 0, 17),
+            },
+            attributes: (),
+            packets: 1,
+            octets: 28,
+            start: Timestamp::default(),
+            end: Timestamp::default(),
+            vrf: 0,
+            type_of_service: 0,
+            tcp_flags: 0,
+            end_reason: EndReason::ForcedEnd,
+        }
+    }
+
+    /// Domain, sequence and first set of each message.
+    fn heads(process: &mut ExportingProcess<Kept>) -> Vec<(u32, u32, u16)> {
+        let messages = core::mem::take(&mut process.transport().0);
+        let number = |octets: &[u8]| octets.iter().fold(0, |sum, o| sum << 8 | u32::from(*o));
+        let head = |message: &Vec<u8>| {
+            let set = number(&message[16..18]) as u16;
+            (number(&message[12..16]), number(&message[8..12]), set)
+        };
+        messages.iter().map(head).collect()
+    }
+
+    #[test]
+    fn a_new_domain_begins_with_templates_and_sequence_0() {
+        let domains = [7, 9].map(ObservationDomainId);
+        let mut process = ExportingProcess::new(Kept(Vec::new()), domains[0], false);
+        process.export(&record()).expect("a buffer");
+        let before = heads(&mut process);
+        assert!(before.iter().all(|(domain, ..)| *domain == 7));
+        assert_eq!(before[0], (7, 0, 2));
+        // The same domain changes nothing.
+        process.set_domain(domains[0]);
+        assert!(process.is_open());
+        process.set_domain(domains[1]);
+        // What was under construction: behind the sampling options, which count as a record.
+        assert_eq!(heads(&mut process), [(7, 1, 256)]);
+        process.export(&record()).expect("a buffer");
+        process.flush();
+        let after = heads(&mut process);
+        assert_eq!(after.first(), Some(&(9, 0, 2)));
+        assert_eq!(after.last(), Some(&(9, 1, 256)));
     }
 }

@@ -291,6 +291,31 @@ impl MeteringProcess {
         }
     }
 
+    /// Flows that all tables together have slots for.
+    pub fn slots(&self) -> usize {
+        let Tables { ipv4, ipv6, l2 } = &self.tables;
+        ipv4.slots() + ipv6.slots() + l2.as_ref().map_or(0, FlowTable::slots)
+    }
+
+    /// Milliseconds by which [`expire`](Self::expire) is behind its schedule, as of its last call:
+    /// it has visited what was to be visited so long ago. At most the time of a round.
+    pub fn sweep_lag_millis(&self) -> u32 {
+        let Tables { ipv4, ipv6, l2 } = &self.tables;
+        let Sweeps {
+            ipv4: of_ipv4,
+            ipv6: of_ipv6,
+            l2: of_l2,
+            ..
+        } = &self.sweeps;
+        let l2 = l2
+            .as_ref()
+            .map_or(0, |table| of_l2.lag_millis(table.groups()));
+        let ip = of_ipv4
+            .lag_millis(ipv4.groups())
+            .max(of_ipv6.lag_millis(ipv6.groups()));
+        ip.max(l2)
+    }
+
     /// Octets of memory that all tables take once every slot has been used.
     pub fn octets(&self) -> usize {
         let Tables { ipv4, ipv6, l2 } = &self.tables;

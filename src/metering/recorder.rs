@@ -150,6 +150,16 @@ impl Recorder {
         self.table.groups()
     }
 
+    /// Flows that the table has slots for.
+    pub fn slots(&self) -> usize {
+        self.table.slots()
+    }
+
+    /// As [`MeteringProcess::sweep_lag_millis`](super::MeteringProcess::sweep_lag_millis).
+    pub fn sweep_lag_millis(&self) -> u32 {
+        self.sweep.lag_millis(self.groups())
+    }
+
     /// Octets of memory that the table takes.
     pub fn octets(&self) -> usize {
         self.table.octets()

@@ -141,6 +141,7 @@ impl Sweep {
     ) -> Swept {
         let elapsed = now.since(self.last.replace(now).unwrap_or(now));
         if groups == 0 {
+            self.credit = 0;
             return Swept::Done;
         }
         let round = round_millis(groups);
@@ -162,6 +163,15 @@ impl Sweep {
         } else {
             Swept::Done
         }
+    }
+}
+
+impl Sweep {
+    /// Milliseconds by which the cursor is behind, as of the last call; at most one round.
+    pub(super) fn lag_millis(&self, groups: usize) -> u32 {
+        let round = round_millis(groups);
+        let undone = self.credit / round;
+        (undone * round / groups.max(1) as u64) as u32
     }
 }
 
@@ -313,6 +323,38 @@ pub(super) fn visit_table<K: FlowKey, E: Export<K>>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cursors_lag_is_what_it_has_yet_to_visit() {
+        const GROUPS: usize = 1000;
+        let mut sweep = Sweep::default();
+        let mut advance = |millis, budget| {
+            sweep.advance(
+                GROUPS,
+                Uptime::from_millis(millis),
+                budget,
+                None,
+                |_| Ok(()),
+            );
+            sweep.lag_millis(GROUPS)
+        };
+        // A group each millisecond.
+        assert_eq!(advance(0, 8), 0);
+        assert_eq!(advance(5, 8), 0);
+        assert_eq!(advance(105, 8), 92);
+        assert_eq!(advance(105, 1000), 0);
+        // Never more than one round.
+        assert_eq!(advance(60_000, 0), 1000);
+    }
+
+    #[test]
+    fn a_table_of_one_group_has_no_lag_between_two_visits() {
+        let mut sweep = Sweep::default();
+        for millis in (0..5000).step_by(10) {
+            sweep.advance(1, Uptime::from_millis(millis), 1, None, |_| Ok(()));
+            assert_eq!(sweep.lag_millis(1), 0);
+        }
+    }
 
     #[test]
     fn a_round_takes_a_second_up_to_a_million_flows_and_five_beyond_five_million() {

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from support import accounts, generator, meter, routing
+from support import api_errors as errors
 from support.client import connected
 from support.flows import Flows, Key, L2Key, Tally
 from support.link import add_link
@@ -50,12 +51,12 @@ def places(api, **which) -> set[tuple[int, int, int]]:
     return set(found)
 
 
-def test_interfaces(metered, source, api):
+def test_interfaces(metered, source, client, api):
     vpp = metered.vpp
     index = vpp.interface_index(source)
     call = api.flowmeter_interface_add_del
     assert places(api) == set()
-    assert call(sw_if_index=index).retval == 0
+    assert client.done(call(sw_if_index=index)) == 0
     assert places(api) == {(index, L2, RX)}
     assert "l2 rx" in vpp.cli("show flowmeter interfaces")
     assert call(sw_if_index=index, variant=IP4, direction=TX).retval == 0
@@ -73,7 +74,7 @@ def test_interfaces(metered, source, api):
     assert "none is metered" in vpp.cli("show flowmeter interfaces")
 
 
-def test_rules(metered, source, api):
+def test_rules(metered, source, client, api):
     vpp = metered.vpp
     call = api.flowmeter_rule_add_del
 
@@ -83,7 +84,7 @@ def test_rules(metered, source, api):
         return [(each.pattern, int(each.variant), int(each.direction)) for each in details]
 
     assert rules() == []
-    assert call(pattern="pg*", variant=IP4, direction=BOTH).retval == 0
+    assert client.done(call(pattern="pg*", variant=IP4, direction=BOTH)) == 0
     assert call(pattern="loop1", direction=TX).retval == 0
     index = vpp.interface_index(source)
     assert places(api) == {(index, IP4, RX), (index, IP4, TX)}
@@ -99,14 +100,15 @@ def test_rules(metered, source, api):
     assert places(api) == set()
 
 
-def test_parameters(metered, source, api):
+def test_parameters(metered, source, client, api):
     vpp = metered.vpp
 
     def now() -> tuple[int, int, int]:
         reply = api.flowmeter_get_parameters()
-        assert reply.retval == 0
+        assert (reply.retval, reply.observation_domain) == (0, domain)
         return reply.active_timeout, reply.idle_timeout, reply.flows_per_worker
 
+    domain = 1
     assert now() == (60, 15, 65536)
     call = api.flowmeter_set_parameters
     assert call(active_timeout=600, idle_timeout=1).retval == 0
@@ -117,11 +119,47 @@ def test_parameters(metered, source, api):
     # With tables there.
     vpp.configure(f"flowmeter interface {source}")
     before = vpp.cli("show flowmeter memory")
-    assert call(flows_per_worker=100_000).retval == 0
+    assert client.done(call(flows_per_worker=100_000)) == 0
     assert now() == (600, 15, 100_000)
     assert vpp.cli("show flowmeter memory") != before
-    assert call(active_timeout=DEFAULT, flows_per_worker=1000).retval == 0
+    assert client.done(call(active_timeout=DEFAULT, flows_per_worker=1000)) == 0
     assert now() == (60, 15, 1000)
+    domain = 2**32 - 1 - vpp.threads
+    assert call(observation_domain=domain).retval == 0
+    assert now() == (60, 15, 1000)
+    assert str(domain) in vpp.cli("show flowmeter")
+    assert call(observation_domain=domain + 1).retval == errors.INVALID_VALUE
+    assert now() == (60, 15, 1000)
+    domain = 1
+    assert call(observation_domain=DEFAULT).retval == 0
+    assert now() == (60, 15, 1000)
+
+
+@pytest.mark.parametrize("version", (4, 6))
+def test_an_interface_as_source(start_vpp, version):
+    vpp = start_vpp()
+    link = add_link(vpp, 0)
+    collector, source = (ip_address(each) for each in meter.addresses(link, version))
+    index = vpp.interface_index(link.vpp)
+    with connected(vpp) as client:
+        api = client.api
+        call = api.flowmeter_set_exporter
+        # What source says is not read.
+        assert call(collector=collector, source_interface=index).retval == 0
+        reply = api.flowmeter_get_exporter()
+        assert (reply.source, reply.source_interface) == (source, index)
+        length = {4: 29, 6: 64}[version]
+        vpp.configure(f"set interface ip address del {link.vpp} {source}/{length}")
+        until("no address", lambda: int(api.flowmeter_get_exporter().source) == 0)
+        reply = api.flowmeter_get_exporter()
+        assert (reply.source.version, reply.source_interface) == (version, index)
+        assert (int(reply.origin), reply.reachable, reply.collector) == (1, False, collector)
+        assert call(collector=collector, source_interface=999).retval == errors.INVALID_SW_IF_INDEX
+        assert api.flowmeter_get_exporter().source_interface == index
+        # By number 0, which is none, as by ~0.
+        assert call(collector=collector, source=source, source_interface=0).retval == 0
+        reply = api.flowmeter_get_exporter()
+        assert (reply.source, reply.source_interface) == (source, 0xFFFFFFFF)
 
 
 @pytest.mark.parametrize("version", (4, 6))
@@ -158,9 +196,9 @@ def test_exporter(start_vpp, version):
         assert reply.table_id == 0xFFFFFFFF
 
 
-def test_statistics_and_flush(metered, source, api):
+def test_statistics_and_flush(metered, source, client, api):
     vpp = metered.vpp
-    assert api.flowmeter_interface_add_del(sw_if_index=vpp.interface_index(source)).retval == 0
+    assert client.done(api.flowmeter_interface_add_del(sw_if_index=vpp.interface_index(source))) == 0
     sent = mixed()
     generator.replay(vpp, source, sent.frames + [bytes(12) + b"\x08\x00" + b"\x45" + bytes(9)])
     now = accounts.accounts(vpp)
@@ -179,7 +217,7 @@ def test_statistics_and_flush(metered, source, api):
     assert worker.ignored[4].packets == 1, "ip_header_truncated"
     assert worker.live_flows == worker.flows == now.live_flows
     assert worker.live.octets == sent.flows.total().octets
-    assert api.flowmeter_flush().retval == 0
+    assert client.done(api.flowmeter_flush()) == 0
     reply, [worker] = api.flowmeter_statistics_dump(thread_index=1)
     assert worker.live_flows == 0
     # flowEndReason 4, forced end.
@@ -210,10 +248,10 @@ def of_details(details) -> Flows:
     return flows
 
 
-def test_flows(metered, source, api):
+def test_flows(metered, source, client, api):
     vpp = metered.vpp
     index = vpp.interface_index(source)
-    assert api.flowmeter_interface_add_del(sw_if_index=index).retval == 0
+    assert client.done(api.flowmeter_interface_add_del(sw_if_index=index)) == 0
     sent = mixed()
     sent.add_l2(0x88CC, bytes(64))
     sent.tagged((0x8100, 17)).add_udp(4, (7, 7))
@@ -247,9 +285,9 @@ def test_flows(metered, source, api):
 
 
 @pytest.mark.parametrize("order, measure", ((BY_PACKETS, "packets"), (BY_OCTETS, "octets")))
-def test_the_largest_flows(metered, source, api, order, measure):
+def test_the_largest_flows(metered, source, client, api, order, measure):
     vpp = metered.vpp
-    assert api.flowmeter_interface_add_del(sw_if_index=vpp.interface_index(source)).retval == 0
+    assert client.done(api.flowmeter_interface_add_del(sw_if_index=vpp.interface_index(source))) == 0
     sent = Traffic()
     for number in range(60):
         for _ in range(1 + number * 7 % 60):

@@ -184,8 +184,10 @@ def test_two_clients_at_once(start_vpp):
         for turn in range(60):
             timeout = 100 * number + turn + 1
             retvals = [
-                api.flowmeter_set_parameters(active_timeout=timeout, idle_timeout=timeout).retval,
-                api.flowmeter_interface_add_del(sw_if_index=index, variant=number).retval,
+                client.done(
+                    api.flowmeter_set_parameters(active_timeout=timeout, idle_timeout=timeout)
+                ),
+                client.done(api.flowmeter_interface_add_del(sw_if_index=index, variant=number)),
                 api.flowmeter_interface_dump()[0].retval,
                 api.flowmeter_statistics_dump()[0].retval,
             ]
@@ -194,7 +196,9 @@ def test_two_clients_at_once(start_vpp):
             now = api.flowmeter_get_parameters()
             if now.active_timeout != now.idle_timeout:
                 failures.append(f"{number}: halfway: {now}")
-            api.flowmeter_interface_add_del(is_add=False, sw_if_index=index, variant=number)
+            client.done(
+                api.flowmeter_interface_add_del(is_add=False, sw_if_index=index, variant=number)
+            )
         client.close()
 
     # Of IPv4 one, of IPv6 the other.
@@ -211,7 +215,7 @@ def test_two_clients_at_once(start_vpp):
 
 
 def test_tables_are_resized_while_others_ask(start_vpp):
-    """New tables take long; nobody waits for them but who asked."""
+    """New tables take long; nobody waits for them."""
     vpp = start_vpp(flows=1000)
     source = routing.add_source(vpp)
     vpp.configure(f"flowmeter interface {source}")
@@ -220,7 +224,8 @@ def test_tables_are_resized_while_others_ask(start_vpp):
         retvals = []
 
         def resize() -> None:
-            retvals.append(client.api.flowmeter_set_parameters(flows_per_worker=2_000_000).retval)
+            reply = client.api.flowmeter_set_parameters(flows_per_worker=2_000_000)
+            retvals.append(client.done(reply))
             done.set()
 
         resizing = threading.Thread(target=resize)
@@ -233,6 +238,92 @@ def test_tables_are_resized_while_others_ask(start_vpp):
         assert retvals == [0]
         assert answers > 10
         assert other.api.flowmeter_get_parameters().flows_per_worker == 2_000_000
+
+
+def test_what_takes_long_is_an_operation(start_vpp):
+    """Its request is answered within a second, whoever else is served; an event and a list tell how
+    it ends. Other requests of the same client are answered meanwhile, and its next operation
+    follows."""
+    vpp = start_vpp(flows=1000)
+    source = routing.add_source(vpp)
+    vpp.configure(f"flowmeter interface {source} ip4")
+    generator.replay(vpp, source, many_flows(10).frames)
+    name = "flowmeter_operation_event"
+    with connected(vpp) as client, connected(vpp, "other") as other:
+        assert client.api.want_flowmeter_events(pid=11).retval == 0
+        # Without an exporter it takes a second to give up.
+        seconds, flush = timed(client.api.flowmeter_flush)
+        assert 0.5 < seconds < 1
+        assert flush.retval == errors.RESPONSE_NOT_READY and flush.operation > 0
+        going_on = operations(client)[flush.operation]
+        assert going_on == (True, 0, "flowmeter_flush")
+        assert operations(other) == operations(client)
+        # Its turn comes after the flush, and its answer before that.
+        seconds, change = timed(client.api.flowmeter_set_parameters, active_timeout=7)
+        assert seconds < 1
+        assert client.done(flush) == errors.RESPONSE_NOT_READY
+        assert client.done(change) == 0
+        assert client.api.flowmeter_get_parameters().active_timeout == 7
+        found = until("the event", lambda: events(client, name))
+        assert (found[0].operation, found[0].pid) == (flush.operation, 11)
+        assert found[0].retval == errors.RESPONSE_NOT_READY
+        assert not events(other, name), "it has not asked"
+        in_progress, retval, _ = operations(client)[flush.operation]
+        assert (in_progress, retval) == (False, errors.RESPONSE_NOT_READY)
+        reply, details = client.api.flowmeter_operation_dump(operation=4711)
+        assert (reply.retval, details) == (errors.NO_SUCH_ENTRY, [])
+
+
+def test_operations_of_many_clients(start_vpp):
+    """More than are done at a time: each is answered within a second all the same, all end, and
+    the last that ended are remembered."""
+    vpp = start_vpp(flows=1000)
+    source = routing.add_source(vpp)
+    vpp.configure(f"flowmeter interface {source} ip4")
+    generator.replay(vpp, source, many_flows(10).frames)
+    clients = [Client(vpp, f"client{number}") for number in range(8)]
+    replies, failures = [], []
+
+    def ask(client: Client) -> None:
+        for _ in range(10):
+            seconds, reply = timed(client.api.flowmeter_flush)
+            if seconds >= 1:
+                failures.append(seconds)
+            replies.append(reply)
+
+    threads = [threading.Thread(target=ask, args=(client,)) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures
+    assert all(reply.retval == errors.RESPONSE_NOT_READY for reply in replies)
+    numbers = [reply.operation for reply in replies if reply.operation]
+    assert len(numbers) == len(set(numbers)) > 20
+    # A client that leaves is waited for no more; what it asked for is done.
+    for client in clients[1:]:
+        client.close()
+    until(
+        "all to end",
+        lambda: not any(going_on for going_on, _, _ in operations(clients[0]).values()),
+        patience=90,
+    )
+    kept = operations(clients[0])
+    assert len(kept) == min(64, len(numbers)) and set(kept) <= set(numbers)
+    clients[0].close()
+
+
+def operations(client: Client) -> dict[int, tuple[bool, int, str]]:
+    reply, details = client.api.flowmeter_operation_dump()
+    assert reply.retval == 0
+    return {each.operation: (each.in_progress, each.retval, each.request) for each in details}
+
+
+def timed(call, **fields) -> tuple[float, object]:
+    """Seconds that a call takes, and its reply."""
+    start = time.monotonic()
+    reply = call(**fields)
+    return time.monotonic() - start, reply
 
 
 def events(client: Client, name: str) -> list:

@@ -62,6 +62,6 @@ def test_each_message_has_one():
     text = DOCUMENT.read_text()
     messages += flowprobe.messages()
     requests = [name for name in messages if not name.endswith(("_reply", "_details"))]
-    assert len(requests) == 15 + 6 and DEFINITIONS.is_file()
+    assert len(requests) == 17 + 6 and DEFINITIONS.is_file()
     for name in requests:
         assert f"vpp.api.{name}(" in text or name.endswith("_event") and name in text, name

@@ -173,9 +173,9 @@ def test_a_name_without_an_end(given):
 
 def test_tables_that_no_memory_holds(given):
     before = given.unchanged()
-    message = given.raw.message("flowmeter_set_parameters", flows_per_worker=100_000_000)
+    call = given.client.api.flowmeter_set_parameters
     with limited_memory(given.vpp.pid, 1 << 30):
-        assert given.raw.call(message) == errors.TABLE_TOO_BIG
+        assert given.client.done(call(flows_per_worker=100_000_000)) == errors.TABLE_TOO_BIG
     assert given.unchanged() == before
 
 
@@ -194,13 +194,12 @@ def limited_memory(pid: int, octets: int):
 
 def test_a_flush_without_an_exporter(given):
     generator.replay(given.vpp, "pg0", many_flows(10).frames)
-    message = given.raw.message("flowmeter_flush")
-    assert given.raw.call(message) == errors.RESPONSE_NOT_READY
+    assert given.client.done(given.client.api.flowmeter_flush()) == errors.RESPONSE_NOT_READY
 
 
 def test_too_many_requests_at_once(given):
-    """The first is slow; those behind it are refused once there are too many, and each gets one
-    answer."""
+    """The first goes on for longer than its client waits; those behind it are refused once there
+    are too many, and each gets one answer."""
     generator.replay(given.vpp, "pg0", many_flows(10).frames)
     raw = given.raw
     raw.send(raw.message("flowmeter_flush", context=1))
@@ -209,9 +208,13 @@ def test_too_many_requests_at_once(given):
         raw.send(raw.message("flowmeter_get_parameters", context=context))
     answers = {}
     for _ in range(count + 1):
-        _, context, retval = struct.unpack_from("!HIi", raw.receive())
+        reply = raw.receive()
+        _, context, retval = struct.unpack_from("!HIi", reply)
         assert context not in answers
         answers[context] = retval
+        if context == 1:
+            [operation] = struct.unpack_from("!I", reply, 10)
+            assert operation > 0, "it goes on"
     assert answers[1] == errors.RESPONSE_NOT_READY
     assert set(answers.values()) == {0, errors.QUEUE_FULL, errors.RESPONSE_NOT_READY}
     assert sum(retval == 0 for retval in answers.values()) >= 256

@@ -49,7 +49,8 @@ def test_messages(vat2):
     )
     [worker, end] = vat2("flowmeter_statistics_dump", thread_index=0)
     assert worker["observed"]["packets"] == len(sent.frames)
-    reply = vat2("flowmeter_set_parameters", active_timeout=5, idle_timeout=0, flows_per_worker=0)
+    parameters = {"active_timeout": 5, "idle_timeout": 0, "flows_per_worker": 0}
+    reply = vat2("flowmeter_set_parameters", **parameters, observation_domain=0)
     assert reply["retval"] == 0
     assert vat2("flowmeter_get_parameters")["active_timeout"] == 5
     assert vat2("flowmeter_set_exporter", **_exporter("192.0.2.1"))["retval"] == 0
@@ -59,4 +60,4 @@ def test_messages(vat2):
 
 def _exporter(collector: str) -> dict:
     rest = {"collector_port": 0, "table_id": 0, "path_mtu": 0, "template_interval": 0}
-    return {"is_add": True, "collector": collector, "source": "192.0.2.2", **rest}
+    return {"is_add": True, "collector": collector, "source": "192.0.2.2", **rest, "source_interface": 0}

@@ -24,10 +24,15 @@ REQUESTS = (
     "flowmeter_clear_statistics",
     "flowmeter_statistics_dump",
     "flowmeter_flow_dump",
+    "flowmeter_operation_dump",
     "want_flowmeter_events",
 )
 
-EVENTS = ("flowmeter_table_full_event", "flowmeter_exporter_event")
+EVENTS = (
+    "flowmeter_table_full_event",
+    "flowmeter_exporter_event",
+    "flowmeter_operation_event",
+)
 
 #: What VPP has errors for.
 RETVALS = range(-171, 1)

@@ -2,16 +2,17 @@
 """VPP's command line: what is accepted does what it says, what is not is refused in one
 line that names the wrong word, and changes nothing."""
 
+import re
 from contextlib import ExitStack
 
 import pytest
 
-from support import accounts, generator, meter, routing, traffic
+from support import accounts, frames, generator, meter, routing, traffic
 from support.flows import of_records
 from support.link import add_link
 from support.namespace import Namespace
 from support.refusal import assert_one_line, settings
-from support.traffic import many_flows, mixed
+from support.traffic import Traffic, many_flows, mixed
 from support.vpp import Vpp
 
 
@@ -66,6 +67,10 @@ def refusing_vpp():
         ("set flowmeter flows-per-worker many", "many"),
         ("set flowmeter flows-per-worker 18446744073709551616", "18446744073709551616"),
         ("set flowmeter passive-timeout 5", "passive-timeout"),
+        ("set flowmeter observation-domain", "observation-domain"),
+        ("set flowmeter observation-domain 0", "0"),
+        ("set flowmeter observation-domain 4294967295", "4294967294"),
+        ("set flowmeter observation-domain 7 idle-timeout 0", "0"),
         # The first word is right, and must not have been taken.
         ("set flowmeter idle-timeout 7 active-timeout never", "never"),
         ("set flowmeter exporter", "expected"),
@@ -74,6 +79,13 @@ def refusing_vpp():
         ("set flowmeter exporter collector 192.0.2.1", "src"),
         ("set flowmeter exporter src 192.0.2.2", "collector"),
         ("set flowmeter exporter collector 192.0.2.1 src 2001:db8::2", "2001:db8::2"),
+        ("set flowmeter exporter collector 192.0.2.1 src 2001:db8::2/64", "2001:db8::2"),
+        ("set flowmeter exporter collector 192.0.2.1 src 192.0.2.2/33", "192.0.2.2/33"),
+        ("set flowmeter exporter collector 192.0.2.1 src 192.0.2.2/", "192.0.2.2/"),
+        ("set flowmeter exporter collector 192.0.2.1 src 192.0.2.300", "192.0.2.300"),
+        ("set flowmeter exporter collector 192.0.2.1 src 2001:db8:::2", "2001:db8:::2"),
+        ("set flowmeter exporter collector 192.0.2.1 src nothing7", "nothing7"),
+        ("set flowmeter exporter collector 224.0.0.1 src pg0", "224.0.0.1"),
         ("set flowmeter exporter collector 192.0.2.1 port 0 src 192.0.2.2", "0"),
         ("set flowmeter exporter collector 192.0.2.1 port 65536 src 192.0.2.2", "65536"),
         ("set flowmeter exporter collector 192.0.2.1 src 192.0.2.2 fib 99", "99"),
@@ -88,6 +100,8 @@ def refusing_vpp():
         ("show flowmeter flows by age", "age"),
         ("show flowmeter flows match here", "here"),
         ("clear flowmeter nonsense", "nonsense"),
+        ("clear flowmeter flows", "`flowmeter flush` ends flows"),
+        ("clear flowmeter statistics now", "now"),
         ("flowmeter flush now", "now"),
     ],
 )
@@ -177,11 +191,29 @@ def test_show_exporter_tells_where_to(vpp):
         assert word in shown, shown
 
 
-def flows_shown(vpp, words: str = "") -> list[str]:
-    """The lines that `show flowmeter flows` has of flows to the destination."""
-    shown = vpp.cli(f"show flowmeter flows {words}".strip())
+def flows_shown(vpp, words: str = "") -> list[dict[str, str]]:
+    """The flows that `show flowmeter flows` has, each cell by its column's head. What VPP sends of
+    itself is left out."""
+    first, head, *lines = vpp.cli(f"show flowmeter flows {words}".strip()).splitlines()
+    lines = [line for line in lines if line.strip()]
+    assert re.fullmatch(rf"\d+ live flows, {len(lines)} shown", first), first
+    columns = list(re.finditer(r"\S+", head))
+    flows = []
+    for line in lines:
+        cells = re.split(r"\s{2,}", line.strip())
+        assert len(cells) == len(columns), f"{head}\n{line}"
+        for column, cell in zip(columns, cells, strict=True):
+            # At one side or the other of its column.
+            at = [found.start() for found in re.finditer(re.escape(cell), line)]
+            ends = [start + len(cell) for start in at]
+            assert column.start() in at or column.end() in ends, f"{cell} in\n{head}\n{line}"
+        flows.append({column[0]: cell for column, cell in zip(columns, cells, strict=True)})
     ours = (traffic.DESTINATION[4], traffic.DESTINATION[6])
-    return [line for line in shown.splitlines() if any(address in line for address in ours)]
+    return [flow for flow in flows if any(address in flow["destination"] for address in ours)]
+
+
+def ports(flows: list[dict[str, str]]) -> set[str]:
+    return {flow["source"].rpartition(":")[2] for flow in flows}
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -205,11 +237,96 @@ def test_show_flows(start_meter, workers):
     assert len(flows_shown(vpp, "top 1000 ip6")) == 30
     assert len(flows_shown(vpp, "top 1000 l2")) == 0
     most_packets = flows_shown(vpp, "top 2 by packets")
-    assert all("1029" in line for line in most_packets), most_packets
+    assert ports(most_packets) == {"1029"}, most_packets
+    assert {flow["packets"] for flow in most_packets} == {"30"}
     most_octets = flows_shown(vpp, "top 2 by octets")
-    assert all("1000" in line for line in most_octets), most_octets
+    assert ports(most_octets) == {"1000"}, most_octets
+    assert [int(flow["octets"]) for flow in most_octets] == [40 + 8 + 4000, 20 + 8 + 4000]
     assert len(flows_shown(vpp, f"top 1000 match {traffic.SOURCE[4]}")) == 30
     assert len(flows_shown(vpp, "top 1000 match 192.0.2.77")) == 0
+
+
+def test_show_flows_has_names(start_meter):
+    """Interfaces, protocols and flags read as people say them, and a column that says nothing is
+    not there."""
+    metered = start_meter()
+    vpp = metered.vpp
+    source = routing.add_source(vpp)
+    out = routing.add_way_out(vpp)
+    vpp.configure(f"flowmeter interface {source} l2 rx")
+    sent = Traffic()
+    sent.add_udp(4, (1234, 5353), 9)
+    generator.replay(vpp, source, sent.frames)
+    [flow] = flows_shown(vpp)
+    for head in ("flags", "egress", "vlan", "bit/s"):
+        assert head not in flow, flow
+    assert flow == {
+        "packets": "1",
+        "octets": str(20 + 8 + 9),
+        "seconds": "0.000",
+        "proto": "udp",
+        "dir": "rx",
+        "ingress": source,
+        "vrf": "0",
+        "source": f"{traffic.SOURCE[4]}:1234",
+        "destination": f"{traffic.DESTINATION[4]}:5353",
+    }
+    metered.flushed()
+    vpp.configure(f"flowmeter interface {source} l2 disable")
+    for family in ("ip4", "ip6"):
+        vpp.configure(
+            f"flowmeter interface {source} {family} rx", f"flowmeter interface {out} {family} tx"
+        )
+    sent = Traffic()
+    sent.add_tcp(6, (1234, 443), flags=0x02)
+    sent.add_tcp(6, (1234, 443), flags=0x10)
+    sent.add_icmp(4, 8)
+    sent.add_icmp(6, 128)
+    sent.tagged((frames.VLAN, 100)).add_udp(4, (5, 6))
+    vpp.cli(f"create sub-interfaces {source} 100")
+    vpp.configure(
+        f"set interface state {source}.100 up",
+        f"set interface ip address {source}.100 10.9.9.1/24",
+        f"flowmeter interface {source}.100 ip4 rx",
+    )
+    generator.replay(vpp, source, sent.frames)
+    accounts.accounts(vpp)
+    found = {
+        tuple(flow[head] for head in ("proto", "flags", "dir", "ingress", "egress", "vlan"))
+        for flow in flows_shown(vpp)
+    }
+    sub = f"{source}.100"
+    assert found == {
+        ("tcp", "AS", "rx", source, "-", "-"),
+        ("tcp", "AS", "tx", source, out, "-"),
+        ("icmp", "-", "rx", source, "-", "-"),
+        ("icmp", "-", "tx", source, out, "-"),
+        ("icmp6", "-", "rx", source, "-", "-"),
+        ("icmp6", "-", "tx", source, out, "-"),
+        ("udp", "-", "rx", sub, "-", "100"),
+        ("udp", "-", "tx", sub, out, "-"),
+    }
+    [ping] = [flow for flow in flows_shown(vpp, "ip4") if (flow["proto"], flow["dir"]) == ("icmp", "rx")]
+    assert ping["destination"] == f"{traffic.DESTINATION[4]} type 8 code 0"
+    assert ping["source"] == traffic.SOURCE[4]
+
+
+def test_show_flows_has_a_rate(start_meter):
+    """Octets between the first packet and the last, in bits per second."""
+    metered = start_meter()
+    vpp = metered.vpp
+    source = routing.add_source(vpp)
+    vpp.configure(f"flowmeter interface {source} ip4 rx")
+    sent = Traffic()
+    for _ in range(400):
+        sent.add_udp(4, (1, 2), 1000 - 28)
+    # For two seconds 200 packets of 1,000 octets each second.
+    generator.replay(vpp, source, sent.frames, rate=200)
+    [flow] = flows_shown(vpp)
+    seconds = float(flow["seconds"])
+    assert seconds > 1
+    shown = float(flow["bit/s"].removesuffix("M")) * 1e6
+    assert shown == pytest.approx(400 * 1000 * 8 / seconds, rel=0.01)
 
 
 def test_show_flows_under_load_takes_little_from_workers(start_meter):

@@ -2,12 +2,14 @@
 """Collectors that are not there, not yet there, or not there any more: flows wait for one, and
 each that comes is told everything from the beginning."""
 
+import ipaddress
+
 import pytest
 
 from support import accounts, generator, meter, routing, traffic
 from support.collector import PORT, UdpSink
 from support.flows import Flows, Key, of_records
-from support.link import add_addresses, add_link
+from support.link import RawSocket, add_addresses, add_link
 from support.traffic import Traffic, many_flows, mixed
 from support.waiting import until
 
@@ -132,3 +134,51 @@ def test_a_collector_that_must_be_asked_for(start_vpp, workers, version):
     of_records(records).assert_equal(sent.flows, "a neighbour that was asked for")
     assert after.lost.records == 0
     assert collector in vpp.cli("show ip neighbors")
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_neighbour_that_does_not_answer(start_vpp, version):
+    """It is asked for ever less often; another collector, at once."""
+    vpp = start_vpp()
+    link = add_link(vpp, 0)
+    wire = RawSocket(link.namespace, link.host)
+    silent = {4: ["192.0.2.4", "192.0.2.5"], 6: ["2001:db8:a0::4", "2001:db8:a0::5"]}[version]
+    asked: dict[str, int] = dict.fromkeys(silent, 0)
+
+    def look() -> dict[str, int]:
+        for frame in wire.received():
+            for address in silent:
+                if is_asking(frame, address):
+                    asked[address] += 1
+        return asked
+
+    _, source = meter.addresses(link, version)
+    # The process that looks at the way sleeps where nothing is metered.
+    meter.add_metered(vpp)
+    vpp.configure(f"set flowmeter exporter collector {silent[0]} src {source}")
+    until("the first question", lambda: look()[silent[0]] >= 1)
+    vpp.wait_seconds(6)
+    # At 0, 0.1, 0.3, 0.7, 1.5, 3.1 and 6.3 s, of which VPP itself leaves out what comes too soon.
+    count = look()[silent[0]]
+    assert 3 <= count <= 8, count
+    vpp.wait_seconds(2)
+    assert look()[silent[0]] - count <= 1
+    vpp.configure(f"set flowmeter exporter collector {silent[1]} src {source}")
+    assert within_a_second(vpp, lambda: look()[silent[1]] >= 1)
+    wire.close()
+
+
+def within_a_second(vpp, condition) -> bool:
+    end = vpp.seconds() + 1
+    while not condition():
+        if vpp.seconds() > end:
+            return False
+    return True
+
+
+def is_asking(frame: bytes, address: str) -> bool:
+    """Whether it is an ARP request or a neighbour solicitation (RFC 4861 section 4.3)."""
+    octets = ipaddress.ip_address(address).packed
+    if len(octets) == 4:
+        return frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1" and frame[38:42] == octets
+    return frame[12:14] == b"\x86\xdd" and frame[54:55] == b"\x87" and frame[62:78] == octets

@@ -202,3 +202,152 @@ def test_own_messages_are_never_metered(start_meter):
             assert PORT not in ports
             closed.close()
             vpp.stop()
+
+
+def test_a_source_with_a_prefix_length(start_vpp):
+    """As interfaces have their addresses; the length is of no use, and ignored."""
+    for version in (4, 6):
+        vpp = start_vpp()
+        link = add_link(vpp, 0)
+        sink = meter.add_sink(link, version)
+        collector, address = meter.addresses(link, version)
+        vpp.configure(f"set flowmeter exporter collector {collector} src {address}/24")
+        source = meter.add_metered(vpp)
+        generator.replay(vpp, source, many_flows(10).frames)
+        sink.wait_for_records(accounts.flush(vpp).exported_records)
+        assert {source for source, _ in sink.sources} == {address}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_an_interface_as_source(start_vpp, version):
+    """Its first address of the collector's family, whichever that is now. Where it has none, one
+    line says so, and records wait."""
+    vpp = start_vpp()
+    link = add_link(vpp, 0)
+    sink = meter.add_sink(link, version)
+    collector, address = meter.addresses(link, version)
+    length, other = {4: (29, "192.0.2.5"), 6: (64, "2001:db8:a0::5")}[version]
+    vpp.configure(f"set flowmeter exporter collector {collector} src {link.vpp}")
+    shown = vpp.cli("show flowmeter exporter")
+    assert f"from {link.vpp} ({address})" in shown, shown
+    source = meter.add_metered(vpp)
+    sent = many_flows(10)
+    generator.replay(vpp, source, sent.frames)
+    of_records(sink.wait_for_records(accounts.flush(vpp).exported_records)).assert_equal(
+        sent.flows, "the first address"
+    )
+    # Another one.
+    vpp.configure(
+        f"set interface ip address del {link.vpp} {address}/{length}",
+        f"set interface ip address {link.vpp} {other}/{length}",
+    )
+    until("the other address", lambda: f"({other})" in vpp.cli("show flowmeter exporter"))
+    vpp.configure(f"set ip neighbor {link.vpp} {collector} {link.host_mac} static")
+    until("the way", lambda: "; reachable" in vpp.cli("show flowmeter exporter"))
+    assert {source for source, _ in sink.sources} == {address}
+    generator.replay(vpp, source, sent.frames)
+    # Its sequence begins anew with another session, which the reader of the first would not take.
+    sink.close()
+    sink = meter.add_sink(link, version)
+    before = accounts.read(vpp).exported_records
+    sink.wait_for_records(accounts.flush(vpp).exported_records - before)
+    assert {source for source, _ in sink.sources} == {other}
+    # None.
+    vpp.configure(f"set interface ip address del {link.vpp} {other}/{length}")
+    family = {4: "IPv4", 6: "IPv6"}[version]
+    line = f"src {link.vpp}: it has no {family} address; records wait"
+    until("that to be said", lambda: line in vpp.cli("show flowmeter exporter"))
+    generator.replay(vpp, source, sent.frames)
+    now = accounts.accounts(vpp)
+    assert (now.live_flows, now.lost.records) == (10, 0)
+    # And one again.
+    vpp.configure(
+        f"set interface ip address {link.vpp} {address}/{length}",
+        f"set ip neighbor {link.vpp} {collector} {link.host_mac} static",
+    )
+    until("the way", lambda: "; reachable" in vpp.cli("show flowmeter exporter"))
+    after = accounts.flush(vpp)
+    assert (after.live_flows, after.lost.records) == (0, 0)
+
+
+def test_an_interface_that_is_deleted(start_vpp):
+    """It is known by its name: one that comes later with the same name is meant too."""
+    vpp = start_vpp()
+    link = add_link(vpp, 0)
+    name = vpp.cli("create loopback interface").strip()
+    vpp.configure(
+        f"set interface ip address {name} 10.99.0.1/32",
+        f"set flowmeter exporter collector {link.host_address} src {name}",
+    )
+    assert f"from {name} (10.99.0.1)" in vpp.cli("show flowmeter exporter")
+    vpp.configure(f"delete loopback interface intfc {name}")
+    line = f"src {name}: there is no such interface; records wait"
+    until("that to be said", lambda: line in vpp.cli("show flowmeter exporter"))
+    assert vpp.cli("create loopback interface").strip() == name
+    vpp.configure(f"set interface ip address {name} 10.99.0.2/32")
+    until("its successor", lambda: f"{name} (10.99.0.2)" in vpp.cli("show flowmeter exporter"))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_observation_domains(start_meter, workers):
+    """The first thread's is what is set, each other's its number more. Each begins with its own
+    templates and with sequence 0, which the reader checks; what was under construction leaves in
+    the one before."""
+    metered = start_meter(workers=workers)
+    vpp = metered.vpp
+    source = meter.add_metered(vpp)
+    sent = many_flows(50)
+    last = max(workers, 1)
+    thread = min(workers, 1)
+
+    def domains() -> set[int]:
+        """Those of what comes now."""
+        before = len(metered.sink.flow_records)
+        for worker in range(last):
+            generator.replay(vpp, source, sent.frames, worker=worker)
+        metered.flushed()
+        messages = metered.sink.reader.messages
+        records = [
+            (message.domain, record)
+            for message in messages
+            for record in message.records
+            if record.is_flow
+        ]
+        return {domain for domain, _ in records[before:]}
+
+    expected = lambda first: {first + thread + worker for worker in range(last)}  # noqa: E731
+    assert domains() == expected(1)
+    vpp.configure("set flowmeter observation-domain 4000000000")
+    shown = vpp.cli("show flowmeter")
+    assert "observation domain" in shown and "4000000000" in shown, shown
+    assert domains() == expected(4_000_000_000)
+    # To the end of what threads may have, and not beyond.
+    most = 2**32 - 1 - (1 + workers)
+    answer = vpp.cli(f"set flowmeter observation-domain {most + 1}")
+    assert str(most) in answer, answer
+    vpp.configure(f"set flowmeter observation-domain {most}")
+    assert domains() == expected(most)
+    vpp.configure("set flowmeter observation-domain 1")
+    assert str(most) not in vpp.cli("show flowmeter")
+
+
+def test_a_domain_changes_under_traffic(start_meter):
+    """What is under construction leaves in the domain that it was begun in: nothing is lost."""
+    metered = start_meter(workers=1)
+    vpp = metered.vpp
+    source = meter.add_metered(vpp)
+    vpp.configure("set flowmeter active-timeout 1 idle-timeout 1")
+    sent = many_flows(300)
+    stream = generator.Stream(vpp, source, sent.frames, limit=10**9, rate=20_000)
+    stream.start()
+    for domain in (10, 20, 30):
+        vpp.configure(f"set flowmeter observation-domain {domain}")
+        until(
+            f"records in domain {domain + 1}",
+            lambda domain=domain: domain + 1 in metered.sink.poll().domains,
+        )
+    stream.pause()
+    records = metered.flushed()
+    assert of_records(records).total().packets == stream.sent()
+    assert accounts.accounts(vpp).lost.records == 0
+    assert {11, 21, 31} <= metered.sink.reader.domains

@@ -4,7 +4,7 @@
 import re
 import urllib.request
 
-from support import accounts, frames, generator, installation, routing, traffic
+from support import accounts, frames, generator, installation, meter, routing, traffic
 from support.flows import of_records
 from support.link import RawSocket, add_link
 from support.process import Daemon
@@ -126,25 +126,31 @@ def test_what_is_ignored_is_counted_by_its_reason(start_meter):
     assert counted == len(octets), vpp.cli("show errors")
 
 
-#: What VPP's own exporters of statistics have of us: one value for each thread.
-STATISTICS = {
-    *(
-        f"{name}/{unit}"
-        for name in ("observed", "metered", "live")
-        for unit in ("packets", "octets")
-    ),
-    *(
-        f"{name}/{unit}"
-        for name in (
-            *(f"exported/{reason}" for reason in accounts.END_REASONS),
-            *(f"lost/{reason}" for reason in accounts.LOST_REASONS),
-        )
-        for unit in ("records", "packets", "octets")
-    ),
-    "live/flows",
-    "flows",
-    "messages",
-    "records",
+#: Counters of packets and octets, a pair for each thread.
+COMBINED = {
+    "observed",
+    "metered",
+    "live",
+    *(f"exported/{reason}" for reason in accounts.END_REASONS),
+    *(f"lost/{reason}" for reason in accounts.LOST_REASONS),
+}
+
+#: Counters of one number for each thread.
+SIMPLE = {
+    *(f"records/exported/{reason}" for reason in accounts.END_REASONS),
+    *(f"records/lost/{reason}" for reason in accounts.LOST_REASONS),
+    "flows/created",
+    "sent/messages",
+    "sent/records",
+}
+
+#: Each thread's.
+GAUGES = {
+    "live_flows",
+    "slots",
+    "sweep_clocks_last",
+    "sweep_clocks_max",
+    "expiry_lag_milliseconds",
 }
 
 
@@ -160,39 +166,106 @@ def metered_by_two(start_meter):
     return metered, accounts.accounts(metered.vpp)
 
 
+def statistics(vpp) -> tuple[dict[str, list], dict[str, list[int]]]:
+    """All counters, and all gauges of all threads in their order."""
+    counters, gauges = {}, {}
+    for name, values in vpp.stats("/flowmeter/").items():
+        found = re.fullmatch(r"/flowmeter/thread/(\d+)/(\w+)", name)
+        if found:
+            thread, gauge = found.groups()
+            of_threads = gauges.setdefault(gauge, {})
+            [of_threads[int(thread)]] = map(int, values)
+        else:
+            counters[name.removeprefix("/flowmeter/")] = values
+    return counters, {
+        gauge: [of_threads[thread] for thread in range(vpp.threads)]
+        for gauge, of_threads in gauges.items()
+    }
+
+
 def test_statistics_are_per_thread(start_meter):
     """Each thread has its own, and none has another's."""
     metered, _ = metered_by_two(start_meter)
-    found = metered.vpp.stats("/flowmeter/")
-    ignored = {name for name in found if "/ignored/" in name}
-    assert found.keys() - ignored == {f"/flowmeter/{name}" for name in STATISTICS}
-    expected = {name: [0, 0, 0] for name in found}
+    found, gauges = statistics(metered.vpp)
+    ignored = {name for name in found if name.startswith("ignored/")}
+    assert found.keys() - ignored == COMBINED | SIMPLE
+    nothing = (0, 0)
+    expected = {name: [0, 0, 0] if name in SIMPLE else [nothing] * 3 for name in found}
     # IPv4 and UDP headers, IPv6 and UDP headers, and 4 octets in each packet.
-    of_first, of_second = 70 * (20 + 8 + 4), 200 * (40 + 8 + 4)
+    of_first, of_second = (70, 70 * (20 + 8 + 4)), (200, 200 * (40 + 8 + 4))
     expected |= {
-        "/flowmeter/observed/packets": [0, 70, 200],
-        "/flowmeter/observed/octets": [0, of_first, of_second],
-        "/flowmeter/metered/packets": [0, 70, 200],
-        "/flowmeter/metered/octets": [0, of_first, of_second],
-        "/flowmeter/exported/forced_end/records": [0, 70, 0],
-        "/flowmeter/exported/forced_end/packets": [0, 70, 0],
-        "/flowmeter/exported/forced_end/octets": [0, of_first, 0],
-        "/flowmeter/live/packets": [0, 0, 200],
-        "/flowmeter/live/octets": [0, 0, of_second],
-        "/flowmeter/live/flows": [0, 0, 100],
-        "/flowmeter/flows": [0, 70, 100],
-        "/flowmeter/records": [0, 70, 0],
+        "observed": [nothing, of_first, of_second],
+        "metered": [nothing, of_first, of_second],
+        "exported/forced_end": [nothing, of_first, nothing],
+        "records/exported/forced_end": [0, 70, 0],
+        "live": [nothing, nothing, of_second],
+        "flows/created": [0, 70, 100],
+        "sent/records": [0, 70, 0],
     }
-    messages = found["/flowmeter/messages"]
+    messages = found["sent/messages"]
     assert messages == [0, len(metered.sink.reader.messages), 0]
-    expected["/flowmeter/messages"] = messages
+    expected["sent/messages"] = messages
     assert found == expected
+    assert gauges.keys() == GAUGES
+    assert gauges["live_flows"] == [0, 0, 100]
+
+
+def test_gauges(start_meter):
+    """Room in the tables, what the sweep takes and whether it keeps up; of each thread."""
+    metered, _ = metered_by_two(start_meter)
+    vpp = metered.vpp
+    _, before = statistics(vpp)
+    # Of each family as many as are set, and 18 % more so that they find a place.
+    families = 3
+    assert all(families * 65536 <= slots <= families * 65536 * 1.2 for slots in before["slots"])
+    for last, longest in zip(before["sweep_clocks_last"], before["sweep_clocks_max"], strict=True):
+        assert 0 < last <= longest
+    # A round takes a second: a tenth of it is what this machine may hold a thread up for.
+    until(
+        "the sweep to keep up",
+        lambda: max(statistics(vpp)[1]["expiry_lag_milliseconds"]) <= 100,
+    )
+    meter.resize(vpp, 1000)
+    until("smaller tables", lambda: max(statistics(vpp)[1]["slots"]) < families * 1000 * 1.2)
+    until("no flows", lambda: statistics(vpp)[1]["live_flows"] == [0, 0, 0])
+
+
+def test_cleared_counters_are_cleared_at_once(start_meter):
+    """Flows go on, and what they hold counts as observed just now; also where nothing wakes a
+    thread up any more."""
+    metered, before = metered_by_two(start_meter)
+    vpp = metered.vpp
+    assert before.live_flows == 100
+    vpp.configure("clear flowmeter")
+    counters, gauges = statistics(vpp)
+    of_second = (200, 200 * (40 + 8 + 4))
+    nothing = (0, 0)
+    held = ("observed", "metered", "live")
+    for name, values in counters.items():
+        if name in held:
+            assert values == [nothing, nothing, of_second], name
+        elif name == "flows/created":
+            assert values == [0, 0, 100]
+        else:
+            assert values in ([0, 0, 0], [nothing] * 3), name
+    assert gauges["live_flows"] == [0, 0, 100]
+    assert accounts.flush(vpp).exported["forced_end"].records == 100
+    metered.sink.wait_for_records(70 + 100)
+    vpp.configure("flowmeter interface pg* disable")
+    vpp.wait_seconds(0.5)
+    vpp.configure("clear flowmeter statistics")
+    counters, _ = statistics(vpp)
+    assert all(values in ([0, 0, 0], [nothing] * 3) for values in counters.values()), counters
 
 
 def test_prometheus_sees_the_accounts(start_meter, tmp_path):
     """Every value of every thread, each under its name and once."""
     metered, _ = metered_by_two(start_meter)
     vpp = metered.vpp
+    # Nothing is swept any more, so that gauges stand still.
+    vpp.configure("flowmeter interface pg0 ip4 disable", "flowmeter interface pg0 ip6 disable")
+    until("no flows", lambda: accounts.read(vpp).live_flows == 0)
+    expected = until_settled(vpp)
     exporter = installation.vpp_program("vpp_prometheus_export")
     segment = vpp.folder / "stats.sock"
     words = [exporter, "socket-name", segment, "port", "9482", "^/flowmeter/"]
@@ -204,15 +277,36 @@ def test_prometheus_sees_the_accounts(start_meter, tmp_path):
     lines = [line for line in page.splitlines() if line.strip()]
     kinds = {line.removeprefix("# TYPE ") for line in lines if line.startswith("# TYPE ")}
     values = [line for line in lines if not line.startswith("#")]
-    expected = vpp.stats("/flowmeter/")
-    names = {name: re.sub(r"\W", "_", name) for name in expected}
-    assert kinds == {f"{name} counter" for name in names.values()}
-    assert sorted(values) == sorted(
-        f'{names[name]}{{thread="{thread}",interface="0"}} {value}'
-        for name, of_threads in expected.items()
-        for thread, value in enumerate(of_threads)
-    )
-    assert sum(map(sum, expected.values())) > 0
+    expected_kinds, expected_values = set(), []
+    for name, of_threads in expected.items():
+        name = re.sub(r"\W", "_", name)
+        if isinstance(of_threads[0], float):
+            expected_kinds.add(f"{name} gauge")
+            expected_values.append(f"{name} {of_threads[0]:.2f}")
+            continue
+        is_combined = isinstance(of_threads[0], tuple)
+        for part, unit in enumerate(("_packets", "_bytes") if is_combined else ("",)):
+            expected_kinds.add(f"{name}{unit} counter")
+            for thread, value in enumerate(of_threads):
+                value = value[part] if is_combined else value
+                labels = f'thread="{thread}",interface="0"'
+                expected_values.append(f"{name}{unit}{{{labels}}} {value}")
+    assert kinds == expected_kinds
+    assert sorted(values) == sorted(expected_values)
+    assert sum(packets for packets, _ in expected["/flowmeter/observed"]) == 270
+
+
+def until_settled(vpp) -> dict[str, list]:
+    """Statistics that stay as they are."""
+    seen = []
+
+    def is_settled() -> bool:
+        seen.append(vpp.stats("/flowmeter/"))
+        vpp.wait_seconds(0.2)
+        return vpp.stats("/flowmeter/") == seen[-1]
+
+    until("statistics to stand still", is_settled)
+    return seen[-1]
 
 
 def _page(namespace) -> str:

@@ -65,6 +65,33 @@ flowmeter {
         found.assert_equal(sent.flows, f"direction {direction}")
 
 
+def test_a_source_and_a_domain(start_vpp):
+    """The source is an interface that comes later."""
+    vpp = start_vpp(
+        stanzas="flowmeter { observation-domain 70 interface pg0 collector 192.0.2.1 src host-vpp0 }"
+    )
+    shown = vpp.cli("show flowmeter")
+    assert "observation domain 70" in shown, shown
+    assert "src host-vpp0: there is no such interface; records wait" in shown, shown
+    link = add_link(vpp, 0)
+    sink = meter.add_sink(link)
+    source = routing.add_source(vpp)
+    wait_until_metered(vpp, source)
+    sent = many_flows(10)
+    generator.replay(vpp, source, sent.frames)
+    records = sink.wait_for_records(accounts.flush(vpp).exported_records)
+    of_records(records).assert_equal(sent.flows, "pg0")
+    assert sink.reader.domains == {70}
+    assert {source for source, _ in sink.sources} == {link.vpp_address}
+
+
+def test_a_domain_that_workers_have_no_room_for(new_namespace):
+    """Workers are counted before they are there."""
+    with pytest.raises(VppDied, match=str(2**32 - 1 - 2)):
+        stanza = f"flowmeter {{ observation-domain {2**32 - 1 - 1} }}"
+        Vpp(new_namespace(), workers=1, stanzas=stanza).kill()
+
+
 def test_an_empty_stanza_is_no_mistake(start_vpp):
     vpp = start_vpp(stanzas="flowmeter { }")
     assert accounts.read(vpp).observed.packets == 0
@@ -99,6 +126,10 @@ def test_an_ipv6_collector(start_vpp):
         ("collector 192.0.2.1 port 70000 src 192.0.2.2", "70000"),
         ("collector 192.0.2.1 src 2001:db8::1", "2001:db8::1"),
         ("src 192.0.2.2", "collector"),
+        ("collector 192.0.2.1 src 192.0.2.2/99", "192.0.2.2/99"),
+        ("collector 192.0.2.1 src", "src"),
+        ("observation-domain 0", "0"),
+        ("observation-domain 4294967295", "4294967294"),
         ("nonsense", "nonsense"),
     ],
 )

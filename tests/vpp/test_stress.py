@@ -96,7 +96,7 @@ class Changes:
         self._vpp.cli(f"show flowmeter flows match {traffic.SOURCE[4]}")
 
     def flush(self) -> None:
-        words = ["flowmeter flush", "ipfix flush", "clear flowmeter flows"]
+        words = ["flowmeter flush", "ipfix flush"]
         self._vpp.cli(self._chance.choice(words))
 
 

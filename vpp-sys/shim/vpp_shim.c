@@ -163,7 +163,8 @@ vpp_shim_main (u16 thread_index)
 u32
 vpp_shim_n_threads (void)
 {
-  return vlib_get_n_threads ();
+  /* Known before the threads are there. */
+  return vlib_get_thread_main ()->n_vlib_mains;
 }
 
 u16
@@ -465,6 +466,49 @@ vpp_shim_interface_table (u32 sw_if_index, u8 is_ip6)
   return fib_table_get_table_id (fibs[sw_if_index], is_ip6 ? FIB_PROTOCOL_IP6 : FIB_PROTOCOL_IP4);
 }
 
+u32
+vpp_shim_interface_find (const u8 *name, u32 length)
+{
+  unformat_input_t input;
+  u32 sw_if_index = ~0;
+
+  unformat_init_string (&input, (char *) name, length);
+  if (!unformat (&input, "%U", unformat_vnet_sw_interface, vnet_get_main (), &sw_if_index) ||
+      unformat_check_input (&input) != UNFORMAT_END_OF_INPUT)
+    sw_if_index = ~0;
+  unformat_free (&input);
+  return sw_if_index;
+}
+
+u8
+vpp_shim_interface_address (u32 sw_if_index, u8 is_ip6, u8 *address)
+{
+  const void *first;
+  u32 octets = is_ip6 ? sizeof (ip6_address_t) : sizeof (ip4_address_t);
+
+  first = is_ip6 ? (void *) ip6_interface_first_address (&ip6_main, sw_if_index) :
+		   (void *) ip4_interface_first_address (&ip4_main, sw_if_index, 0);
+  if (first == 0)
+    return 0;
+  clib_memcpy (address, first, octets);
+  return 1;
+}
+
+/* Gauges. */
+
+u32
+vpp_shim_gauge_add (const char *name)
+{
+  return vlib_stats_add_gauge ("%s", name);
+}
+
+void
+vpp_shim_gauge_set (u32 index, u64 value)
+{
+  if (index != ~0)
+    vlib_stats_set_gauge (index, value);
+}
+
 /* Exporters. */
 
 u8
@@ -529,7 +573,7 @@ vpp_shim_fib_unlock (u32 fib_index, u8 is_ip6)
 }
 
 vpp_shim_route_t
-vpp_shim_route (u32 fib_index, u8 is_ip6, const u8 *address)
+vpp_shim_route (u32 fib_index, u8 is_ip6, const u8 *address, u8 ask, u32 *adjacency)
 {
   /* The exporter of `set ipfix exporter` may outlive its table. */
   if (is_ip6 ? pool_is_free_index (ip6_main.fibs, fib_index) :
@@ -553,13 +597,17 @@ vpp_shim_route (u32 fib_index, u8 is_ip6, const u8 *address)
 	case DPO_IP_NULL:
 	  break;
 	case DPO_ADJACENCY_INCOMPLETE:
-	  ip_neighbor_probe (adj_get (dpo->dpoi_index));
+	  *adjacency = dpo->dpoi_index;
+	  if (ask)
+	    ip_neighbor_probe (adj_get (dpo->dpoi_index));
 	  route = clib_max (route, VPP_SHIM_ROUTE_UNRESOLVED);
 	  break;
 	case DPO_ADJACENCY_GLEAN:
+	  *adjacency = dpo->dpoi_index;
 	  ip_address_set (&neighbour, address, is_ip6 ? AF_IP6 : AF_IP4);
-	  ip_neighbor_probe_dst (adj_get (dpo->dpoi_index)->rewrite_header.sw_if_index, 0,
-				 is_ip6 ? AF_IP6 : AF_IP4, &neighbour.ip);
+	  if (ask)
+	    ip_neighbor_probe_dst (adj_get (dpo->dpoi_index)->rewrite_header.sw_if_index, 0,
+				   is_ip6 ? AF_IP6 : AF_IP4, &neighbour.ip);
 	  route = clib_max (route, VPP_SHIM_ROUTE_UNRESOLVED);
 	  break;
 	default:

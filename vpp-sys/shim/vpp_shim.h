@@ -9,6 +9,7 @@
 
 #include <vlib/vlib.h>
 #include <vlib/unix/plugin.h>
+#include <vlib/stats/stats.h>
 #include <vnet/vnet.h>
 #include <vnet/api_errno.h>
 #include <vnet/buffer.h>
@@ -149,6 +150,17 @@ u32 vpp_shim_interface_name (u32 sw_if_index, u8 *name, u32 size);
 u32 vpp_shim_interface_table (u32 sw_if_index, u8 is_ip6);
 u32 vpp_shim_interface_tag (u32 sw_if_index, u8 *tag, u32 size);
 
+/* The interface of a name; ~0 where there is none. */
+u32 vpp_shim_interface_find (const u8 *name, u32 length);
+/* Writes the first IPv4 or IPv6 address of an interface, its own or of the one it borrows from; 0
+   where it has none. */
+u8 vpp_shim_interface_address (u32 sw_if_index, u8 is_ip6, u8 *address);
+
+/* Gauges of the statistics segment. The main thread's. */
+
+u32 vpp_shim_gauge_add (const char *name);
+void vpp_shim_gauge_set (u32 index, u64 value);
+
 /* VPP's own exporter: the first that is set, by `set ipfix exporter` or its API. */
 
 typedef struct
@@ -178,8 +190,10 @@ typedef enum
 u32 vpp_shim_fib_lock (u32 table_id, u8 is_ip6);
 void vpp_shim_fib_unlock (u32 fib_index, u8 is_ip6);
 
-/* What the FIB does with packets to an address. Asks for a neighbour that is not resolved. */
-vpp_shim_route_t vpp_shim_route (u32 fib_index, u8 is_ip6, const u8 *address);
+/* What the FIB does with packets to an address. Where a neighbour is not resolved, writes its
+   adjacency, and asks for it if told so. */
+vpp_shim_route_t vpp_shim_route (u32 fib_index, u8 is_ip6, const u8 *address, u8 ask,
+				 u32 *adjacency);
 
 /* Static asserts for what the other side takes for granted. */
 

@@ -7,17 +7,35 @@ use core::ops::RangeInclusive;
 
 use flowmeter::exporting::Interfaces;
 
+use super::asking::Asking;
 use crate::export::datagram::Session;
 use crate::export::shared::Gate;
 use crate::ffi::exporter::{Table, VppExporter};
-use crate::ffi::{Main, Refusal, Why};
+use crate::ffi::{Main, Refusal, Why, interface};
+
+/// The address that messages come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Address(IpAddr),
+    /// The first address that the interface of this name has of the collector's family.
+    Interface(String),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Interface(name) => name.fmt(f),
+        }
+    }
+}
 
 /// What a user sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Setting {
     pub(crate) collector: IpAddr,
     pub(crate) port: u16,
-    pub(crate) source: IpAddr,
+    pub(crate) source: Source,
     /// The id of the table that datagrams are looked up in.
     pub(crate) table: u32,
     /// In octets.
@@ -44,25 +62,40 @@ impl Setting {
 
     /// Whether messages can go from and to these addresses.
     pub(crate) fn check(&self) -> Result<(), Refusal> {
-        let Setting {
-            collector, source, ..
-        } = *self;
-        if collector.is_ipv4() != source.is_ipv4() {
-            let line = format!(
-                "src {source}: expected an address of the same family as collector {collector}"
-            );
-            return Err(Refusal::new(Why::Family, line));
-        }
-        for (word, address, why) in [
-            ("collector", collector, Why::Collector),
-            ("src", source, Why::Source),
-        ] {
+        let is_unicast = |word: &str, address: &IpAddr, why| {
             if address.is_unspecified() || address.is_multicast() {
                 let line = format!("{word} {address}: expected a unicast address");
                 return Err(Refusal::new(why, line));
             }
+            Ok(())
+        };
+        let collector = &self.collector;
+        if let Source::Address(source) = &self.source {
+            if collector.is_ipv4() != source.is_ipv4() {
+                let line = format!(
+                    "src {source}: expected an address of the same family as collector {collector}"
+                );
+                return Err(Refusal::new(Why::Family, line));
+            }
+            is_unicast("src", source, Why::Source)?;
         }
-        Ok(())
+        is_unicast("collector", collector, Why::Collector)
+    }
+
+    /// The address that messages come from now, if there is one.
+    fn source(&self, main: Main) -> Option<IpAddr> {
+        match &self.source {
+            Source::Address(address) => Some(*address),
+            Source::Interface(name) => {
+                let number = interface::find(main, name)?;
+                interface::first_address(main, number, self.collector.is_ipv6())
+            }
+        }
+    }
+
+    /// What its collector is called.
+    pub(crate) fn socket(&self) -> SocketAddr {
+        SocketAddr::new(self.collector, self.port)
     }
 }
 
@@ -75,6 +108,8 @@ pub(crate) struct Exporter {
     pub(super) in_effect: Option<InEffect>,
     /// What the log last said of it.
     pub(super) logged: Option<Gate>,
+    /// When whoever is next on the way is asked for.
+    pub(super) asking: Asking,
     /// The interfaces' names and descriptions that collectors learn.
     pub(super) interfaces: Interfaces,
     /// Whether these may have changed since.
@@ -102,7 +137,7 @@ impl Exporter {
     }
 
     /// Sets where records go; `None` leaves it to VPP's own exporter. `is_running` says whether
-    /// VPP's main loop runs.
+    /// VPP's main loop runs: before, tables and interfaces need not be there yet.
     pub(crate) fn set(
         &mut self,
         main: Main,
@@ -111,9 +146,17 @@ impl Exporter {
     ) -> Result<(), Refusal> {
         let table = match &setting {
             None => None,
-            // Before VPP runs there may be no tables; `current` finds it later.
+            // `current` finds it later.
             Some(_) if !is_running => None,
-            Some(setting) => Some(find_table(main, setting)?),
+            Some(setting) => {
+                if let Source::Interface(name) = &setting.source
+                    && interface::find(main, name).is_none()
+                {
+                    let line = format!("src {name}: expected an address, or an interface");
+                    return Err(Refusal::new(Why::NoInterface, line));
+                }
+                Some(find_table(main, setting)?)
+            }
         };
         self.setting = setting;
         self.table = table;
@@ -129,7 +172,7 @@ impl Exporter {
             return Some(InEffect {
                 session: Session {
                     collector: setting.collector,
-                    source: setting.source,
+                    source: setting.source(main)?,
                     port: setting.port,
                     fib_index: self.table.as_ref()?.index(),
                     path_mtu: setting.path_mtu as usize,
@@ -161,10 +204,37 @@ impl Exporter {
     }
 }
 
+impl Exporter {
+    /// Why nothing can go where it was set to go, if that is so.
+    pub(crate) fn obstacle(&self, main: Main) -> Option<String> {
+        let setting = self.setting.as_ref()?;
+        if self.table.is_none()
+            && let Err(refusal) = find_table(main, setting)
+        {
+            return Some(refusal.into());
+        }
+        let Source::Interface(name) = &setting.source else {
+            return None;
+        };
+        if interface::find(main, name).is_none() {
+            return Some(format!("src {name}: there is no such interface"));
+        }
+        if setting.source(main).is_none() {
+            let family = family(setting.collector.is_ipv6());
+            return Some(format!("src {name}: it has no {family} address"));
+        }
+        None
+    }
+}
+
+fn family(is_ip6: bool) -> &'static str {
+    if is_ip6 { "IPv6" } else { "IPv4" }
+}
+
 fn find_table(main: Main, setting: &Setting) -> Result<Table, Refusal> {
     let is_ip6 = setting.collector.is_ipv6();
     Table::find(main, setting.table, is_ip6).ok_or_else(|| {
-        let family = if is_ip6 { "IPv6" } else { "IPv4" };
+        let family = family(is_ip6);
         let line = format!("fib {}: there is no such {family} table", setting.table);
         Refusal::new(Why::NoTable, line)
     })

@@ -5,6 +5,7 @@
 use flowmeter::exporting::Interface as ExportedInterface;
 use flowmeter::metering::NoRoom;
 
+use super::asking::Asking;
 use super::exporter::{InEffect, Setting};
 use super::state::{self, Control, with_control};
 use crate::export::shared::Gate;
@@ -51,15 +52,25 @@ pub(super) fn renew_sessions(control: &mut Control, barrier: &mut Barrier) {
 fn update_exporter(control: &mut Control, main: Main) {
     let current = control.exporter.current(main);
     if current != control.exporter.in_effect {
+        control.exporter.asking = Asking::default();
         // What is under construction goes to the collector that it was made for.
         set_sessions(control, &mut main.barrier(), current);
     }
     let gate = match &control.exporter.in_effect {
         None => Gate::Closed(NoRoom::NoCollector),
         Some(InEffect { session, .. }) => {
-            match Route::to(main, session.fib_index, session.collector) {
+            let now = main.milliseconds_now();
+            let asking = &mut control.exporter.asking;
+            let ask = asking.is_due(now);
+            let route = Route::to(main, session.fib_index, session.collector, ask);
+            let missing = match route {
+                Route::Unresolved(adjacency) => Some(adjacency),
+                Route::None | Route::Resolved => None,
+            };
+            asking.found(missing, now, ask);
+            match route {
                 Route::Resolved => Gate::Open,
-                Route::None | Route::Unresolved => Gate::Closed(NoRoom::CollectorUnreachable),
+                Route::None | Route::Unresolved(_) => Gate::Closed(NoRoom::CollectorUnreachable),
             }
         }
     };

@@ -50,12 +50,19 @@ pub(crate) fn end_all(main: Main) -> Result<(), Refusal> {
     Err(Refusal::new(Why::NotYet, line))
 }
 
-/// Begins the accounts anew.
+/// Begins the accounts anew, in the statistics segment too.
 pub(crate) fn clear_statistics(main: Main) -> Result<(), Refusal> {
     state::start(main)?;
-    for mut worker in state::workers(&mut main.barrier()) {
-        for meter in worker.meters_mut() {
-            meter.clear_statistics();
+    let barrier = &mut main.barrier();
+    let cleared: Vec<_> = state::workers(barrier)
+        .map(|mut worker| {
+            worker.clear_statistics();
+            (worker.accounts(), worker.levels())
+        })
+        .collect();
+    if let Some(counters) = state::counters() {
+        for (index, (accounts, levels)) in cleared.iter().enumerate() {
+            counters.set_of(barrier, index, accounts, levels);
         }
     }
     Ok(())

@@ -4,6 +4,7 @@
 //!
 //! It knows neither words nor messages. What takes long suspends the process that asks for it.
 
+mod asking;
 pub(crate) mod exit;
 pub(crate) mod exporter;
 pub(crate) mod exporting;

@@ -35,10 +35,14 @@ pub(crate) fn run(main: Main) -> ! {
             tidy(main);
         }
         if !tick(main, ticks.is_multiple_of(CHECK), &mut sleeps) {
+            // Workers publish once more.
+            let _ = main.suspend(TICK);
+            set_gauges(main);
             main.wait(FOR_EVER);
             ticks = 0;
             continue;
         }
+        set_gauges(main);
         ticks = ticks.wrapping_add(1);
         main.wait(TICK);
     }
@@ -65,6 +69,12 @@ fn tick(main: Main, check: bool, sleeps: &mut u32) -> bool {
         Ok(!control.interfaces.metered().is_empty() || control.recording.is_enabled())
     });
     metered.unwrap_or(true) || !check || is_busy(main)
+}
+
+fn set_gauges(main: Main) {
+    if let Some(counters) = state::counters() {
+        counters.set_gauges(main);
+    }
 }
 
 /// A message or a command was served. It may have set another exporter: whoever does so expects

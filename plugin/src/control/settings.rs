@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a user sets of the metering processes: timeouts and the size of tables.
+//! What a user sets of the metering processes: timeouts, the size of tables, observation domains.
 
 use core::ops::RangeInclusive;
 
 use flowmeter::metering::Timeouts;
+use flowmeter::observation::ObservationDomainId;
+
+use crate::ffi::thread;
 
 /// What a user sets of the metering processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) idle_timeout: u32,
     /// `None` where it was not set.
     pub(crate) flows_per_worker: Option<u32>,
+    /// The first thread's; each other one has its number more.
+    pub(crate) observation_domain: u32,
 }
 
 impl Settings {
@@ -22,11 +27,23 @@ impl Settings {
         active_timeout: 60,
         idle_timeout: 15,
         flows_per_worker: None,
+        observation_domain: 1,
     };
     /// Seconds that a timeout may have.
     pub(crate) const TIMEOUTS: RangeInclusive<u32> = 1..=604_800;
     /// Flows that a table may have.
     pub(crate) const FLOWS: RangeInclusive<u32> = 1..=100_000_000;
+
+    /// Domains that the first thread may have: the last thread's is one, too, and less than 2³² − 1,
+    /// which stands for the default in messages. 0 means no domain in particular (RFC 7011 §3.1).
+    pub(crate) fn domains() -> RangeInclusive<u32> {
+        1..=u32::MAX - thread::count() as u32
+    }
+
+    /// The domain of a thread, by its index.
+    pub(crate) fn domain(&self, thread: u32) -> ObservationDomainId {
+        ObservationDomainId(self.observation_domain.saturating_add(thread))
+    }
 
     /// Flows that each table has room for.
     pub(crate) fn flows(&self) -> u32 {

@@ -9,8 +9,6 @@
 use core::ffi::CStr;
 use std::sync::OnceLock;
 
-use flowmeter::observation::ObservationDomainId;
-
 use super::exporter::Exporter;
 use super::interfaces::Interfaces;
 use super::recording::RecordingState;
@@ -24,9 +22,6 @@ use crate::export::datagram::{LookupNodes, Session};
 use crate::export::shared::Shared;
 use crate::ffi::text::Log;
 use crate::ffi::{Barrier, Lent, Main, MainCell, PerThread, Published, Refusal, Thread, Why};
-
-/// The observation domain of the main thread; each worker's is its number more.
-const FIRST_DOMAIN: u32 = 1;
 
 /// See the file.
 struct State {
@@ -133,11 +128,11 @@ pub(crate) fn start(main: Main) -> Result<(), Refusal> {
     if is_running() {
         return Ok(());
     }
-    let lookup = with_control(main, |control| Ok(control.nodes.lookup))?;
+    let (lookup, settings) =
+        with_control(main, |control| Ok((control.nodes.lookup, control.settings)))?;
     STATE.threads.get_or_init(|| Threads {
         workers: PerThread::new(|thread| {
-            let domain = ObservationDomainId(FIRST_DOMAIN + thread);
-            Worker::new(&STATE.shared, domain, lookup)
+            Worker::new(&STATE.shared, settings.domain(thread), lookup)
         }),
         points: Published::default(),
         counters: Counters::new(main),

@@ -29,8 +29,9 @@ pub(crate) fn set(main: Main, settings: Settings) -> Result<(), Refusal> {
     if has_tables && settings.flows() != before.flows() {
         replace_tables(main, settings)?;
     }
-    for mut worker in state::workers(&mut main.barrier()) {
+    for (mut worker, index) in state::workers(&mut main.barrier()).zip(0..) {
         worker.set_timeouts(settings.timeouts());
+        worker.set_domain(main.thread(), settings.domain(index));
     }
     with_control(main, |control| {
         control.settings = settings;

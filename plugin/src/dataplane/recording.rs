@@ -245,6 +245,14 @@ impl Meter for Recording {
         self.recorder.octets()
     }
 
+    fn slots(&self) -> usize {
+        self.recorder.slots()
+    }
+
+    fn lag_millis(&self) -> u32 {
+        self.recorder.sweep_lag_millis()
+    }
+
     fn count(&self, groups: Range<usize>) -> Records {
         self.recorder.count(groups)
     }

@@ -51,6 +51,12 @@ pub(crate) trait Meter {
     /// Octets of memory that the tables take.
     fn octets(&self) -> usize;
 
+    /// Flows that the tables have slots for.
+    fn slots(&self) -> usize;
+
+    /// Milliseconds by which expiry is behind its schedule.
+    fn lag_millis(&self) -> u32;
+
     /// The live flows of `groups` and what stands in them, counted one by one.
     fn count(&self, groups: Range<usize>) -> Records;
 }
@@ -226,6 +232,12 @@ pub(crate) trait AnyMeter {
     /// Octets of memory that all tables take.
     fn octets(&self) -> usize;
 
+    /// Flows that the tables which meter now have slots for.
+    fn slots(&self) -> usize;
+
+    /// Milliseconds by which expiry is behind its schedule.
+    fn lag_millis(&self) -> u32;
+
     /// Sends what is under construction, and exports to another collector from now on.
     fn set_session(&mut self, thread: Thread, session: Option<Session>, announce_millis: u32);
 
@@ -283,6 +295,14 @@ impl<M: Meter> AnyMeter for ThreadMeter<M> {
 
     fn octets(&self) -> usize {
         self.flows.processes().map(Meter::octets).sum()
+    }
+
+    fn slots(&self) -> usize {
+        self.flows.metering.as_ref().map_or(0, Meter::slots)
+    }
+
+    fn lag_millis(&self) -> u32 {
+        self.flows.metering.as_ref().map_or(0, Meter::lag_millis)
     }
 
     fn set_session(&mut self, thread: Thread, session: Option<Session>, announce_millis: u32) {
@@ -344,6 +364,14 @@ impl Meter for MeteringProcess {
 
     fn octets(&self) -> usize {
         self.octets()
+    }
+
+    fn slots(&self) -> usize {
+        self.slots()
+    }
+
+    fn lag_millis(&self) -> u32 {
+        self.sweep_lag_millis()
     }
 
     fn count(&self, groups: Range<usize>) -> Records {

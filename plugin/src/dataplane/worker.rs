@@ -7,6 +7,7 @@ use flowmeter::metering::{IgnoredReason, MeteringProcess, Tally, Timeouts};
 use flowmeter::observation::ObservationDomainId;
 use flowmeter::packet::{Packet, Packets};
 
+use super::counters::Levels;
 use super::recording::Recording;
 use super::thread_meter::{Accounts, AnyMeter, ThreadMeter};
 use crate::export::budget::Progress;
@@ -22,6 +23,8 @@ pub(crate) struct Worker {
     pub(crate) recording: Option<Box<ThreadMeter<Recording>>>,
     /// When the accounts were last published.
     published: u64,
+    /// Clocks that the last call of the sweep took, and the longest.
+    sweep_clocks: [u64; 2],
 }
 
 /// What was ignored, by reason.
@@ -38,6 +41,7 @@ impl Worker {
             flows: ThreadMeter::new(Outlet::new(shared, domain, nodes)),
             recording: None,
             published: 0,
+            sweep_clocks: [0; 2],
         }
     }
 
@@ -66,6 +70,35 @@ impl Worker {
             accounts += meter.accounts();
         }
         accounts
+    }
+
+    /// Begins the accounts anew; what stands in live flows counts as observed just now.
+    pub(crate) fn clear_statistics(&mut self) {
+        for meter in self.meters_mut() {
+            meter.clear_statistics();
+        }
+        self.sweep_clocks[1] = 0;
+    }
+
+    /// What gauges say of it.
+    pub(crate) fn levels(&self) -> Levels {
+        let [last_sweep_clocks, longest_sweep_clocks] = self.sweep_clocks;
+        let mut levels = Levels {
+            last_sweep_clocks,
+            longest_sweep_clocks,
+            ..Levels::default()
+        };
+        for meter in self.meters() {
+            levels.live_flows += meter.accounts().live_flows;
+            levels.slots += meter.slots() as u64;
+            levels.expiry_lag = levels.expiry_lag.max(meter.lag_millis().into());
+        }
+        levels
+    }
+
+    /// Exports the flows that it meters in another domain from now on.
+    pub(crate) fn set_domain(&mut self, thread: Thread, domain: ObservationDomainId) {
+        self.flows.outlet.set_domain(thread, domain);
     }
 
     /// Octets of memory that all tables take.
@@ -110,11 +143,15 @@ impl Worker {
     /// Makes the records that are due on this thread, in `node`, which is interrupted again where
     /// more is due.
     pub(crate) fn expire(&mut self, thread: Thread, node: u32) {
+        let began = thread.clocks();
         let recording = self.recording.as_mut();
         let recording = recording.map(|meter| meter.announce_and_expire(thread, node));
         if self.flows.expire(thread) == Progress::More || recording == Some(Progress::More) {
             thread.interrupt(node);
         }
+        let clocks = thread.clocks().saturating_sub(began);
+        let [_, longest] = self.sweep_clocks;
+        self.sweep_clocks = [clocks, longest.max(clocks)];
     }
 
     /// Whether accounts are to be published; once in a millisecond at most.

@@ -108,6 +108,13 @@ impl Outlet {
         self.exporting.transport().set_session(session);
     }
 
+    /// Sends what is under construction, and exports in another domain from now on.
+    pub(crate) fn set_domain(&mut self, thread: Thread, domain: ObservationDomainId) {
+        self.advance(thread);
+        self.exporting.set_domain(domain);
+        self.exporting.transport().hand_on();
+    }
+
     /// Lets `act` export, and hands on what messages that makes.
     #[inline]
     pub(crate) fn export(&mut self, thread: Thread, act: impl FnOnce(&mut Exporter<'_>)) {

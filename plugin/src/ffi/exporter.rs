@@ -72,30 +72,36 @@ impl Drop for Table {
     }
 }
 
-/// What becomes of packets to `address`; who is next on the way is asked for if unknown.
+/// What becomes of packets to an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// They are dropped.
     None,
-    /// They wait for a neighbour's address.
-    Unresolved,
+    /// They wait for a neighbour's address, at this adjacency of VPP's.
+    Unresolved(u32),
     /// They are sent.
     Resolved,
 }
 
 impl Route {
-    /// Looks `address` up in a table.
-    pub(crate) fn to(_main: Main, fib_index: u32, address: IpAddr) -> Self {
+    /// Looks `address` up in a table. Who is next on the way is asked for if unknown, where `ask`
+    /// says so.
+    pub(crate) fn to(_main: Main, fib_index: u32, address: IpAddr, ask: bool) -> Self {
         let mut octets = [0; 16];
         match address {
             IpAddr::V4(address) => octets[..4].copy_from_slice(&address.octets()),
             IpAddr::V6(address) => octets = address.octets(),
         }
         let is_ip6 = u8::from(address.is_ipv6());
+        let address = octets.as_ptr();
+        let ask = u8::from(ask);
+        let mut adjacency = 0;
         // SAFETY: this is the main thread; there are as many octets as an address has.
-        match unsafe { vpp_sys::vpp_shim_route(fib_index, is_ip6, octets.as_ptr()) } {
+        let route =
+            unsafe { vpp_sys::vpp_shim_route(fib_index, is_ip6, address, ask, &raw mut adjacency) };
+        match route {
             vpp_sys::vpp_shim_route_t_VPP_SHIM_ROUTE_RESOLVED => Self::Resolved,
-            vpp_sys::vpp_shim_route_t_VPP_SHIM_ROUTE_UNRESOLVED => Self::Unresolved,
+            vpp_sys::vpp_shim_route_t_VPP_SHIM_ROUTE_UNRESOLVED => Self::Unresolved(adjacency),
             _ => Self::None,
         }
     }

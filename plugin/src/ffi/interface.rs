@@ -2,6 +2,7 @@
 //! VPP's interfaces: who they are, and which nodes packets visit on their way.
 
 use core::ffi::{CStr, c_void};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Main;
 use crate::ffi::refusal::{Refusal, Why};
@@ -73,6 +74,29 @@ pub(crate) fn name(_main: Main, sw_if_index: u32) -> String {
         // SAFETY: `text` has room for `size` octets; VPP has a name for any number.
         unsafe { vpp_sys::vpp_shim_interface_name(sw_if_index, text, size) }
     })
+}
+
+/// The number of the interface of this name, if there is one.
+pub(crate) fn find(_main: Main, name: &str) -> Option<u32> {
+    // SAFETY: this is the main thread, and `name` so long.
+    let found = unsafe { vpp_sys::vpp_shim_interface_find(name.as_ptr(), name.len() as u32) };
+    (found != u32::MAX).then_some(found)
+}
+
+/// The first IPv4 or IPv6 address of an interface that there is.
+pub(crate) fn first_address(_main: Main, sw_if_index: u32, is_ip6: bool) -> Option<IpAddr> {
+    let mut octets = [0; 16];
+    let family = u8::from(is_ip6);
+    // SAFETY: this is the main thread; there are as many octets as an address has.
+    let has =
+        unsafe { vpp_sys::vpp_shim_interface_address(sw_if_index, family, octets.as_mut_ptr()) };
+    let [a, b, c, d, ..] = octets;
+    let address = if is_ip6 {
+        IpAddr::V6(Ipv6Addr::from(octets))
+    } else {
+        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+    };
+    (has != 0).then_some(address)
 }
 
 fn read(fill: impl FnOnce(*mut u8, u32) -> u32) -> String {

@@ -301,6 +301,11 @@ impl<K: FlowKey> FlowTable<K> {
         self.live
     }
 
+    /// Flows that there are slots for.
+    pub(super) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Octets of memory when every slot has been used.
     pub(super) fn octets(&self) -> usize {
         Self::octets_for(self.capacity)

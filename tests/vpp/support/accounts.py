@@ -93,17 +93,23 @@ def total(parts) -> Counts:
 
 def read(vpp: Vpp) -> Accounts:
     """The accounts as they stand; under traffic they may be of different moments."""
-    entries = vpp.stats("/flowmeter/")
-    totals = {name.removeprefix("/flowmeter/"): sum(map(int, values)) for name, values in entries.items()}
-    assert totals, "the stats segment has nothing under /flowmeter/"
+    entries = {
+        name.removeprefix("/flowmeter/"): values for name, values in vpp.stats("/flowmeter/").items()
+    }
+    assert entries, "the stats segment has nothing under /flowmeter/"
+
+    def number(name: str) -> int:
+        return sum(map(int, entries[name]))
 
     def counts(name: str) -> Counts:
-        return Counts(
-            totals[f"{name}/packets"], totals[f"{name}/octets"], totals.get(f"{name}/records", 0)
-        )
+        packets, octets = map(sum, zip(*entries[name], strict=True))
+        records = f"records/{name}"
+        return Counts(packets, octets, number(records) if records in entries else 0)
 
-    reasons = sorted({name.split("/")[1] for name in totals if name.startswith("ignored/")})
-    assert reasons, f"no reasons in {sorted(totals)}"
+    reasons = sorted(name.split("/")[1] for name in entries if name.startswith("ignored/"))
+    assert reasons, f"no reasons in {sorted(entries)}"
+    live_flows = [name for name in entries if re.fullmatch(r"thread/\d+/live_flows", name)]
+    assert len(live_flows) == vpp.threads, sorted(entries)
     return Accounts(
         observed=counts("observed"),
         metered=counts("metered"),
@@ -111,9 +117,9 @@ def read(vpp: Vpp) -> Accounts:
         exported={reason: counts(f"exported/{reason}") for reason in END_REASONS},
         lost_for={reason: counts(f"lost/{reason}") for reason in LOST_REASONS},
         live=counts("live"),
-        live_flows=totals["live/flows"],
-        messages=totals["messages"],
-        records=totals["records"],
+        live_flows=sum(map(number, live_flows)),
+        messages=number("sent/messages"),
+        records=number("sent/records"),
     )
 
 

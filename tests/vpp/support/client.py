@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 from vpp_papi import VPPApiClient
 
-from . import installation
+from . import api_errors, installation
 from .vpp import Vpp
+from .waiting import until
 
 #: What the plugin's build has made of plugin/src/frontends/api/flowmeter.api.
 DEFINITIONS = installation.PLUGIN.with_name("flowmeter.api.json")
@@ -38,6 +39,19 @@ class Client:
         self._papi.connect(name)
         self.api = self._papi.api
         self.papi = self._papi
+
+    def done(self, reply) -> int:
+        """How what was asked for has ended, also where it goes on when it is answered."""
+        if reply.operation == 0:
+            return reply.retval
+        assert reply.retval == api_errors.RESPONSE_NOT_READY
+
+        def ended():
+            listed, details = self.api.flowmeter_operation_dump(operation=reply.operation)
+            assert (listed.retval, len(details)) == (0, 1)
+            return None if details[0].in_progress else details[0]
+
+        return until(f"operation {reply.operation} to end", ended).retval
 
     def close(self) -> None:
         self._papi.disconnect()

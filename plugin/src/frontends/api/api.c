@@ -54,6 +54,8 @@ SIMPLE_HANDLER (FLOWMETER_CLEAR_STATISTICS, flowmeter_clear_statistics,
 		flowmeter_api_clear_statistics)
 SIMPLE_HANDLER (FLOWMETER_STATISTICS_DUMP, flowmeter_statistics_dump,
 		flowmeter_api_statistics_dump, mp->thread_index)
+SIMPLE_HANDLER (FLOWMETER_OPERATION_DUMP, flowmeter_operation_dump, flowmeter_api_operation_dump,
+		mp->operation)
 SIMPLE_HANDLER (WANT_FLOWMETER_EVENTS, want_flowmeter_events, flowmeter_api_want_events,
 		*(u8 *) &mp->enable, mp->pid)
 
@@ -95,6 +97,7 @@ vl_api_flowmeter_set_parameters_t_handler (vl_api_flowmeter_set_parameters_t *mp
     .active_timeout = mp->active_timeout,
     .idle_timeout = mp->idle_timeout,
     .flows_per_worker = mp->flows_per_worker,
+    .observation_domain = mp->observation_domain,
   };
 
   flowmeter_api_set_parameters (&caller, &parameters);
@@ -107,6 +110,7 @@ vl_api_flowmeter_set_exporter_t_handler (vl_api_flowmeter_set_exporter_t *mp)
   const flowmeter_exporter_t exporter = {
     .collector = address_from_wire (&mp->collector),
     .source = address_from_wire (&mp->source),
+    .source_interface = mp->source_interface,
     .collector_port = mp->collector_port,
     .table_id = mp->table_id,
     .path_mtu = mp->path_mtu,
@@ -196,6 +200,7 @@ api_init (vlib_main_t *vm)
   api_message_base = setup_message_id_table ();
   CONFIGURE_EVENT (FLOWMETER_TABLE_FULL_EVENT, flowmeter_table_full_event);
   CONFIGURE_EVENT (FLOWMETER_EXPORTER_EVENT, flowmeter_exporter_event);
+  CONFIGURE_EVENT (FLOWMETER_OPERATION_EVENT, flowmeter_operation_event);
   /* A request is only written down, which needs no barrier. */
   for (u16 id = 0; id < VL_MSG_FLOWMETER_LAST; id++)
     vl_api_set_msg_thread_safe (am, api_message_base + id, 1);

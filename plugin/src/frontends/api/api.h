@@ -26,6 +26,8 @@ uint8_t api_has_memory (uint32_t client);
 
 /* Just the retval; the rest of the reply is zeros. */
 void api_reply (const flowmeter_caller_t *caller, int32_t retval);
+/* The same for an operation that goes on. */
+void api_reply_operation (const flowmeter_caller_t *caller, int32_t retval, uint32_t operation);
 void api_reply_parameters (const flowmeter_caller_t *caller,
 			   const flowmeter_parameters_t *parameters);
 void api_reply_exporter (const flowmeter_caller_t *caller,
@@ -38,8 +40,12 @@ void api_send_statistics (const flowmeter_caller_t *caller,
 			  const flowmeter_statistics_t *statistics);
 void api_send_flow (const flowmeter_caller_t *caller, const flowmeter_flow_t *flow);
 
+void api_send_operation (const flowmeter_caller_t *caller, const flowmeter_operation_t *operation);
+
 void api_send_table_full (uint32_t client, uint32_t pid, const flowmeter_table_full_t *event);
 void api_send_exporter (uint32_t client, uint32_t pid, uint8_t reachable,
 			const flowmeter_address_t *collector, uint16_t collector_port);
+
+void api_send_operation_end (uint32_t client, uint32_t pid, uint32_t operation, int32_t retval);
 
 #endif /* included_flowmeter_api_h */

@@ -10,16 +10,15 @@ use super::wire::{
     Address, Exporter, ExporterReply, ExporterState, Flow, InterfaceDetails, NAME_OCTETS,
     Parameters, ParametersReply, Records, RuleDetails, Statistics, StatisticsDetails, Tally, Watch,
 };
-use crate::control::exporter::InEffect;
+use crate::control::exporter::{InEffect, Setting, Source};
 use crate::control::flows::{self, Ends};
 use crate::control::interfaces::{Selection, Side, Variant};
 use crate::control::state::{self, with_control};
 use crate::control::{exporting, observing, tables};
 use crate::dataplane::worker::Worker;
 use crate::export::shared::Gate;
-use crate::ffi::interface::name;
-use crate::ffi::{Main, thread};
-use crate::ffi::{Refusal, Why};
+use crate::ffi::interface::{self, name};
+use crate::ffi::{Main, Refusal, Why, thread};
 
 /// Numbers of flowmeter.api.
 const ORIGIN_NONE: u8 = 0;
@@ -35,6 +34,7 @@ pub(super) fn parameters(main: Main) -> Result<ParametersReply, Refusal> {
         active_timeout: settings.active_timeout,
         idle_timeout: settings.idle_timeout,
         flows_per_worker: settings.flows(),
+        observation_domain: settings.observation_domain,
     }))
 }
 
@@ -46,19 +46,26 @@ pub(super) fn exporter(main: Main) -> Result<ExporterReply, Refusal> {
         let exporter = &control.exporter;
         let (origin, exporter) = match (exporter.in_effect(), exporter.setting()) {
             (Some(in_effect), setting) => {
-                let table = setting.map_or(u32::MAX, |setting| setting.table);
                 let origin = if in_effect.is_vpps() {
                     ORIGIN_IPFIX
                 } else {
                     ORIGIN_FLOWMETER
                 };
-                (origin, exporter_in_effect(in_effect, table))
+                (origin, exporter_in_effect(main, in_effect, setting))
             }
-            // There is no such table (any more).
+            // Its table or the address of its interface is not there.
             (None, Some(setting)) => {
+                let source = match setting.source {
+                    Source::Address(source) => address(source),
+                    Source::Interface(_) => Address {
+                        family: u8::from(setting.collector.is_ipv6()),
+                        octets: [0; 16],
+                    },
+                };
                 let exporter = Exporter {
                     collector: address(setting.collector),
-                    source: address(setting.source),
+                    source,
+                    source_interface: source_interface(main, setting),
                     collector_port: setting.port,
                     table_id: setting.table,
                     path_mtu: setting.path_mtu,
@@ -66,7 +73,13 @@ pub(super) fn exporter(main: Main) -> Result<ExporterReply, Refusal> {
                 };
                 (ORIGIN_FLOWMETER, exporter)
             }
-            (None, None) => (ORIGIN_NONE, Exporter::default()),
+            (None, None) => (
+                ORIGIN_NONE,
+                Exporter {
+                    source_interface: u32::MAX,
+                    ..Exporter::default()
+                },
+            ),
         };
         Ok(ExporterReply(ExporterState {
             origin,
@@ -78,16 +91,26 @@ pub(super) fn exporter(main: Main) -> Result<ExporterReply, Refusal> {
     })
 }
 
-fn exporter_in_effect(in_effect: &InEffect, table_id: u32) -> Exporter {
+fn exporter_in_effect(main: Main, in_effect: &InEffect, setting: Option<&Setting>) -> Exporter {
     let session = in_effect.session();
     Exporter {
         collector: address(session.collector),
         source: address(session.source),
+        source_interface: setting.map_or(u32::MAX, |setting| source_interface(main, setting)),
         collector_port: session.port,
-        table_id,
+        table_id: setting.map_or(u32::MAX, |setting| setting.table),
         path_mtu: session.path_mtu as u32,
         template_interval: in_effect.template_interval(),
     }
+}
+
+/// The interface whose address messages come from.
+fn source_interface(main: Main, setting: &Setting) -> u32 {
+    match &setting.source {
+        Source::Address(_) => None,
+        Source::Interface(name) => interface::find(main, name),
+    }
+    .unwrap_or(u32::MAX)
 }
 
 pub(super) fn interfaces(main: Main, which: Option<u32>) -> Result<Vec<InterfaceDetails>, Refusal> {
@@ -245,7 +268,7 @@ fn number<T>(all: &[T], is_it: impl FnMut(&T) -> bool) -> u8 {
 }
 
 /// A name, cut to leave a zero at its end.
-fn octets(name: &str) -> [u8; NAME_OCTETS] {
+pub(super) fn octets(name: &str) -> [u8; NAME_OCTETS] {
     let mut octets = [0; NAME_OCTETS];
     let length = name.floor_char_boundary(NAME_OCTETS - 1);
     octets[..length].copy_from_slice(&name.as_bytes()[..length]);

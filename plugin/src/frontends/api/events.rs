@@ -95,6 +95,15 @@ pub(super) fn exporter(main: Main, session: &Session, reachable: bool) {
     });
 }
 
+/// An operation has ended that its client was told goes on.
+pub(super) fn operation(main: Main, operation: u32, retval: i32) {
+    let _ = EVENTS.with(main, |events| {
+        for (client, pid) in &events.clients {
+            wire::operation_end(main, *client, *pid, operation, retval);
+        }
+    });
+}
+
 /// How many flows had to leave for lack of room so far, and how many there are.
 fn evictions(main: Main) -> TableFull {
     let accounts = state::accounts(&mut main.barrier());

@@ -67,7 +67,11 @@ requests! {
     flowmeter_api_flow_dump(query: *const Query) =>
         // SAFETY: as the caller promises.
         request::flows(unsafe { &*query });
-    /// Events are selection, or no longer.
+    /// Which operations go on, or have ended?
+    flowmeter_api_operation_dump(operation: u32) => Ok(Request::Operations(
+        (operation != 0).then_some(operation),
+    ));
+    /// Events are wanted, or no longer.
     flowmeter_api_want_events(enable: u32, pid: u32) => Ok(Request::Events {
         enable: enable != 0,
         pid,

@@ -9,11 +9,13 @@
 //!
 //! VPP handles all clients' messages in one process. What suspends would hold up everybody's, so
 //! here a request is only written down there, and answered by a process of ours: the requests of
-//! one client in their order, those of several at the same time.
+//! one client in their order, those of several at the same time. Clients don't wait long either:
+//! what has not ended within a second is answered as an operation that goes on.
 
 mod details;
 mod events;
 mod hooks;
+mod operations;
 mod queue;
 mod request;
 mod serve;

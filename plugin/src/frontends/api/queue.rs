@@ -6,13 +6,17 @@
 use core::ffi::CStr;
 use std::collections::{BTreeSet, VecDeque};
 
-use super::request::Request;
+use super::request::{Kind, Request};
 use super::wire::{self, Caller, PROCESSES, Room};
 use crate::ffi::{Main, MainCell};
 use crate::ffi::{Refusal, Why};
 
 /// Requests of one client that may wait. Nobody needs many: they are answered one by one.
 const MOST_WAITING: usize = 256;
+
+/// Milliseconds after which a client is told that its operation goes on. Clients wait for a second
+/// at least, and the process that tells them may have to wait for another one.
+const PATIENCE: u64 = 700;
 
 /// What a client asks for, or why that can't be asked.
 pub(super) struct Job {
@@ -22,24 +26,22 @@ pub(super) struct Job {
     pub(super) request: Result<Request, Refusal>,
 }
 
-impl Job {
-    /// Whether it never takes long, if its client reads.
-    pub(super) fn is_quick(&self) -> bool {
-        self.request.as_ref().map_or(true, Request::is_quick)
-    }
-}
-
 struct Queue {
-    waiting: VecDeque<Job>,
-    serving: Vec<Serving>,
+    waiting: VecDeque<(Ticket, Job)>,
+    serving: Vec<Ticket>,
     /// How many requests there have been.
     count: u64,
 }
 
-/// A request that is being answered.
-struct Serving {
+/// What is to be known of a request that has not ended.
+struct Ticket {
     number: u64,
-    client: u32,
+    caller: Caller,
+    kind: Kind,
+    /// When it came, in milliseconds.
+    came: u64,
+    /// Its number as an operation: its client was told that it goes on, and waits no longer.
+    operation: Option<u32>,
     /// The client has left.
     has_left: bool,
 }
@@ -49,6 +51,35 @@ static QUEUE: MainCell<Queue> = MainCell::new(Queue {
     serving: Vec::new(),
     count: 0,
 });
+
+/// What clients have to wait for before their next request's turn comes.
+#[derive(Default)]
+struct Turns {
+    /// Clients that wait for an answer.
+    answers: BTreeSet<u32>,
+    /// Clients one of whose operations goes on.
+    operations: BTreeSet<u32>,
+}
+
+impl Turns {
+    /// Whether it is this request's turn, whose client's earlier ones were shown before.
+    fn show(&mut self, ticket: &Ticket) -> bool {
+        if ticket.has_left {
+            return true;
+        }
+        let client = ticket.caller.client;
+        let is_operation = matches!(ticket.kind, Kind::Operation(_));
+        let has_turn =
+            !(self.answers.contains(&client) || is_operation && self.operations.contains(&client));
+        if ticket.operation.is_none() {
+            self.answers.insert(client);
+        }
+        if is_operation {
+            self.operations.insert(client);
+        }
+        has_turn
+    }
+}
 
 /// The processes, by name.
 const NODES: [&CStr; PROCESSES] = [
@@ -63,17 +94,28 @@ pub(super) fn submit(main: Main, caller: Caller, request: Result<Request, Refusa
     if wire::room(main, caller.client) == Room::Never {
         return;
     }
+    let came = main.milliseconds_now();
     let taken = QUEUE.with(main, |queue| {
-        let same = |job: &&Job| job.caller.client == caller.client;
+        let same = |(ticket, _): &&(Ticket, Job)| ticket.caller.client == caller.client;
         if queue.waiting.iter().filter(same).count() >= MOST_WAITING {
             return false;
         }
         queue.count += 1;
-        queue.waiting.push_back(Job {
-            number: queue.count,
+        let number = queue.count;
+        let ticket = Ticket {
+            number,
+            caller,
+            kind: request.as_ref().map_or(Kind::Quick, Request::kind),
+            came,
+            operation: None,
+            has_left: false,
+        };
+        let job = Job {
+            number,
             caller,
             request,
-        });
+        };
+        queue.waiting.push_back((ticket, job));
         true
     });
     if taken == Some(true) {
@@ -89,36 +131,90 @@ pub(super) fn takes_quick_only(main: Main, node: u32) -> bool {
     main.node(NODES[0]) == Some(node)
 }
 
-/// The next request of a client that nobody answers now.
+/// The next request whose turn it is: answers keep the order of requests, and so do operations.
 pub(super) fn next(main: Main, quick_only: bool) -> Option<Job> {
     let take = |queue: &mut Queue| {
-        let is_served = |client| {
-            queue
-                .serving
-                .iter()
-                .any(|s| s.client == client && !s.has_left)
-        };
-        // Of each client only the first: its requests keep their order.
-        let mut seen = BTreeSet::new();
-        let place = queue.waiting.iter().position(|job| {
-            let is_first = seen.insert(job.caller.client);
-            is_first && !is_served(job.caller.client) && (!quick_only || job.is_quick())
+        let mut turns = Turns::default();
+        for ticket in &queue.serving {
+            turns.show(ticket);
+        }
+        let place = queue.waiting.iter().position(|(ticket, _)| {
+            turns.show(ticket) && (!quick_only || ticket.kind == Kind::Quick)
         })?;
-        let job = queue.waiting.remove(place)?;
-        queue.serving.push(Serving {
-            number: job.number,
-            client: job.caller.client,
-            has_left: false,
-        });
+        let (ticket, job) = queue.waiting.remove(place)?;
+        queue.serving.push(ticket);
         Some(job)
     };
     QUEUE.with(main, take).flatten()
 }
 
+/// An operation whose client has waited long enough for an answer, and takes one now. `number`
+/// gives it a number; from now on its client waits no longer.
+pub(super) fn detach_overdue(
+    main: Main,
+    number: impl FnOnce(&'static str) -> u32,
+) -> Option<(Caller, u32)> {
+    let now = main.milliseconds_now();
+    let detached = QUEUE.with(main, |queue| {
+        let mut turns = Turns::default();
+        let waiting = queue.waiting.iter_mut().map(|(ticket, _)| ticket);
+        for ticket in queue.serving.iter_mut().chain(waiting) {
+            let is_first = !turns.answers.contains(&ticket.caller.client);
+            turns.show(ticket);
+            let Kind::Operation(request) = ticket.kind else {
+                continue;
+            };
+            if is_first
+                && ticket.is_open()
+                && now.saturating_sub(ticket.came) >= PATIENCE
+                && wire::room(main, ticket.caller.client) == Room::Now
+            {
+                let number = number(request);
+                ticket.operation = Some(number);
+                return Some((ticket.caller, number));
+            }
+        }
+        None
+    });
+    let detached = detached.flatten();
+    if detached.is_some() {
+        wake(main);
+    }
+    detached
+}
+
+impl Ticket {
+    /// Whether it is an operation whose client waits for an answer.
+    fn is_open(&self) -> bool {
+        matches!(self.kind, Kind::Operation(_)) && self.operation.is_none() && !self.has_left
+    }
+}
+
+/// Whether a client waits for an operation.
+pub(super) fn has_open_operations(main: Main) -> bool {
+    let any = QUEUE.with(main, |queue| {
+        let waiting = queue.waiting.iter().map(|(ticket, _)| ticket);
+        queue.serving.iter().chain(waiting).any(Ticket::is_open)
+    });
+    any.unwrap_or(false)
+}
+
+/// What was asked for has been done; its answer follows, or it is an operation of this number.
+pub(super) fn end(main: Main, number: u64) -> Option<u32> {
+    let ended = QUEUE.with(main, |queue| {
+        let mut serving = queue.serving.iter_mut();
+        let ticket = serving.find(|ticket| ticket.number == number)?;
+        // It is answered with how it has ended, and with nothing before.
+        ticket.kind = Kind::Quick;
+        ticket.operation
+    });
+    ended.flatten()
+}
+
 /// A request was answered.
 pub(super) fn done(main: Main, number: u64) {
     let more = QUEUE.with(main, |queue| {
-        queue.serving.retain(|serving| serving.number != number);
+        queue.serving.retain(|ticket| ticket.number != number);
         !queue.waiting.is_empty()
     });
     if more == Some(true) {
@@ -130,17 +226,21 @@ pub(super) fn done(main: Main, number: u64) {
 pub(super) fn has_left(main: Main, number: u64) -> bool {
     let left = QUEUE.with(main, |queue| {
         let mut serving = queue.serving.iter();
-        serving.any(|serving| serving.number == number && serving.has_left)
+        serving.any(|ticket| ticket.number == number && ticket.has_left)
     });
     left.unwrap_or(false)
 }
 
-/// A client has left: nobody waits for its answers any more.
+/// A client has left: nobody waits for its answers any more. Operations that it was told go on do.
 pub(super) fn client_left(main: Main, client: u32) {
     let _ = QUEUE.with(main, |queue| {
-        queue.waiting.retain(|job| job.caller.client != client);
-        for serving in &mut queue.serving {
-            serving.has_left |= serving.client == client;
+        let Queue {
+            waiting, serving, ..
+        } = queue;
+        waiting.retain(|(ticket, _)| ticket.caller.client != client || ticket.operation.is_some());
+        let waiting = waiting.iter_mut().map(|(ticket, _)| ticket);
+        for ticket in serving.iter_mut().chain(waiting) {
+            ticket.has_left |= ticket.caller.client == client;
         }
     });
 }

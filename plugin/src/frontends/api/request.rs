@@ -6,7 +6,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::ops::RangeInclusive;
 
 use super::wire;
-use crate::control::exporter::Setting;
+use crate::control::exporter::{Setting, Source};
 use crate::control::flows::{Filter, Order, TOP};
 use crate::control::interfaces::{Selection, Side, Variant};
 use crate::control::settings::Settings;
@@ -32,9 +32,11 @@ pub(super) enum Request {
         active_timeout: Change,
         idle_timeout: Change,
         flows_per_worker: Change,
+        observation_domain: Change,
     },
     Parameters,
-    SetExporter(Option<Setting>),
+    /// Messages come from the address of this interface, where one is named.
+    SetExporter(Option<Setting>, Option<u32>),
     Exporter,
     Flush,
     ClearStatistics,
@@ -45,29 +47,43 @@ pub(super) enum Request {
         /// The largest, and how many; all where there is none.
         largest: Option<(Order, usize)>,
     },
+    /// One operation, or all.
+    Operations(Option<u32>),
     Events {
         enable: bool,
         pid: u32,
     },
 }
 
+/// What is known of how long a request takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Never long.
+    Quick,
+    /// As long as its client reads.
+    List,
+    /// Perhaps longer than a client waits for an answer; of this message.
+    Operation(&'static str),
+}
+
 impl Request {
-    /// Whether nothing that it needs can take long.
-    pub(super) fn is_quick(&self) -> bool {
+    /// How long it may take.
+    pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Interfaces(_)
             | Self::Rules
             | Self::Parameters
-            | Self::SetExporter(_)
+            | Self::SetExporter(..)
             | Self::Exporter
             | Self::ClearStatistics
             | Self::Statistics(_)
-            | Self::Events { .. } => true,
-            Self::Interface { .. }
-            | Self::Rule { .. }
-            | Self::SetParameters { .. }
-            | Self::Flush
-            | Self::Flows { .. } => false,
+            | Self::Operations(_)
+            | Self::Events { .. } => Kind::Quick,
+            Self::Flows { .. } => Kind::List,
+            Self::Interface { .. } => Kind::Operation("flowmeter_interface_add_del"),
+            Self::Rule { .. } => Kind::Operation("flowmeter_rule_add_del"),
+            Self::SetParameters { .. } => Kind::Operation("flowmeter_set_parameters"),
+            Self::Flush => Kind::Operation("flowmeter_flush"),
         }
     }
 }
@@ -116,24 +132,37 @@ pub(super) fn parameters(parameters: &wire::Parameters) -> Result<Request, Refus
         active_timeout,
         idle_timeout,
         flows_per_worker,
+        observation_domain,
     } = *parameters;
     Ok(Request::SetParameters {
         active_timeout: change("active_timeout", active_timeout, Settings::TIMEOUTS)?,
         idle_timeout: change("idle_timeout", idle_timeout, Settings::TIMEOUTS)?,
         flows_per_worker: change("flows_per_worker", flows_per_worker, Settings::FLOWS)?,
+        observation_domain: change(
+            "observation_domain",
+            observation_domain,
+            Settings::domains(),
+        )?,
     })
 }
 
 pub(super) fn exporter(is_add: bool, exporter: &wire::Exporter) -> Result<Request, Refusal> {
     if !is_add {
-        return Ok(Request::SetExporter(None));
+        return Ok(Request::SetExporter(None, None));
     }
     let or_default = |value, default| if value == 0 { default } else { value };
     let path_mtu = or_default(exporter.path_mtu, Setting::PATH_MTU);
     let interval = or_default(exporter.template_interval, Setting::TEMPLATE_INTERVAL);
+    // local0 is number 0, and has no address.
+    let interface = exporter.source_interface;
+    let interface = (interface != 0 && interface != u32::MAX).then_some(interface);
     let setting = Setting {
         collector: address(&exporter.collector)?,
-        source: address(&exporter.source)?,
+        source: match interface {
+            // Its name is found when the request is served.
+            Some(_) => Source::Interface(String::new()),
+            None => Source::Address(address(&exporter.source)?),
+        },
         port: match exporter.collector_port {
             0 => Setting::PORT,
             port => port,
@@ -143,7 +172,7 @@ pub(super) fn exporter(is_add: bool, exporter: &wire::Exporter) -> Result<Reques
         template_interval: within("template_interval", interval, Setting::TEMPLATE_INTERVALS)?,
     };
     setting.check()?;
-    Ok(Request::SetExporter(Some(setting)))
+    Ok(Request::SetExporter(Some(setting), interface))
 }
 
 pub(super) fn flows(query: &wire::Query) -> Result<Request, Refusal> {

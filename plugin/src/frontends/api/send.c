@@ -145,12 +145,30 @@ api_reply (const flowmeter_caller_t *caller, int32_t retval)
 }
 
 void
+api_reply_operation (const flowmeter_caller_t *caller, int32_t retval, uint32_t operation)
+{
+  /* Replies to all operations are alike. */
+  NEW_REPLY (flowmeter_flush_reply, caller);
+  STATIC_ASSERT (sizeof (vl_api_flowmeter_flush_reply_t) ==
+		     sizeof (vl_api_flowmeter_interface_add_del_reply_t) &&
+		   sizeof (vl_api_flowmeter_flush_reply_t) ==
+		     sizeof (vl_api_flowmeter_rule_add_del_reply_t) &&
+		   sizeof (vl_api_flowmeter_flush_reply_t) ==
+		     sizeof (vl_api_flowmeter_set_parameters_reply_t),
+		 "replies to operations");
+  message->retval = retval;
+  message->operation = operation;
+  send_to (caller->client, message);
+}
+
+void
 api_reply_parameters (const flowmeter_caller_t *caller, const flowmeter_parameters_t *parameters)
 {
   NEW_REPLY (flowmeter_get_parameters_reply, caller);
   message->active_timeout = parameters->active_timeout;
   message->idle_timeout = parameters->idle_timeout;
   message->flows_per_worker = parameters->flows_per_worker;
+  message->observation_domain = parameters->observation_domain;
   send_to (caller->client, message);
 }
 
@@ -162,6 +180,7 @@ api_reply_exporter (const flowmeter_caller_t *caller, const flowmeter_exporter_s
   message->reachable = state->reachable;
   message->collector = address_to_wire (&state->exporter.collector);
   message->source = address_to_wire (&state->exporter.source);
+  message->source_interface = state->exporter.source_interface;
   message->collector_port = state->exporter.collector_port;
   message->table_id = state->exporter.table_id;
   message->path_mtu = state->exporter.path_mtu;
@@ -270,6 +289,17 @@ api_send_flow (const flowmeter_caller_t *caller, const flowmeter_flow_t *flow)
 }
 
 void
+api_send_operation (const flowmeter_caller_t *caller, const flowmeter_operation_t *operation)
+{
+  NEW_DETAILS (flowmeter_operation_details, VL_API_FLOWMETER_OPERATION_DETAILS, caller);
+  message->operation = operation->operation;
+  message->in_progress = operation->in_progress;
+  message->retval = operation->retval;
+  clib_memcpy (message->request, operation->request, sizeof (message->request) - 1);
+  send_to (caller->client, message);
+}
+
+void
 api_send_table_full (uint32_t client, uint32_t pid, const flowmeter_table_full_t *event)
 {
   vl_api_flowmeter_table_full_event_t *message =
@@ -299,5 +329,20 @@ api_send_exporter (uint32_t client, uint32_t pid, uint8_t reachable,
   message->reachable = reachable;
   message->collector = address_to_wire (collector);
   message->collector_port = collector_port;
+  send_to (client, message);
+}
+
+void
+api_send_operation_end (uint32_t client, uint32_t pid, uint32_t operation, int32_t retval)
+{
+  vl_api_flowmeter_operation_event_t *message =
+    new_message (client, api_message_base + VL_API_FLOWMETER_OPERATION_EVENT, sizeof (*message));
+
+  if (message == 0)
+    return;
+  message->client_index = client;
+  message->pid = pid;
+  message->operation = operation;
+  message->retval = retval;
   send_to (client, message);
 }

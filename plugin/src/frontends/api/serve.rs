@@ -4,7 +4,8 @@
 use super::queue::{self, Job};
 use super::request::Request;
 use super::wire::{self, Caller, FlowDetails, Room, Send};
-use super::{details, events};
+use super::{details, events, operations};
+use crate::control::exporter::Source;
 use crate::control::flows::{self, Filter, Flow, Take};
 use crate::control::observing::{self, Which};
 use crate::control::settings::Settings;
@@ -15,6 +16,9 @@ use crate::ffi::{Refusal, Why};
 
 /// Longer than anybody waits: until somebody signals.
 const FOR_EVER: f64 = 1e9;
+
+/// Seconds between two looks at operations whose clients wait.
+const WATCH: f64 = 0.05;
 
 /// How often, and with what pauses in seconds, it is looked whether a client takes another
 /// message: for half a minute. One that reads nothing for so long does not care.
@@ -32,8 +36,13 @@ pub(super) fn run(main: Main, node: u32) -> ! {
             let number = job.number;
             serve(main, job, looks);
             queue::done(main, number);
+            if quick_only {
+                operations::detach_overdue(main);
+            }
         }
-        main.wait(FOR_EVER);
+        // One process looks after those of all.
+        let is_watching = quick_only && operations::detach_overdue(main);
+        main.wait(if is_watching { WATCH } else { FOR_EVER });
     }
 }
 
@@ -71,6 +80,10 @@ fn serve(main: Main, job: Job, looks: u32) {
         Ok(End::Replied | End::Silent) => return,
         Err(refusal) => refusal.code(),
     };
+    if let Some(operation) = queue::end(main, asking.number) {
+        operations::end(main, operation, retval);
+        return;
+    }
     if has_room(main, &asking) {
         wire::reply(main, &asking.caller, retval);
     }
@@ -105,15 +118,24 @@ fn answer(main: Main, asking: &Asking, request: Request) -> Result<End, Refusal>
             active_timeout,
             idle_timeout,
             flows_per_worker,
+            observation_domain,
         } => {
             let mut settings = tables::settings(main)?;
             let default = Settings::DEFAULT;
             active_timeout.apply(&mut settings.active_timeout, default.active_timeout);
             idle_timeout.apply(&mut settings.idle_timeout, default.idle_timeout);
             flows_per_worker.apply(&mut settings.flows_per_worker, default.flows_per_worker);
+            let domain = &mut settings.observation_domain;
+            observation_domain.apply(domain, default.observation_domain);
             tables::set(main, settings)?;
         }
-        Request::SetExporter(setting) => exporting::set(main, setting)?,
+        Request::SetExporter(mut setting, interface) => {
+            if let (Some(setting), Some(number)) = (&mut setting, interface) {
+                let interface = observing::find(main, number)?;
+                setting.source = Source::Interface(interface.name(main));
+            }
+            exporting::set(main, setting)?;
+        }
         Request::Flush => flush::end_all(main)?,
         Request::ClearStatistics => flush::clear_statistics(main)?,
         Request::Events { enable, pid } => events::want(main, asking.caller.client, pid, enable)?,
@@ -125,6 +147,9 @@ fn answer(main: Main, asking: &Asking, request: Request) -> Result<End, Refusal>
         Request::Rules => return list(main, asking, &details::rules(main)?),
         Request::Statistics(which) => {
             return list(main, asking, &details::statistics(main, which)?);
+        }
+        Request::Operations(which) => {
+            return list(main, asking, &operations::details(main, which)?);
         }
         Request::Flows { filter, largest } => {
             return match largest {

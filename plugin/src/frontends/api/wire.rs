@@ -6,7 +6,8 @@ use crate::ffi::{Main, header};
 pub(crate) use crate::ffi::header::{
     flowmeter_address_t as Address, flowmeter_caller_t as Caller,
     flowmeter_exporter_state_t as ExporterState, flowmeter_exporter_t as Exporter,
-    flowmeter_flow_t as Flow, flowmeter_parameters_t as Parameters, flowmeter_query_t as Query,
+    flowmeter_flow_t as Flow, flowmeter_operation_t as Operation,
+    flowmeter_parameters_t as Parameters, flowmeter_query_t as Query,
     flowmeter_records_t as Records, flowmeter_statistics_t as Statistics,
     flowmeter_table_full_t as TableFull, flowmeter_tally_t as Tally, flowmeter_watch_t as Watch,
 };
@@ -48,6 +49,12 @@ pub(crate) fn reply(_main: Main, caller: &Caller, retval: i32) {
     unsafe { header::api_reply(caller, retval) }
 }
 
+/// Answers a request for an operation that goes on.
+pub(crate) fn reply_operation(_main: Main, caller: &Caller, retval: i32, operation: u32) {
+    // SAFETY: this is the main thread, and the caller of a request for an operation.
+    unsafe { header::api_reply_operation(caller, retval, operation) }
+}
+
 /// How a flow dump ends.
 pub(crate) fn reply_flows(_main: Main, caller: &Caller, matched: u64) {
     // SAFETY: this is the main thread, and the caller of a flow dump.
@@ -87,6 +94,8 @@ sends! {
     RuleDetails(Watch) = api_send_rule,
     /// A thread's accounts, in a list.
     StatisticsDetails(Statistics) = api_send_statistics,
+    /// An operation, in a list.
+    OperationDetails(Operation) = api_send_operation,
     /// A flow, in a list.
     FlowDetails(Flow) = api_send_flow,
 }
@@ -109,4 +118,10 @@ pub(crate) fn exporter(
     let reachable = u8::from(reachable);
     // SAFETY: this is the main thread.
     unsafe { header::api_send_exporter(client, pid, reachable, &raw const collector, port) }
+}
+
+/// Tells a client how an operation has ended.
+pub(crate) fn operation_end(_main: Main, client: u32, pid: u32, operation: u32, retval: i32) {
+    // SAFETY: this is the main thread.
+    unsafe { header::api_send_operation_end(client, pid, operation, retval) }
 }

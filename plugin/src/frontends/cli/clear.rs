@@ -11,21 +11,13 @@ pub(crate) fn flush(main: Main, words: Vec<&str>) -> Result<(), String> {
     Ok(flush::end_all(main)?)
 }
 
-/// `clear flowmeter [statistics|flows]`: both where nothing is named.
+/// `clear flowmeter [statistics]`: counters begin anew, and flows go on.
 pub(crate) fn clear(main: Main, words: Vec<&str>) -> Result<(), String> {
     let mut words = Words::new(words);
-    let (flows, statistics) = match words.next() {
-        None => (true, true),
-        Some("flows") => (true, false),
-        Some("statistics") => (false, true),
-        Some(word) => return unexpected(word, "statistics or flows"),
-    };
+    match words.next() {
+        None | Some("statistics") => {}
+        Some(word) => return unexpected(word, "statistics; `flowmeter flush` ends flows"),
+    }
     words.end()?;
-    if flows {
-        flush::end_all(main)?;
-    }
-    if statistics {
-        flush::clear_statistics(main)?;
-    }
-    Ok(())
+    Ok(flush::clear_statistics(main)?)
 }

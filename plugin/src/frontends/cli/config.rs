@@ -29,7 +29,7 @@ fn read(main: Main, words: Vec<&str>) -> Result<(), String> {
             && !exporter.read(word, &mut words)?
         {
             let expected = format!(
-                "interface, active-timeout, idle-timeout, flows-per-worker, {}",
+                "interface, active-timeout, idle-timeout, flows-per-worker, observation-domain, {}",
                 Reading::EXPECTED
             );
             return unexpected(word, &expected);

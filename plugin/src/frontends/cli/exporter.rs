@@ -4,7 +4,7 @@
 use core::net::IpAddr;
 
 use super::words::{Words, unexpected};
-use crate::control::exporter::Setting;
+use crate::control::exporter::{Setting, Source};
 use crate::control::exporting;
 use crate::ffi::Main;
 
@@ -12,7 +12,7 @@ use crate::ffi::Main;
 #[derive(Default)]
 pub(super) struct Reading {
     collector: Option<IpAddr>,
-    source: Option<IpAddr>,
+    source: Option<Source>,
     port: Option<u16>,
     table: Option<u32>,
     path_mtu: Option<u32>,
@@ -28,7 +28,7 @@ impl Reading {
         const ADDRESS: &str = "an IPv4 or IPv6 address";
         match word {
             "collector" => self.collector = Some(words.value(word, ADDRESS)?),
-            "src" => self.source = Some(words.value(word, ADDRESS)?),
+            "src" => self.source = Some(source(words)?),
             "port" => self.port = Some(words.number(word, 1..=u16::MAX)?),
             "fib" => self.table = Some(words.number(word, Setting::TABLES)?),
             "path-mtu" => self.path_mtu = Some(words.number(word, Setting::PATH_MTUS)?),
@@ -52,7 +52,9 @@ impl Reading {
             (None, None) if nothing => return Ok(None),
             (None, _) => return Err("expected collector and its address".to_owned()),
             (Some(_), None) => {
-                return Err("expected src and the address that messages come from".to_owned());
+                return Err(
+                    "expected src and the address or interface that messages come from".to_owned(),
+                );
             }
         };
         let setting = Setting {
@@ -68,7 +70,32 @@ impl Reading {
     }
 }
 
-/// `set flowmeter exporter collector <ip> src <ip> … | disable`.
+/// An address, one with the length of its prefix as interfaces have it, or an interface.
+fn source(words: &mut Words<'_>) -> Result<Source, String> {
+    let text: String = words.value("src", "an address, or an interface")?;
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (text.as_str(), None),
+    };
+    let is_length = |longest: u8| {
+        let length = length.map(str::parse::<u8>);
+        length.is_none_or(|length| length.is_ok_and(|length| length <= longest))
+    };
+    if let Ok(address) = address.parse::<IpAddr>()
+        && is_length(if address.is_ipv4() { 32 } else { 128 })
+    {
+        return Ok(Source::Address(address));
+    }
+    // No interface's name begins so: an address that is none.
+    if text.starts_with(|first: char| first.is_ascii_digit() || first == ':')
+        || address.parse::<IpAddr>().is_ok()
+    {
+        return Err(format!("src {text}: expected an address, or an interface"));
+    }
+    Ok(Source::Interface(text))
+}
+
+/// `set flowmeter exporter collector <ip> src <ip>|<interface> … | disable`.
 pub(super) fn set(main: Main, mut words: Words<'_>) -> Result<(), String> {
     let setting = if words.peek() == Some("disable") {
         words.next();

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `show flowmeter flows`: the largest live flows.
+//! `show flowmeter flows`: the largest live flows, as a table for people. Programs ask the binary
+//! API.
 
-use core::fmt::Write;
+use core::net::{IpAddr, SocketAddr};
 
+use flowmeter::metering::flow_key::Ports;
 use flowmeter::observation::Direction;
 
+use super::cells::{ICMP, ICMP6, ether_type, flags, protocol, rate};
+use super::table::Align::{Left, Right};
+use super::table::{self, Align, NOTHING};
 use super::words::{Words, unexpected};
-use crate::control::flows::{self, Filter, Flow, Order};
-use crate::dataplane::trace::{Ends, Mac};
+use crate::control::flows::{self, Ends, Filter, Flow, Order};
+use crate::dataplane::trace::Mac;
+use crate::ffi::interface::name;
 use crate::ffi::{Main, text};
 
 /// What was asked for.
@@ -22,9 +28,8 @@ pub(super) fn show(main: Main, words: Words<'_>) -> Result<(), String> {
     let Query { top, order, filter } = read(words)?;
     let (flows, matched) = flows::largest(main, filter, order, top as usize);
     let mut out = format!("{matched} live flows, {} shown\n", flows.len());
-    for flow in &flows {
-        let _ = writeln!(out, "{}", line(flow));
-    }
+    let rows: Vec<_> = flows.iter().map(|flow| row(main, flow)).collect();
+    out += &table::text(COLUMNS, &rows);
     text::print(main, out.trim_end());
     Ok(())
 }
@@ -63,36 +68,73 @@ fn read(mut words: Words<'_>) -> Result<Query, String> {
     Ok(query)
 }
 
-/// A flow on one line.
-fn line(flow: &Flow) -> String {
+/// The table's columns.
+const COLUMNS: [(&str, Align); 13] = [
+    ("packets", Right),
+    ("octets", Right),
+    ("seconds", Right),
+    ("bit/s", Right),
+    ("proto", Left),
+    ("flags", Left),
+    ("dir", Left),
+    ("ingress", Left),
+    ("egress", Left),
+    ("vrf", Right),
+    ("vlan", Right),
+    ("source", Left),
+    ("destination", Left),
+];
+
+fn row(main: Main, flow: &Flow) -> [String; COLUMNS.len()] {
+    let nothing = || NOTHING.to_owned();
     let observed = &flow.observed;
-    let direction = match observed.direction() {
-        Direction::Ingress => "rx",
-        Direction::Egress => "tx",
-    };
-    let milliseconds = flow.end.as_millis() - flow.start.as_millis();
-    let mut line = format!(
-        "{:>12} packets {:>16} octets {:>6}.{:03} s  {direction} {} {}  ",
-        flow.packets,
-        flow.octets,
-        milliseconds / 1000,
-        milliseconds % 1000,
-        observed.ingress_interface,
-        observed.egress_interface,
-    );
+    let direction = observed.direction();
     let payload = observed.payload;
-    let _ = match &flow.ends {
-        flows::Ends::Ip([source, destination], ports) => {
-            let ends = Ends(*source, *destination, *ports, payload);
-            write!(line, "protocol {payload} {ends}")
-        }
-        flows::Ends::L2([source, destination]) => {
-            let [source, destination] = [Mac(source), Mac(destination)];
-            write!(line, "ethertype 0x{payload:04x} {source} -> {destination}")
-        }
+    let milliseconds = flow.end.as_millis().saturating_sub(flow.start.as_millis());
+    let (protocol, [source, destination]) = match flow.ends {
+        Ends::Ip(ends, ports) => (protocol(payload), ip_ends(ends, ports, payload)),
+        Ends::L2(ends) => (
+            ether_type(payload),
+            ends.map(|address| Mac(&address).to_string()),
+        ),
     };
-    if observed.vlan() != 0 {
-        let _ = write!(line, " vlan {}", observed.vlan());
+    [
+        flow.packets.to_string(),
+        flow.octets.to_string(),
+        format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000),
+        rate(flow.octets, milliseconds),
+        protocol,
+        flags(flow.tcp_flags),
+        match direction {
+            Direction::Ingress => "rx".to_owned(),
+            Direction::Egress => "tx".to_owned(),
+        },
+        name(main, observed.ingress_interface),
+        match direction {
+            Direction::Ingress => nothing(),
+            Direction::Egress => name(main, observed.egress_interface),
+        },
+        flow.vrf.to_string(),
+        match observed.vlan() {
+            0 => nothing(),
+            vlan => vlan.to_string(),
+        },
+        source,
+        destination,
+    ]
+}
+
+/// Both ends of an IP flow; ICMP's type and code stand at its destination.
+fn ip_ends([source, destination]: [IpAddr; 2], ports: Ports, protocol: u16) -> [String; 2] {
+    let [from, to] = [ports.source, ports.destination];
+    match protocol {
+        ICMP | ICMP6 => {
+            let [kind, code] = to;
+            let destination = format!("{destination} type {kind} code {code}");
+            [source.to_string(), destination]
+        }
+        _ if from == [0; 2] && to == [0; 2] => [source, destination].map(|end| end.to_string()),
+        _ => [(source, from), (destination, to)]
+            .map(|(end, port)| SocketAddr::new(end, u16::from_be_bytes(port)).to_string()),
     }
-    line
 }

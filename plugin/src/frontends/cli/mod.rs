@@ -3,6 +3,7 @@
 //!
 //! A command is read whole before it changes anything.
 
+mod cells;
 mod clear;
 pub(crate) mod config;
 mod exporter;
@@ -10,6 +11,7 @@ mod flows;
 mod interface;
 mod set;
 mod show;
+mod table;
 pub(crate) mod words;
 
 use crate::ffi::command::commands;
@@ -21,9 +23,10 @@ commands! {
     // With the exporter in the same command: VPP tries the shorter path too where the longer
     // one's function returns an error, and would print what that makes of it.
     "set flowmeter" " [active-timeout <seconds>] [idle-timeout <seconds>] [flows-per-worker <n>] \
-        [default] | exporter collector <ip> [port <n>] src <ip> [fib <table>] [path-mtu <n>] \
-        [template-interval <seconds>] | exporter disable" => set::set,
+        [observation-domain <n>] [default] | exporter collector <ip> [port <n>] \
+        src <ip>|<interface> [fib <table>] [path-mtu <n>] [template-interval <seconds>] | \
+        exporter disable" => set::set,
     "show flowmeter" " [interfaces|exporter|statistics|memory] | flows [top <n>] \
         [by packets|octets] [ip4|ip6|l2] [match <ip>]" => show::show,
-    "clear flowmeter" " [statistics|flows]" => clear::clear,
+    "clear flowmeter" " [statistics]" => clear::clear,
 }

@@ -19,15 +19,19 @@ pub(super) fn read(
         "flows-per-worker" => {
             settings.flows_per_worker = Some(words.number(word, Settings::FLOWS)?);
         }
+        "observation-domain" => {
+            settings.observation_domain = words.number(word, Settings::domains())?;
+        }
         _ => return Ok(false),
     }
     Ok(true)
 }
 
-/// `set flowmeter [active-timeout <s>] [idle-timeout <s>] [flows-per-worker <n>] [default]`,
-/// or `set flowmeter exporter …`.
+/// `set flowmeter [active-timeout <s>] [idle-timeout <s>] [flows-per-worker <n>]
+/// [observation-domain <n>] [default]`, or `set flowmeter exporter …`.
 pub(crate) fn set(main: Main, words: Vec<&str>) -> Result<(), String> {
-    const EXPECTED: &str = "active-timeout, idle-timeout, flows-per-worker or default";
+    const EXPECTED: &str =
+        "active-timeout, idle-timeout, flows-per-worker, observation-domain or default";
     let mut words = Words::new(words);
     match words.peek() {
         None => return Err(format!("expected {EXPECTED}, or exporter")),

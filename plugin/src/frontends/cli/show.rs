@@ -8,6 +8,7 @@ use flowmeter::metering::{EndReason, IgnoredReason, NoRoom, Tally};
 
 use super::flows;
 use super::words::{Words, unexpected};
+use crate::control::exporter::Source;
 use crate::control::interfaces::Selection;
 use crate::control::slices::{self, Walk};
 use crate::control::state::{self, Control, with_control};
@@ -16,7 +17,7 @@ use crate::dataplane::worker::Worker;
 use crate::export::shared::Gate;
 use crate::ffi::interface::Interface;
 use crate::ffi::refusal::Refusal;
-use crate::ffi::{Main, text};
+use crate::ffi::{Main, text, thread};
 use crate::{COMMIT, VERSION, VPP_VERSION};
 
 /// `show flowmeter [interfaces|exporter|statistics|memory] | flows …`.
@@ -63,6 +64,15 @@ fn show_settings(main: Main, out: &mut String) -> Result<(), Refusal> {
             settings.idle_timeout,
             settings.flows()
         );
+        let first = settings.observation_domain;
+        let _ = match thread::count() as u32 - 1 {
+            0 => writeln!(out, "observation domain {first}"),
+            workers => writeln!(
+                out,
+                "observation domains {first} to {}: the main thread's and each worker's",
+                first + workers
+            ),
+        };
         Ok(())
     })
 }
@@ -81,23 +91,28 @@ fn show_exporter(main: Main, out: &mut String) -> Result<(), Refusal> {
                 } else {
                     "set flowmeter exporter"
                 };
+                let from = match exporter.setting().map(|setting| &setting.source) {
+                    Some(Source::Interface(name)) => format!("{name} ({})", session.source),
+                    _ => session.source.to_string(),
+                };
                 let state = match state::shared().gate() {
                     Gate::Open => "reachable",
                     Gate::Closed(_) => "UNREACHABLE: no route, or nobody there",
                 };
                 let _ = writeln!(
                     out,
-                    "exporter: {in_effect} from {}, path MTU {}, templates every {} s; {who}; {state}",
-                    session.source,
+                    "exporter: {in_effect} from {from}, path MTU {}, templates every {} s; {who}; {state}",
                     session.path_mtu,
                     in_effect.template_interval()
                 );
             }
             (None, Some(setting)) => {
+                let why = exporter.obstacle(main);
+                let why = why.as_deref().unwrap_or("not yet in use");
                 let _ = writeln!(
                     out,
-                    "exporter: {} port {}, but there is no table {}",
-                    setting.collector, setting.port, setting.table
+                    "exporter: {}, but {why}; records wait",
+                    setting.socket()
                 );
             }
             (None, None) => {
