@@ -227,10 +227,15 @@ pub(crate) fn points(_barrier: &mut Barrier) -> Option<&mut Points> {
     WORKERS.get().map(|all| unsafe { &mut *all.points.get() })
 }
 
+/// Whether workers have no tables yet.
+pub(crate) fn lacks_tables(main: Main) -> bool {
+    !is_running() || workers(&mut main.barrier()).any(|worker| worker.metering().is_none())
+}
+
 /// Gives every worker tables, where they have none yet: before the first interface is metered.
 pub(crate) fn activate(main: Main) -> Result<(), Refusal> {
     start(main)?;
-    if workers(&mut main.barrier()).all(|worker| worker.metering().is_some()) {
+    if !lacks_tables(main) {
         return Ok(());
     }
     let settings = with_meter(main, |meter| Ok(meter.settings))?;
@@ -271,12 +276,15 @@ fn make_processes(main: Main, settings: Settings) -> std::io::Result<Vec<Meterin
 }
 
 /// Makes what so many threads need, which takes some hundred milliseconds for tables of a million
-/// flows: a thread of its own does it, and VPP goes on meanwhile where the caller can be
-/// suspended.
+/// flows: a thread of its own does it, and VPP goes on meanwhile. The caller is a process for which
+/// no workers stand still: see `api/deferred.rs`.
 pub(crate) fn make_aside<T: Send + 'static>(
     main: Main,
     make: impl FnOnce(usize) -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {
+    if !main.may_suspend() {
+        return Err(std::io::Error::other("workers stand still"));
+    }
     let threads = vlib::thread::count();
     let making = std::thread::Builder::new()
         .name("flowmeter".to_owned())

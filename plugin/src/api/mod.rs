@@ -11,6 +11,7 @@
 //! here a request is only written down there, and answered by a process of ours: the requests of
 //! one client in their order, those of several at the same time.
 
+pub(crate) mod deferred;
 mod details;
 pub(crate) mod events;
 mod hooks;

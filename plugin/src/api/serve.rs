@@ -4,7 +4,7 @@
 use super::queue::{self, Job};
 use super::request::Request;
 use super::wire::{self, Caller, FlowDetails, Room, Send};
-use super::{details, events};
+use super::{deferred, details, events};
 use crate::control::flows::{self, Filter, Flow, Take};
 use crate::control::watching::{self, Which};
 use crate::control::{ending, exporting, tuning};
@@ -31,6 +31,9 @@ pub(super) fn run(main: Main, node: u32) -> ! {
             let number = job.number;
             serve(main, job, looks);
             queue::done(main, number);
+        }
+        if !quick_only {
+            deferred::serve(main);
         }
         main.wait(FOR_EVER);
     }

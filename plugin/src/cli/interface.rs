@@ -2,8 +2,10 @@
 //! `flowmeter interface`.
 
 use super::words::{Words, unexpected};
+use crate::api::deferred;
 use crate::control::watching::{self, Which};
 use crate::interfaces::{self, Side, Variant, Wanted};
+use crate::meter;
 use crate::vlib::Main;
 
 /// `flowmeter interface <interface>|<glob> [ip4|ip6|l2|all] [rx|tx|both] [disable]`.
@@ -36,21 +38,21 @@ pub(crate) fn interface(main: Main, words: Vec<&str>) -> Result<(), String> {
     let default = if disable { Side::Both } else { Side::Rx };
     wanted.side = side.unwrap_or(default);
 
-    if interfaces::is_pattern(name) {
-        if disable {
-            watching::disable_like(main, name, wanted)?;
-        } else {
-            watching::enable_like(main, name, wanted)?;
-        }
-        return Ok(());
+    let name = name.to_owned();
+    let is_pattern = interfaces::is_pattern(&name);
+    if !is_pattern {
+        Which::Name(name.clone()).find(main)?;
     }
-    let which = Which::Name(name.to_owned());
-    if disable {
-        watching::disable(main, &which, wanted)?;
-    } else {
-        watching::enable(main, &which, wanted)?;
-    }
-    Ok(())
+    let needs_tables = !disable && meter::lacks_tables(main);
+    deferred::run(main, needs_tables, move |main| {
+        let done = match (is_pattern, disable) {
+            (true, true) => watching::disable_like(main, &name, wanted),
+            (true, false) => watching::enable_like(main, &name, wanted),
+            (false, true) => watching::disable(main, &Which::Name(name), wanted),
+            (false, false) => watching::enable(main, &Which::Name(name), wanted),
+        };
+        Ok(done?)
+    })
 }
 
 fn variant(word: &str) -> Option<Variant> {

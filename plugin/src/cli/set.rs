@@ -3,6 +3,7 @@
 
 use super::exporter;
 use super::words::{Words, unexpected};
+use crate::api::deferred;
 use crate::control::tuning;
 use crate::meter::Settings;
 use crate::vlib::Main;
@@ -45,5 +46,8 @@ pub(crate) fn set(main: Main, words: Vec<&str>) -> Result<(), String> {
             return unexpected(word, EXPECTED);
         }
     }
-    Ok(tuning::set(main, settings)?)
+    let needs_tables = tuning::needs_tables(main, settings)?;
+    deferred::run(main, needs_tables, move |main| {
+        Ok(tuning::set(main, settings)?)
+    })
 }

@@ -10,12 +10,16 @@ pub(crate) fn settings(main: Main) -> Result<Settings, Refusal> {
     meter::with_meter(main, |meter| Ok(meter.settings))
 }
 
+/// Whether there are tables, and these settings want others.
+pub(crate) fn needs_tables(main: Main, settings: Settings) -> Result<bool, Refusal> {
+    let before = self::settings(main)?;
+    Ok(!meter::lacks_tables(main) && settings.flows() != before.flows())
+}
+
 /// Sets it anew, at any time, under traffic.
 pub(crate) fn set(main: Main, settings: Settings) -> Result<(), Refusal> {
     meter::start(main)?;
-    let before = self::settings(main)?;
-    let has_tables = meter::workers(&mut main.barrier()).any(|worker| worker.metering().is_some());
-    if has_tables && settings.flows() != before.flows() {
+    if needs_tables(main, settings)? {
         meter::replace_tables(main, settings)?;
     }
     for worker in meter::workers(&mut main.barrier()) {

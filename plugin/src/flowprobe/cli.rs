@@ -10,6 +10,7 @@ use flowmeter::observation::Direction;
 use super::control::{self, DEFAULT_TIMER, Refusal, Variant};
 use super::enabling;
 use super::host::Host;
+use crate::api::deferred;
 use crate::cli::words::{Words, unexpected};
 use crate::control::watching::Which;
 use crate::interfaces::Side;
@@ -67,12 +68,15 @@ pub(super) fn feature(main: Main, words: Vec<&str>) -> Result<(), String> {
     let Some(sw_if_index) = interface else {
         return Err("Please specify an interface...".to_owned());
     };
-    let done = if disable {
-        enabling::disable(main, sw_if_index, &[variant])
-    } else {
-        enabling::enable(main, sw_if_index, &[variant], side)
-    };
-    done.map_err(explain)
+    let needs_tables = !disable && enabling::lacks_hosts(main);
+    deferred::run(main, needs_tables, move |main| {
+        let done = if disable {
+            enabling::disable(main, sw_if_index, &[variant])
+        } else {
+            enabling::enable(main, sw_if_index, &[variant], side)
+        };
+        done.map_err(explain)
+    })
 }
 
 fn explain(refusal: Refusal) -> String {

@@ -181,6 +181,11 @@ fn find(main: Main, sw_if_index: u32) -> Result<Interface, Refusal> {
     watching::find(main, sw_if_index).map_err(|_| Refusal::InvalidInterface)
 }
 
+/// Whether threads have no hosts yet.
+pub(super) fn lacks_hosts(main: Main) -> bool {
+    meter::hosts(&mut main.barrier()).next().is_none()
+}
+
 /// Gives every thread a host, where they have none yet.
 fn make_hosts(main: Main) -> Result<(), Refusal> {
     let complain = |why: &str| {
@@ -191,15 +196,14 @@ fn make_hosts(main: Main) -> Result<(), Refusal> {
         Refusal::Unavailable
     };
     meter::start(main).map_err(|why| complain(&String::from(why)))?;
-    let are_there = || meter::hosts(&mut main.barrier()).next().is_some();
-    if are_there() {
+    if !lacks_hosts(main) {
         return Ok(());
     }
     let flows = with(main, |meter| Ok(meter.settings.recorded_flows()))? as usize;
     let recorders = meter::make_aside(main, move |threads| Host::recorders(threads, flows))
         .map_err(|error| complain(&format!("flowprobe: no memory for flows ({error})")))?;
     // Somebody else may have asked for the same meanwhile.
-    if are_there() {
+    if !lacks_hosts(main) {
         return Ok(());
     }
     with(main, |meter| {
