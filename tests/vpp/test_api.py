@@ -50,6 +50,7 @@ def places(api, **which) -> set[tuple[int, int, int]]:
     return set(found)
 
 
+@pytest.mark.smoke
 def test_interfaces(metered, source, api):
     vpp = metered.vpp
     index = vpp.interface_index(source)
@@ -158,6 +159,7 @@ def test_exporter(start_vpp, version):
         assert reply.table_id == 0xFFFFFFFF
 
 
+@pytest.mark.smoke
 def test_statistics_and_flush(metered, source, api):
     vpp = metered.vpp
     assert api.flowmeter_interface_add_del(sw_if_index=vpp.interface_index(source)).retval == 0
@@ -210,6 +212,7 @@ def of_details(details) -> Flows:
     return flows
 
 
+@pytest.mark.smoke
 def test_flows(metered, source, api):
     vpp = metered.vpp
     index = vpp.interface_index(source)

@@ -145,6 +145,7 @@ def test_default_settings_come_back(vpp):
     assert vpp.cli("show flowmeter memory") != default
 
 
+@pytest.mark.smoke
 def test_show_flowmeter_tells_the_version_and_the_accounts(start_meter):
     metered = start_meter(workers=1)
     vpp = metered.vpp
@@ -184,6 +185,7 @@ def flows_shown(vpp, words: str = "") -> list[str]:
     return [line for line in shown.splitlines() if any(address in line for address in ours)]
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 2])
 def test_show_flows(start_meter, workers):
     metered = start_meter(workers=workers)
