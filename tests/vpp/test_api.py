@@ -51,6 +51,7 @@ def places(api, **which) -> set[tuple[int, int, int]]:
     return set(found)
 
 
+@pytest.mark.smoke
 def test_interfaces(metered, source, client, api):
     vpp = metered.vpp
     index = vpp.interface_index(source)
@@ -196,6 +197,7 @@ def test_exporter(start_vpp, version):
         assert reply.table_id == 0xFFFFFFFF
 
 
+@pytest.mark.smoke
 def test_statistics_and_flush(metered, source, client, api):
     vpp = metered.vpp
     assert client.done(api.flowmeter_interface_add_del(sw_if_index=vpp.interface_index(source))) == 0
@@ -248,6 +250,7 @@ def of_details(details) -> Flows:
     return flows
 
 
+@pytest.mark.smoke
 def test_flows(metered, source, client, api):
     vpp = metered.vpp
     index = vpp.interface_index(source)

@@ -22,6 +22,7 @@ def vat2(start_vpp):
     return call
 
 
+@pytest.mark.smoke
 def test_messages(vat2):
     vpp = vat2.vpp
     source = routing.add_source(vpp)

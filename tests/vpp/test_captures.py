@@ -31,6 +31,7 @@ def test_all_captures_at_once(start_vpp, tmp_path, workers, version):
     check(start_vpp(workers=workers), installation.captures(), tmp_path, version)
 
 
+@pytest.mark.smoke
 def test_captures_in_small_buffers(start_vpp, tmp_path):
     """Most packets are longer than a buffer, and count whole."""
     check(start_vpp(buffer_octets=512), installation.captures(), tmp_path)

@@ -159,6 +159,7 @@ def test_default_settings_come_back(vpp):
     assert vpp.cli("show flowmeter memory") != default
 
 
+@pytest.mark.smoke
 def test_show_flowmeter_tells_the_version_and_the_accounts(start_meter):
     metered = start_meter(workers=1)
     vpp = metered.vpp
@@ -216,6 +217,7 @@ def ports(flows: list[dict[str, str]]) -> set[str]:
     return {flow["source"].rpartition(":")[2] for flow in flows}
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 2])
 def test_show_flows(start_meter, workers):
     metered = start_meter(workers=workers)

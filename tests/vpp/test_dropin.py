@@ -57,6 +57,7 @@ def set_params(client, flags=7, active=DEFAULT, passive=DEFAULT) -> int:
     return reply.retval
 
 
+@pytest.mark.smoke
 def test_every_message_is_there_with_its_crc(vpp):
     """As VPP's own .api.json says, which is what clients go by."""
     known = flowprobe.messages()
@@ -92,6 +93,7 @@ def test_parameters(vpp):
         assert reply.retval == 0
 
 
+@pytest.mark.smoke
 def test_interfaces(vpp):
     one = vpp.interface_index(generator.add_interface(vpp, 0))
     two = vpp.interface_index(generator.add_interface(vpp, 1))
@@ -210,6 +212,7 @@ def test_the_sequence_of_ligatos_agent(start_vpp):
     assert {record["ethernetType"] for record in records} == {0x0008}
 
 
+@pytest.mark.smoke
 def test_beside_flowprobe_we_stand_back(start_vpp):
     """One line in the log says so; both do what they do."""
     vpp = start_vpp(plugins=("flowmeter", "flowprobe"))
@@ -225,6 +228,7 @@ def test_beside_flowprobe_we_stand_back(start_vpp):
     assert "flowprobe-output-l2" in vpp.cli(f"show interface {interface} features")
 
 
+@pytest.mark.smoke
 def test_a_second_copy_stands_back(start_vpp):
     """Whichever VPP loads second is not loaded, with one line."""
     vpp = start_vpp(copies=["flowprobe"], plugins=("flowmeter",))

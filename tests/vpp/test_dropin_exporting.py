@@ -60,6 +60,7 @@ def test_enabled_under_traffic(dropin, workers, active):
         assert {each["packetDeltaCount"] for each in sink.flow_records} == {1}
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_exporter_changes_mid_stream(dropin, workers):
     """Each new collector gets templates before data, sequence numbers from 0, and every record

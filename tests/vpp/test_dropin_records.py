@@ -32,6 +32,7 @@ def tally_of(sent: Traffic) -> tuple[int, int]:
     return total.packets, total.octets
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 2])
 def test_one_stream_of_messages(dropin, workers):
     """The strict reader takes it: one domain and one sequence for all threads, templates before
@@ -165,6 +166,7 @@ def test_nfcapd_reads_it(dropin, tmp_path):
         nfcapd.kill()
 
 
+@pytest.mark.smoke
 def test_commands(dropin):
     """What they print, and what is wrong with them: in one line."""
     vpp, _, source = dropin()

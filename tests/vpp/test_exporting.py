@@ -44,6 +44,7 @@ def test_nfcapd_shows_routed_flows(start_vpp, tmp_path, workers, version):
     shown.assert_equal(expected, "nfcapd")
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("version", [4, 6])
 def test_messages_are_as_long_as_the_path_allows(start_vpp, version):
     """Not an octet longer, and not much shorter either, or packets are wasted."""
@@ -83,6 +84,7 @@ def test_the_checksum_of_messages(start_meter):
         assert counters[counters.index("Udp6InCsumErrors") + 1] == "0"
 
 
+@pytest.mark.smoke
 def test_vpps_own_exporter_is_used(start_vpp):
     """Where none of ours is set, VPP's is, with its path MTU."""
     path_mtu = 600
@@ -171,6 +173,7 @@ def test_the_exporters_fib(start_vpp):
     of_records(records).assert_equal(sent.flows, "in table 5")
 
 
+@pytest.mark.smoke
 def test_own_messages_are_never_metered(start_meter):
     """On the very interface that they leave by, on every arc; but what others send to the
     same collector is."""

@@ -11,6 +11,7 @@ from support.traffic import Traffic, mixed
 from support.waiting import until
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("version", [4, 6])
 def test_an_interface_without_ethernet_header(start_meter, version):
     """The packet generator's IP modes: a packet begins with its IP header."""
@@ -77,6 +78,7 @@ def test_memif_between_two_vpps(start_vpp, start_meter, mode):
     arrived.assert_equal(sent.flows, "receiver")
 
 
+@pytest.mark.smoke
 def test_multicast(start_meter):
     """The multicast arcs, of both families."""
     meter = start_meter()
@@ -113,6 +115,7 @@ def test_the_vrf_is_the_table_of_the_interface(start_meter):
     assert {(record["ipVersion"], record["ingressVRFID"]) for record in records} == {(4, 7), (6, 9)}
 
 
+@pytest.mark.smoke
 def test_tunnels_are_interfaces_too(start_meter):
     """An IPIP tunnel: what comes out of it has no Ethernet header, and what goes in makes
     flows of the tunnel where its packets are seen."""

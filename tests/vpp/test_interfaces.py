@@ -28,6 +28,7 @@ def assert_places(records, expected: set[tuple]) -> None:
     assert places == expected
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_routed(start_meter, workers):
     """RX and TX on different interfaces: each packet once at each observation point."""
@@ -67,6 +68,7 @@ def test_one_family_leaves_the_other_alone(start_meter, family):
     of_records(meter.flushed()).assert_equal(mixed((version,)).flows, family)
 
 
+@pytest.mark.smoke
 def test_both_directions_of_one_interface(start_meter):
     """What comes in and what goes out of the same interface are flows of their own."""
     meter = start_meter()
@@ -93,6 +95,7 @@ def test_both_directions_of_one_interface(start_meter):
         found.assert_equal(sent.flows, f"direction {direction}")
 
 
+@pytest.mark.smoke
 def test_l2_on_a_routed_interface(start_meter):
     """Frames are metered with what is in them: IP packets by their own length, ARP by the
     frame's, on the way in and on the way out."""
@@ -170,6 +173,7 @@ def test_all_is_l2_on_ethernet(start_meter):
     of_records(meter.flushed()).assert_equal(sent.flows, "all")
 
 
+@pytest.mark.smoke
 def test_vlan_sub_interfaces(start_meter):
     """Sub-interfaces are interfaces, and say which VLAN they are."""
     meter = start_meter()

@@ -16,6 +16,7 @@ def reasons(records) -> set[int]:
     return {record["flowEndReason"] for record in records}
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 2])
 def test_disable_exports_what_lives(start_meter, workers):
     """Of that interface and direction, and nothing else."""
@@ -42,6 +43,7 @@ def test_disable_exports_what_lives(start_meter, workers):
     assert accounts.accounts(vpp).observed.packets == 600
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 2])
 def test_deleting_an_interface_exports_what_lives(start_meter, workers):
     metered = start_meter(workers=workers)
@@ -98,6 +100,7 @@ def test_a_deleted_hardware_interface(start_meter):
     assert "host-vpp1" not in vpp.cli("show flowmeter interfaces")
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_vpps_exit_exports_what_lives(start_meter, workers):
     """As VPP ends there are no workers any more, and records still leave."""
@@ -159,6 +162,7 @@ def test_clear_statistics_keeps_the_invariant(start_meter):
     assert of_records(records).total().packets == 200
 
 
+@pytest.mark.smoke
 def test_an_interface_pattern_applies_to_later_ones(start_meter):
     metered = start_meter()
     vpp = metered.vpp
@@ -186,6 +190,7 @@ def test_an_interface_pattern_applies_to_later_ones(start_meter):
     assert accounts.accounts(vpp).observed.packets == 100
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_table_of_another_size_loses_nothing(start_meter, workers):
     """The table is made anew under traffic; what lived in the old one is exported."""

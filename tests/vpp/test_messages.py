@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """When messages leave, and what they announce."""
 
+import pytest
+
 from support import accounts, frames, generator, meter, routing
 from support.flows import of_records
 from support.ipfix import FORCED_END, IDLE_TIMEOUT
@@ -12,6 +14,7 @@ from support.waiting import until, within
 LINGER = 1
 
 
+@pytest.mark.smoke
 def test_templates_and_options_are_announced(start_meter):
     """All templates before data; interfaces with their names and the sampling with them."""
     metered = start_meter(workers=1)

@@ -4,6 +4,8 @@
 import re
 import urllib.request
 
+import pytest
+
 from support import accounts, frames, generator, installation, meter, routing, traffic
 from support.flows import of_records
 from support.link import RawSocket, add_link
@@ -28,6 +30,7 @@ def traces(vpp) -> list[list[str]]:
     return found
 
 
+@pytest.mark.smoke
 def test_a_packets_trace(start_meter):
     """It shows the conversation, whether its flow is new, and where it was observed; at each
     place where it was."""
@@ -65,6 +68,7 @@ def test_a_packets_trace(start_meter):
     ]
 
 
+@pytest.mark.smoke
 def test_a_frames_trace(start_meter):
     """At l2: tags, what is not IP, and what is not metered."""
     metered = start_meter()
@@ -183,6 +187,7 @@ def statistics(vpp) -> tuple[dict[str, list], dict[str, list[int]]]:
     }
 
 
+@pytest.mark.smoke
 def test_statistics_are_per_thread(start_meter):
     """Each thread has its own, and none has another's."""
     metered, _ = metered_by_two(start_meter)
@@ -318,6 +323,7 @@ def _page(namespace) -> str:
         return ""
 
 
+@pytest.mark.smoke
 def test_the_plugin_is_listed(start_vpp):
     vpp = start_vpp()
     line = next(

@@ -24,6 +24,7 @@ def wait_until_metered(vpp: Vpp, interface: str) -> None:
     until(f"{interface} to be metered", is_metered)
 
 
+@pytest.mark.smoke
 def test_everything_is_set(start_vpp):
     """Exporter, timeouts, table, and interfaces that only come later."""
     vpp = start_vpp(

@@ -20,13 +20,16 @@ pub(crate) fn settings(main: Main) -> Result<Settings, Refusal> {
     with_control(main, |control| Ok(control.settings))
 }
 
+/// Whether there are tables, and these settings want others.
+pub(crate) fn needs_tables(main: Main, settings: Settings) -> Result<bool, Refusal> {
+    let before = self::settings(main)?;
+    Ok(!lacks_tables(main) && settings.flows() != before.flows())
+}
+
 /// Sets it anew, at any time, under traffic.
 pub(crate) fn set(main: Main, settings: Settings) -> Result<(), Refusal> {
     state::start(main)?;
-    let before = self::settings(main)?;
-    let has_tables =
-        state::workers(&mut main.barrier()).any(|worker| worker.flows.metering().is_some());
-    if has_tables && settings.flows() != before.flows() {
+    if needs_tables(main, settings)? {
         replace_tables(main, settings)?;
     }
     for (mut worker, index) in state::workers(&mut main.barrier()).zip(0..) {
@@ -40,10 +43,17 @@ pub(crate) fn set(main: Main, settings: Settings) -> Result<(), Refusal> {
     })
 }
 
+/// Whether workers have no tables yet.
+pub(crate) fn lacks_tables(main: Main) -> bool {
+    let mut barrier = main.barrier();
+    !state::is_running()
+        || state::workers(&mut barrier).any(|worker| worker.flows.metering().is_none())
+}
+
 /// Gives every worker tables, where they have none yet: before the first interface is metered.
 pub(crate) fn activate(main: Main) -> Result<(), Refusal> {
     state::start(main)?;
-    if state::workers(&mut main.barrier()).all(|worker| worker.flows.metering().is_some()) {
+    if !lacks_tables(main) {
         return Ok(());
     }
     let settings = with_control(main, |control| Ok(control.settings))?;
@@ -84,12 +94,17 @@ fn make_processes(main: Main, settings: Settings) -> std::io::Result<Vec<Meterin
 }
 
 /// Makes what so many threads need, which takes some hundred milliseconds for tables of a million
-/// flows: a thread of its own does it, and VPP goes on meanwhile where the caller can be
-/// suspended.
+/// flows: a thread of its own does it, and VPP goes on meanwhile.
+///
+/// # Errors
+/// Where the caller is no process that may be suspended: workers would stand still meanwhile.
 pub(crate) fn make_aside<T: Send + 'static>(
     main: Main,
     make: impl FnOnce(usize) -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {
+    if !main.may_suspend() {
+        return Err(std::io::Error::other("workers stand still"));
+    }
     let threads = thread::count();
     let making = std::thread::Builder::new()
         .name("flowmeter".to_owned())

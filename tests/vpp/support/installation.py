@@ -35,6 +35,25 @@ FLOWMETER = _TARGET / "flowmeter"
 PREFIX = Path(os.environ.get("VPP_PREFIX", "/opt/vpp"))
 
 
+def vpp_version() -> str:
+    """VPP's version, as its headers say it."""
+    text = (PREFIX / "include" / "vpp" / "app" / "version.h").read_text()
+    return re.search(r'^#define VPP_BUILD_VER "(.*)"$', text, re.MULTILINE)[1]
+
+
+def vpp_release() -> int:
+    """VPP's release as a number that can be compared: 2606 for 26.06."""
+    year, month = re.match(r"(\d\d)\.(\d\d)", vpp_version()).groups()
+    return int(year + month)
+
+
+def builds() -> list[Path]:
+    """The plugin for this VPP, and those that `.ci/run` has built for others."""
+    others = ROOT.glob("target/vpp-*/release/libflowmeter_plugin.so")
+    own = ROOT / "target" / "release" / PLUGIN.name
+    return sorted(path for path in {own, PLUGIN, *others} if path.is_file())
+
+
 def vpp_program(name: str) -> Path:
     """A program that comes with VPP."""
     path = PREFIX / "bin" / name

@@ -47,9 +47,11 @@ class Vpp:
         flows: int | None = 65536,
         copies: Iterable[str] = (),
         plugin_path: str = "plugins {{ path {} }}",
+        library: Path = installation.PLUGIN,
     ):
         """`copies` are names under which the plugin stands in a directory of its own, first in the
-        plugin path. `plugin_path` is how startup.conf names that path's directories. `flows` is how many each thread has room for; None leaves it to the plugin. A small
+        plugin path. `plugin_path` is how startup.conf names that path's directories. `library` is
+        what stands for the plugin. `flows` is how many each thread has room for; None leaves it to the plugin. A small
         table is quick to make, and there are many VPPs here."""
         self.namespace = namespace
         self.workers = workers
@@ -60,7 +62,7 @@ class Vpp:
             if (FLOWMETER in plugins or copies) and flows is not None and "flowmeter {" not in stanzas:
                 stanzas += f"\nflowmeter {{ flows-per-worker {flows} }}"
             configuration = self._configure(
-                plugins, stanzas, buffers, buffer_octets, copies, plugin_path
+                plugins, stanzas, buffers, buffer_octets, copies, plugin_path, library
             )
             words = [installation.vpp_program("vpp"), "-c", configuration]
             words = cores.command(workers, words, self.folder)
@@ -275,17 +277,18 @@ class Vpp:
         buffer_octets: int,
         copies: Iterable[str],
         plugin_path: str,
+        library: Path,
     ) -> Path:
         own = self._path("plugins")
         own.mkdir()
         plugins = list(plugins)
         if FLOWMETER in plugins:
-            assert installation.PLUGIN.is_file(), f"{installation.PLUGIN} is not built"
-            (own / installation.PLUGIN_NAME).symlink_to(installation.PLUGIN)
+            assert library.is_file(), f"{library} is not built"
+            (own / installation.PLUGIN_NAME).symlink_to(library)
         first = self._path("copies")
         first.mkdir()
         for name in copies:
-            shutil.copy(installation.PLUGIN, first / f"{name}_plugin.so")
+            shutil.copy(library, first / f"{name}_plugin.so")
             plugins.append(name)
         enabled = "\n".join(
             f"    plugin {name}_plugin.so {{ enable }}" for name in [*_USUAL, *plugins]

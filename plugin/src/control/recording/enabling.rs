@@ -188,6 +188,11 @@ fn find(main: Main, sw_if_index: u32) -> Result<Interface, Refusal> {
     observing::find(main, sw_if_index).map_err(|_| Refusal::InvalidInterface)
 }
 
+/// Whether threads have no meters of recorded flows yet.
+pub(crate) fn lacks_meters(main: Main) -> bool {
+    !state::has_recordings(&mut main.barrier())
+}
+
 /// Gives every thread a meter of recorded flows, where they have none yet.
 fn make_meters(main: Main) -> Result<(), Refusal> {
     let complain = |why: &str| {
@@ -198,8 +203,7 @@ fn make_meters(main: Main) -> Result<(), Refusal> {
         Refusal::Unavailable
     };
     state::start(main).map_err(|why| complain(&String::from(why)))?;
-    let are_there = || state::has_recordings(&mut main.barrier());
-    if are_there() {
+    if !lacks_meters(main) {
         return Ok(());
     }
     let flows = with(main, |control| Ok(control.settings.recorded_flows()))? as usize;
@@ -207,7 +211,7 @@ fn make_meters(main: Main) -> Result<(), Refusal> {
         tables::make_aside(main, move |threads| Recording::recorders(threads, flows))
             .map_err(|error| complain(&format!("flowprobe: no memory for flows ({error})")))?;
     // Somebody else may have asked for the same meanwhile.
-    if are_there() {
+    if !lacks_meters(main) {
         return Ok(());
     }
     with(main, |control| {

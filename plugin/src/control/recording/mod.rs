@@ -7,5 +7,5 @@ mod enabling;
 mod parameters;
 
 pub(super) use enabling::on_interface_removed;
-pub(crate) use enabling::{disable, enable, set_parameters};
+pub(crate) use enabling::{disable, enable, lacks_meters, set_parameters};
 pub(crate) use parameters::{DEFAULT_TIMER, RecordingState, Refusal, Variant, are_in_order};

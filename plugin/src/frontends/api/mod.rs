@@ -12,6 +12,7 @@
 //! one client in their order, those of several at the same time. Clients don't wait long either:
 //! what has not ended within a second is answered as an operation that goes on.
 
+pub(crate) mod deferred;
 mod details;
 mod events;
 mod hooks;

@@ -245,7 +245,8 @@ pub(super) fn client_left(main: Main, client: u32) {
     });
 }
 
-fn wake(main: Main) {
+/// Wakes the processes.
+pub(super) fn wake(main: Main) {
     for node in NODES.iter().filter_map(|name| main.node(name)) {
         main.signal(node);
     }

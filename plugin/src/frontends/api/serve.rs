@@ -4,7 +4,7 @@
 use super::queue::{self, Job};
 use super::request::Request;
 use super::wire::{self, Caller, FlowDetails, Room, Send};
-use super::{details, events, operations};
+use super::{deferred, details, events, operations};
 use crate::control::exporter::Source;
 use crate::control::flows::{self, Filter, Flow, Take};
 use crate::control::observing::{self, Which};
@@ -39,6 +39,9 @@ pub(super) fn run(main: Main, node: u32) -> ! {
             if quick_only {
                 operations::detach_overdue(main);
             }
+        }
+        if !quick_only {
+            deferred::serve(main);
         }
         // One process looks after those of all.
         let is_watching = quick_only && operations::detach_overdue(main);

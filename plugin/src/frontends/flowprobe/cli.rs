@@ -14,6 +14,7 @@ use crate::control::state::{self, with_control};
 use crate::dataplane::recording::Recording;
 use crate::ffi::interface::name;
 use crate::ffi::{Main, text, thread};
+use crate::frontends::api::deferred;
 use crate::frontends::cli::words::{Words, unexpected};
 
 /// Groups of slots that are read while the workers stand still.
@@ -66,12 +67,15 @@ pub(super) fn feature(main: Main, words: Vec<&str>) -> Result<(), String> {
     let Some(sw_if_index) = interface else {
         return Err("Please specify an interface...".to_owned());
     };
-    let done = if disable {
-        recording::disable(main, sw_if_index, &[variant])
-    } else {
-        recording::enable(main, sw_if_index, &[variant], side)
-    };
-    done.map_err(explain)
+    let needs_tables = !disable && recording::lacks_meters(main);
+    deferred::run(main, needs_tables, move |main| {
+        let done = if disable {
+            recording::disable(main, sw_if_index, &[variant])
+        } else {
+            recording::enable(main, sw_if_index, &[variant], side)
+        };
+        done.map_err(explain)
+    })
 }
 
 fn explain(refusal: Refusal) -> String {

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plugin is for one release of VPP: any other one does not load it, says so, and goes on. And
+where releases differ, users see that they do not."""
+
+import pytest
+
+from support import accounts, generator, installation, registration, routing
+from support.client import Client
+from support.traffic import many_flows
+from support.vpp import Vpp
+from support.waiting import until
+
+#: From which on VPP lets workers go on while it serves `cli_inband`.
+CLI_INBAND_IS_MP_SAFE = 2606
+
+
+def assert_refused(vpp: Vpp, required: str) -> None:
+    """VPP runs, without the plugin, and has said why."""
+    assert "flowmeter" not in vpp.cli("show plugins")
+    assert "unknown" in vpp.cli("show flowmeter")
+    mismatch = f"version mismatch: {installation.vpp_version()} != {required}"
+    lines = [line for line in vpp.cli("show logging").splitlines() if mismatch in line]
+    assert lines and "flowmeter_plugin.so" in lines[0], vpp.cli("show logging")
+
+
+def other_builds() -> list:
+    version = installation.vpp_version()
+    return [
+        path
+        for path in installation.builds()
+        if not version.startswith(registration.required(path))
+    ]
+
+
+def test_it_asks_for_this_release():
+    """Of a release candidate for just that one, else for year and month."""
+    required = registration.required(installation.PLUGIN)
+    version = installation.vpp_version()
+    assert required == (version if "-rc" in version else version[:5])
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("other", ["25.06", "25.10", "26.02", "26.06", "26.10", "26.10-rc0~1-gabc"])
+def test_another_release_is_refused(start_vpp, tmp_path, other):
+    if installation.vpp_version().startswith(other):
+        other = "27.02"
+    copy = registration.with_required(installation.PLUGIN, other, tmp_path / "other.so")
+    assert_refused(start_vpp(library=copy, flows=None), other)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("library", other_builds(), ids=str)
+def test_a_build_for_another_release_is_refused(start_vpp, library):
+    """Those that are there: `.ci/run` builds for every VPP that is installed. Structures that VPP
+    reads before it compares releases may differ, too."""
+    assert_refused(start_vpp(library=library, flows=None), registration.required(library))
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("workers", [0, 1])
+def test_cli_inband_makes_no_worker_wait_for_tables(start_vpp, workers):
+    """Before 26.06 a command given so holds the workers: tables are made after it, and what follows
+    it in the meantime keeps its place."""
+    vpp = start_vpp(workers=workers)
+    source = routing.add_source(vpp)
+    client = Client(vpp)
+    try:
+
+        def cli(command: str) -> str:
+            reply = client.api.cli_inband(cmd=command)
+            assert reply.retval == 0, reply
+            return reply.reply
+
+        first = cli(f"flowmeter interface {source} l2")
+        cli(f"flowmeter interface {source} l2 disable")
+        cli(f"flowmeter interface {source} l2")
+        cli("set flowmeter idle-timeout 100")
+        if installation.vpp_release() < CLI_INBAND_IS_MP_SAFE:
+            assert "tables are made first" in first
+        else:
+            assert first == ""
+        until("the last command", lambda: "idle timeout 100 s" in cli("show flowmeter"))
+        assert source in cli("show flowmeter interfaces")
+        assert cli(f"flowmeter interface {source} l2 disable") == ""
+        assert cli(f"flowmeter interface {source} l2") == ""
+        sent = many_flows(100)
+        generator.replay(vpp, source, sent.frames)
+        assert accounts.read(vpp).metered.packets == len(sent.frames)
+        # One that can't be done is told at once.
+        reply = client.api.cli_inband(cmd="flowmeter interface nothing")
+        assert reply.retval != 0
+    finally:
+        client.close()
