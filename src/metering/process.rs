@@ -12,7 +12,7 @@ use super::expiration::Timeouts;
 use super::export::{Export, ExportAll, NoRoom};
 use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed};
 use super::flow_record::EndReason;
-use super::flow_table::group::{Backend, Instructions, Seed, Task};
+use super::flow_table::group::{Backend, GROUP, Instructions, Seed, Task};
 use super::flow_table::{FlowTable, Slot};
 use super::frame::{FRAME, Frame, Framed};
 use super::statistics::{Records, Statistics, Tally};
@@ -77,6 +77,9 @@ pub(super) struct Shared {
 }
 
 impl MeteringProcess {
+    /// The most flows that one of [`Self::groups`] shows: a group's in each table.
+    pub const FLOWS_IN_GROUP: usize = 3 * GROUP;
+
     /// A process with empty tables.
     ///
     /// # Errors
