@@ -15,9 +15,6 @@ use super::datagram::{Datagrams, LookupNodes, Session};
 use super::shared::{Gate, Shared};
 use crate::ffi::Thread;
 
-/// How long a sweep works at a time, in microseconds.
-const BUDGET_MICROSECONDS: f64 = 50.0;
-
 /// Messages that may leave in one millisecond, so that a million flows that end together don't
 /// overrun a collector's socket: as the command `flowmeter replay` has it.
 const MESSAGES_PER_MILLISECOND: u32 = 32;
@@ -124,10 +121,11 @@ impl Outlet {
         self.exporting.transport().hand_on();
     }
 
-    /// Lets `visit` make the records that are due, within a budget of time and of messages.
+    /// Lets `visit` make the records that are due until `deadline`, within a budget of messages.
     pub(crate) fn sweep(
         &mut self,
         thread: Thread,
+        deadline: Deadline,
         visit: impl FnOnce(Uptime, Deadline, &mut Exporter<'_>) -> Progress,
     ) -> Progress {
         self.advance(thread);
@@ -137,7 +135,6 @@ impl Outlet {
         } else if self.allowance == 0 {
             return Progress::More;
         }
-        let deadline = Deadline::after(thread, BUDGET_MICROSECONDS);
         let progress = self.visit(thread, deadline, visit);
         let sends = self.shared.sends();
         if core::mem::replace(&mut self.sends, sends) != sends {

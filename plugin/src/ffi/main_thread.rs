@@ -3,7 +3,7 @@
 
 use core::ffi::CStr;
 
-use super::{Barrier, Thread};
+use super::{Barrier, Thread, thread};
 
 /// Proof that this is the main thread.
 #[derive(Clone, Copy)]
@@ -53,17 +53,27 @@ impl Main {
         unsafe { vpp_sys::vpp_shim_process_wait(self.0.vm(), seconds) }
     }
 
+    /// Whether the caller can be suspended: it is a process, and no worker stands still for it.
+    pub(crate) fn may_suspend(self) -> bool {
+        // SAFETY: `vm` is the main thread's.
+        unsafe { vpp_sys::vpp_shim_may_suspend(self.0.vm()) != 0 }
+    }
+
     /// Suspends this process for a while; `false` where the caller is none or workers stand
     /// still for it, and at once.
     #[must_use]
     pub(crate) fn suspend(self, seconds: f64) -> bool {
-        // SAFETY: `vm` is the main thread's.
-        let may = unsafe { vpp_sys::vpp_shim_may_suspend(self.0.vm()) } != 0;
+        let may = self.may_suspend();
         if may {
             // SAFETY: as in `wait`.
             unsafe { vpp_sys::vpp_shim_process_suspend(self.0.vm(), seconds) };
         }
         may
+    }
+
+    /// Has an input node run once more on the thread of this number.
+    pub(crate) fn interrupt(self, thread: usize, node: u32) {
+        thread::interrupt(thread, node);
     }
 
     /// Wakes a process up.
