@@ -45,8 +45,11 @@ def find_plugins(prefix):
 class Vpp:
     """A running VPP. Use it in a `with` block, so that it always ends."""
 
-    def __init__(self, directory, *, plugins, ours=None, core, heap_octets, page_size):
-        """`plugins` of VPP's own are loaded and no other; `ours` is the plugin's file."""
+    def __init__(
+        self, directory, *, plugins, ours=None, core, worker=None, heap_octets, page_size
+    ):
+        """`plugins` of VPP's own are loaded and no other; `ours` is the plugin's file. `worker` is
+        the core of a worker, if there is to be one."""
         self.directory = directory
         self.prefix = find_prefix()
         self.cli_socket = directory / "cli.sock"
@@ -62,6 +65,7 @@ class Vpp:
             path = f"{first}:{own}"
             plugins = [*plugins, "flowmeter_plugin.so"]
         self.environment = {**os.environ, "LD_LIBRARY_PATH": str(own.parent)}
+        workers = "" if worker is None else f"corelist-workers {worker}"
         enabled = "\n".join(f"  plugin {plugin} {{ enable }}" for plugin in plugins)
         self.configuration = directory / "startup.conf"
         self.configuration.write_text(
@@ -75,7 +79,7 @@ unix {{
 }}
 api-segment {{ prefix {directory.name} }}
 socksvr {{ socket-name {directory}/api.sock }}
-cpu {{ main-core {core} }}
+cpu {{ main-core {core} {workers} }}
 memory {{ main-heap-size {heap_octets >> 20}M main-heap-page-size {page_size} }}
 buffers {{ page-size {page_size} }}
 statseg {{

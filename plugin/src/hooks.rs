@@ -10,7 +10,6 @@ use vpp_sys::{vlib_frame_t, vlib_main_t, vlib_node_runtime_t};
 use crate::control::{exit, interface_events, process, state};
 use crate::dataplane::place::{Observe, Place, each_place};
 use crate::dataplane::trace::Trace;
-use crate::dataplane::worker::Worker;
 use crate::dataplane::{node, place, recording_node};
 use crate::ffi::frame::Frame;
 use crate::ffi::header::{
@@ -167,20 +166,8 @@ pub unsafe extern "C" fn flowmeter_expire(
     let node = unsafe { (*node).node_index };
     // SAFETY: as above.
     let thread = unsafe { Thread::new(vm) };
-    state::with_worker(thread, |worker, _| {
-        worker.expire(thread, node);
-        publish(thread, worker);
-    });
+    state::sweep(thread, node);
     0
-}
-
-/// Publishes a worker's accounts in the statistics segment, where that is due.
-fn publish(thread: Thread, worker: &mut Worker) {
-    if worker.publish_is_due()
-        && let Some(counters) = state::counters()
-    {
-        counters.set(thread, &worker.accounts(), &worker.levels());
-    }
 }
 
 /// The process that wakes the sweeps; never returns.

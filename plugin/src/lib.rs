@@ -6,6 +6,7 @@
 //!  frontends: words, messages → control           dataplane: frame → engine → next feature
 //!  control: all or nothing    (barrier) →                    sweep → engine → messages
 //!  process: every 10 ms     (interrupt) →         export: messages → buffers → ip4/ip6-lookup
+//!  inspection                  (queues) ↔         sweep: accounts, live flows
 //! ```
 //!
 //! Imports run one way: `hooks` → `frontends` → `control` → `dataplane` → `export` → `ffi`.

@@ -84,6 +84,9 @@ pub(super) struct Shared {
 }
 
 impl MeteringProcess {
+    /// The most flows that one of [`Self::groups`] shows: a group's in each table.
+    pub const FLOWS_IN_GROUP: usize = 3 * GROUP;
+
     /// A process with empty tables.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use super::export::{Export, NoRoom};
 use super::family::Usage;
 use super::flow_key::Observed;
 use super::flow_record::{EndReason, Flow};
-use super::flow_table::group::{Backend, Instructions, Task};
+use super::flow_table::group::{Backend, GROUP, Instructions, Task};
 use super::flow_table::{FlowTable, Slot};
 use super::frame::{FRAME, Framed};
 use super::lane::Lane;
@@ -39,6 +39,9 @@ pub struct Recorder {
 }
 
 impl Recorder {
+    /// The most flows that one of [`Self::groups`] shows.
+    pub const FLOWS_IN_GROUP: usize = GROUP;
+
     /// A process with an empty table, for as many flows as are configured for IPv4.
     ///
     /// # Errors

@@ -8,12 +8,15 @@
 use core::iter::Sum;
 use core::ops::{Add, AddAssign};
 
+use bytemuck::{Pod, Zeroable};
+
 use super::export::NoRoom;
 use super::flow_record::EndReason;
 use super::ignored::IgnoredReason;
 
 /// Packets and their octets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
 pub struct Tally {
     /// How many packets.
     pub packets: u64,
@@ -57,7 +60,8 @@ impl Sum for Tally {
 }
 
 /// Records, and the packets and octets that stand in them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
 pub struct Records {
     /// How many records.
     pub records: u64,
@@ -90,8 +94,10 @@ impl Sum for Records {
     }
 }
 
-/// What a metering process has done since it started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a metering process has done since it started. All words, so that a host can
+/// publish them as such.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
 pub struct Statistics {
     /// Every packet that was handed in.
     pub observed: Tally,

@@ -1,176 +1,88 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Live flows, found while they go on.
 //!
-//! Tables are gone through in slices, and the workers run between them: a flow is shown as it
-//! was when its slice's turn came.
+//! Tables are gone through in parts: a flow is shown as it was when its part's turn came.
 
 use core::cmp::{Ordering, Reverse};
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use core::ops::{Range, RangeInclusive};
+use core::ops::RangeInclusive;
 use std::collections::BinaryHeap;
 
-use flowmeter::metering::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
-use flowmeter::metering::{Export, FlowRecord, NoRoom};
-use flowmeter::time::Timestamp;
+use flowmeter::metering::RecordedKey;
 
-use super::slices::{self, Walk};
-use crate::dataplane::worker::Worker;
-use crate::ffi::Main;
-
-/// Which flows are asked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Filter {
-    pub(crate) ip4: bool,
-    pub(crate) ip6: bool,
-    pub(crate) l2: bool,
-    /// One of whose ends this is.
-    pub(crate) matching: Option<IpAddr>,
-}
-
-/// What the largest flows are largest in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    Packets,
-    Octets,
-}
+use super::inspection;
+pub(crate) use crate::dataplane::live_flows::{Ends, Filter, Flow, Order};
+use crate::dataplane::live_flows::{Query, View};
+use crate::ffi::{Main, Refusal};
 
 /// How many of the largest may be asked for: they are kept until all flows were seen.
 pub(crate) const TOP: RangeInclusive<u32> = 1..=10_000;
 
-/// A live flow.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Flow {
-    pub(crate) ends: Ends,
-    pub(crate) observed: Observed,
-    pub(crate) packets: u64,
-    pub(crate) octets: u64,
-    /// Of VPP's time.
-    pub(crate) start: Timestamp,
-    pub(crate) end: Timestamp,
-    pub(crate) vrf: u32,
-    pub(crate) type_of_service: u8,
-    pub(crate) tcp_flags: u8,
-}
-
-/// Between whom it is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Ends {
-    Ip([IpAddr; 2], Ports),
-    L2([[u8; 6]; 2]),
-}
-
-/// Takes flows as they are seen.
-pub(crate) trait Take {
-    /// One that was asked for; the workers stand still.
-    fn take(&mut self, flow: Flow);
-
-    /// The workers run. `false` ends it.
-    fn pause(&mut self, main: Main) -> bool;
-}
-
-/// Shows all flows that are asked for; tells how many there were.
-pub(crate) fn each(main: Main, filter: Filter, take: &mut impl Take) -> u64 {
-    let mut viewer = Viewer {
+/// Shows all flows that are asked for to `take`, as they are found; tells how many there were.
+/// `take` may suspend the process; `false` ends it.
+pub(crate) fn each(
+    main: Main,
+    filter: Filter,
+    mut take: impl FnMut(&[Flow]) -> bool,
+) -> Result<u64, Refusal> {
+    let query = Query {
         filter,
-        take,
-        matched: 0,
-        looked_at: 0,
+        above: None,
     };
-    slices::each(main, &mut viewer, |_| ());
-    viewer.matched
+    let mut matched = 0;
+    inspection::walk(main, || View::flows(query), &mut |view| {
+        let View::Flows(_, part) = view else {
+            return false;
+        };
+        matched += part.matched;
+        take(&part.found)
+    })?;
+    Ok(matched)
 }
 
 /// The largest of the flows that are asked for, in order, and how many there were of all.
-pub(crate) fn largest(main: Main, filter: Filter, order: Order, top: usize) -> (Vec<Flow>, u64) {
+pub(crate) fn largest(
+    main: Main,
+    filter: Filter,
+    order: Order,
+    top: usize,
+) -> Result<(Vec<Flow>, u64), Refusal> {
     let mut largest = Largest {
         order,
         top,
         flows: BinaryHeap::new(),
     };
-    let matched = each(main, filter, &mut largest);
-    let flows = largest.flows.into_sorted_vec();
-    (
-        flows
-            .into_iter()
-            .map(|Reverse(Sized(_, flow))| flow)
-            .collect(),
-        matched,
-    )
-}
-
-struct Viewer<'a, T> {
-    filter: Filter,
-    take: &'a mut T,
-    matched: u64,
-    looked_at: usize,
-}
-
-impl<T: Take> Walk for Viewer<'_, T> {
-    fn look(&mut self, worker: &Worker, groups: Range<usize>) -> usize {
-        let before = self.looked_at;
-        if let Some(process) = worker.flows.metering() {
-            let end = groups.end.min(process.groups());
-            process.show(groups.start.min(end)..end, self);
-        }
-        self.looked_at - before
-    }
-
-    fn pause(&mut self, main: Main) -> bool {
-        self.take.pause(main)
-    }
-}
-
-impl<T: Take> Viewer<'_, T> {
-    fn see<K: FlowKey>(&mut self, record: &FlowRecord<K>, is_wanted: bool, ends: Ends) {
-        self.looked_at += 1;
-        let matches = match (self.filter.matching, ends) {
-            (None, _) => true,
-            (Some(address), Ends::Ip(ends, _)) => ends.contains(&address),
-            (Some(_), Ends::L2(_)) => false,
+    let query = Query {
+        filter,
+        above: None,
+    };
+    let mut matched = 0;
+    inspection::walk(main, || View::flows(query), &mut |view| {
+        let View::Flows(query, part) = view else {
+            return false;
         };
-        if !is_wanted || !matches {
-            return;
-        }
-        self.matched += 1;
-        self.take.take(Flow {
-            ends,
-            observed: *record.key.observed(),
-            packets: record.packets,
-            octets: record.octets,
-            start: record.start,
-            end: record.end,
-            vrf: record.vrf,
-            type_of_service: record.type_of_service,
-            tcp_flags: record.tcp_flags,
-        });
-    }
+        matched += part.matched;
+        part.found.iter().for_each(|flow| largest.take(*flow));
+        // Of the next part only those that may be among the largest.
+        query.above = largest.least().map(|least| (order, least));
+        true
+    })?;
+    let flows = largest.flows.into_sorted_vec();
+    let flows = flows.into_iter().map(|Reverse(Sized(_, flow))| flow);
+    Ok((flows.collect(), matched))
 }
 
-impl<T: Take> Export<Ipv4Key> for Viewer<'_, T> {
-    fn export(&mut self, record: &FlowRecord<Ipv4Key>) -> Result<(), NoRoom> {
-        let key = &record.key;
-        let ends = [key.source, key.destination].map(|end| Ipv4Addr::from(end).into());
-        self.see(record, self.filter.ip4, Ends::Ip(ends, key.ports));
-        Ok(())
-    }
-}
-
-impl<T: Take> Export<Ipv6Key> for Viewer<'_, T> {
-    fn export(&mut self, record: &FlowRecord<Ipv6Key>) -> Result<(), NoRoom> {
-        let key = &record.key;
-        let ends = [key.source, key.destination].map(|end| Ipv6Addr::from(end).into());
-        self.see(record, self.filter.ip6, Ends::Ip(ends, key.ports));
-        Ok(())
-    }
-}
-
-impl<T: Take> Export<L2Key> for Viewer<'_, T> {
-    fn export(&mut self, record: &FlowRecord<L2Key>) -> Result<(), NoRoom> {
-        let key = &record.key;
-        let ends = Ends::L2([key.source, key.destination]);
-        self.see(record, self.filter.l2, ends);
-        Ok(())
-    }
+/// Shows the keys of all recorded flows to `take`.
+pub(crate) fn each_recorded(
+    main: Main,
+    mut take: impl FnMut(&[RecordedKey]),
+) -> Result<(), Refusal> {
+    inspection::walk(main, View::recorded, &mut |view| {
+        let View::Recorded(part) = view else {
+            return false;
+        };
+        take(&part.found);
+        true
+    })
 }
 
 /// A flow and its size, by which it is compared.
@@ -183,24 +95,23 @@ struct Largest {
     flows: BinaryHeap<Reverse<Sized>>,
 }
 
-impl Take for Largest {
+impl Largest {
     fn take(&mut self, flow: Flow) {
-        let size = match self.order {
-            Order::Packets => flow.packets,
-            Order::Octets => flow.octets,
-        };
-        if self.flows.len() >= self.top {
-            match self.flows.peek() {
-                Some(Reverse(Sized(least, _))) if *least >= size => return,
-                _ => self.flows.pop(),
-            };
+        let size = self.order.of(flow.packets, flow.octets);
+        if let Some(least) = self.least() {
+            if least >= size {
+                return;
+            }
+            self.flows.pop();
         }
         self.flows.push(Reverse(Sized(size, flow)));
     }
 
-    fn pause(&mut self, main: Main) -> bool {
-        let _ = main.suspend(slices::PAUSE);
-        true
+    /// What a flow must be larger than, once there are enough.
+    fn least(&self) -> Option<u64> {
+        let least = self.flows.peek();
+        let least = least.map(|Reverse(Sized(least, _))| *least);
+        least.filter(|_| self.flows.len() >= self.top)
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Ends all flows, and begins the accounts anew.
 
+use super::inspection;
 use super::state::{self, with_control};
 use crate::export::shared::Gate;
 use crate::ffi::{Main, Refusal, Why};
@@ -24,13 +25,14 @@ pub(crate) fn end_all(main: Main) -> Result<(), Refusal> {
         Ok(())
     })?;
     for check in 0..CHECKS {
-        if !is_ending(main) {
+        let threads = inspection::snapshots(main)?;
+        if !threads.iter().any(|thread| thread.state().is_ending) {
             // Messages under construction leave now.
             state::shared().ask_to_send();
             let _ = main.suspend(2.0 * PAUSE);
             return Ok(());
         }
-        let flows = live_flows(main);
+        let flows = inspection::total(&threads).live_flows;
         match state::shared().gate() {
             Gate::Closed(why) if flows > 0 && check >= CHECKS_AT_CLOSED => {
                 let line = format!(
@@ -45,7 +47,7 @@ pub(crate) fn end_all(main: Main) -> Result<(), Refusal> {
             break;
         }
     }
-    let flows = live_flows(main);
+    let flows = inspection::accounts(main)?.live_flows;
     let line = format!("{flows} flows are still being exported, and will be");
     Err(Refusal::new(Why::NotYet, line))
 }
@@ -54,24 +56,9 @@ pub(crate) fn end_all(main: Main) -> Result<(), Refusal> {
 pub(crate) fn clear_statistics(main: Main) -> Result<(), Refusal> {
     state::start(main)?;
     let barrier = &mut main.barrier();
-    let cleared: Vec<_> = state::workers(barrier)
-        .map(|mut worker| {
-            worker.clear_statistics();
-            (worker.accounts(), worker.levels())
-        })
-        .collect();
-    if let Some(counters) = state::counters() {
-        for (index, (accounts, levels)) in cleared.iter().enumerate() {
-            counters.set_of(barrier, index, accounts, levels);
-        }
+    for mut worker in state::workers(barrier) {
+        worker.clear_statistics();
     }
+    state::publish(barrier);
     Ok(())
-}
-
-fn is_ending(main: Main) -> bool {
-    state::workers(&mut main.barrier()).any(|worker| worker.meters().any(|meter| meter.is_ending()))
-}
-
-fn live_flows(main: Main) -> u64 {
-    state::accounts(&mut main.barrier()).live_flows
 }

@@ -3,7 +3,8 @@
 //! nothing to sweep.
 
 use super::state::{self, with_control};
-use super::{exporting, observing};
+use super::{exporting, inspection, observing, tables};
+use crate::dataplane::inspection::Snapshot;
 use crate::ffi::Main;
 
 /// Seconds from sweep to sweep: 1 M flows take 740 groups of slots each time.
@@ -94,11 +95,9 @@ pub(crate) fn after_request(main: Main) {
 /// Frees memory that workers don't need any more, sends collectors new names, and lets frontends
 /// look around.
 fn tidy(main: Main) {
-    let retired: Vec<_> = state::workers(&mut main.barrier())
-        .filter_map(|mut worker| worker.flows.take_retired())
-        .collect();
-    // Freed when the workers run again.
-    drop(retired);
+    if any(|thread| thread.state().has_retired) {
+        tables::free_retired(main);
+    }
     let on_second = with_control(main, |control| {
         exporting::update_interfaces(control, main);
         Ok(control.listener.on_second)
@@ -110,5 +109,18 @@ fn tidy(main: Main) {
 
 /// Whether a worker still has flows or an unsent message.
 fn is_busy(main: Main) -> bool {
-    state::workers(&mut main.barrier()).any(|worker| !worker.meters().all(|meter| meter.is_idle()))
+    if any(|thread| !thread.state().is_idle) {
+        return true;
+    }
+    // They may have been given something to do since they published that: this is the last look
+    // for long.
+    let barrier = &mut main.barrier();
+    state::publish(barrier);
+    state::workers(barrier).any(|worker| !worker.is_idle())
+}
+
+/// Whether it is so for any thread, as it was published last.
+fn any(is_so: impl Fn(&Snapshot) -> bool) -> bool {
+    let threads = inspection::published();
+    threads.is_none_or(|threads| threads.iter().any(is_so))
 }

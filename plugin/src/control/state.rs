@@ -13,7 +13,9 @@ use super::exporter::Exporter;
 use super::interfaces::Interfaces;
 use super::recording::RecordingState;
 use super::settings::Settings;
+use super::walks::Walks;
 use crate::dataplane::counters::Counters;
+use crate::dataplane::inspection::Inspection;
 use crate::dataplane::place::Points;
 use crate::dataplane::recording::Recording;
 use crate::dataplane::thread_meter::{Accounts, ThreadMeter};
@@ -21,7 +23,9 @@ use crate::dataplane::worker::Worker;
 use crate::export::datagram::{LookupNodes, Session};
 use crate::export::shared::Shared;
 use crate::ffi::text::Log;
-use crate::ffi::{Barrier, Lent, Main, MainCell, PerThread, Published, Refusal, Thread, Why};
+use crate::ffi::{
+    Barrier, Lent, Main, MainCell, PerThread, Published, Refusal, Thread, Why, thread,
+};
 
 /// See the file.
 struct State {
@@ -42,6 +46,7 @@ pub(crate) struct Control {
     pub(crate) interfaces: Interfaces,
     pub(crate) exporter: Exporter,
     pub(crate) recording: RecordingState,
+    pub(crate) walks: Walks,
     pub(crate) nodes: Nodes,
     pub(crate) log: Log,
     pub(crate) listener: Listener,
@@ -67,6 +72,8 @@ pub(crate) struct Nodes {
 /// What the dataplane uses, once VPP's threads are there.
 struct Threads {
     workers: PerThread<Worker>,
+    /// What the main thread sees of each worker.
+    inspections: Box<[Inspection]>,
     points: Published<Points>,
     counters: Counters,
 }
@@ -84,6 +91,7 @@ pub(crate) fn init(main: Main, listener: Listener) -> Result<(), Refusal> {
         interfaces: Interfaces::default(),
         exporter: Exporter::default(),
         recording: RecordingState::default(),
+        walks: Walks::default(),
         nodes: Nodes {
             expire: node(c"flowmeter-expire")?,
             process: node(c"flowmeter-process")?,
@@ -134,6 +142,7 @@ pub(crate) fn start(main: Main) -> Result<(), Refusal> {
         workers: PerThread::new(|thread| {
             Worker::new(&STATE.shared, settings.domain(thread), lookup)
         }),
+        inspections: (0..thread::count()).map(|_| Inspection::new()).collect(),
         points: Published::default(),
         counters: Counters::new(main),
     });
@@ -154,6 +163,44 @@ pub(crate) fn with_worker(thread: Thread, act: impl FnOnce(&mut Worker, &Points)
     }
 }
 
+/// One call of the node of a thread's sweep.
+pub(crate) fn sweep(thread: Thread, node: u32) {
+    let Some(threads) = STATE.threads.get() else {
+        return;
+    };
+    let inspection = threads.inspections.get(usize::from(thread.index()));
+    let worker = threads.workers.own(thread);
+    if let (Some(mut worker), Some(inspection)) = (worker, inspection) {
+        worker.sweep(thread, node, inspection);
+        if worker.publish_is_due(inspection) {
+            threads.publish(thread, &worker, inspection);
+        }
+    }
+}
+
+/// Publishes what all workers have, while they stand still.
+pub(crate) fn publish(barrier: &mut Barrier) {
+    let Some(threads) = STATE.threads.get() else {
+        return;
+    };
+    for (index, inspection) in threads.inspections.iter().enumerate() {
+        let thread = barrier.thread(index);
+        if let Some(worker) = threads.workers.all(barrier).nth(index) {
+            threads.publish(thread, &worker, inspection);
+        }
+    }
+}
+
+impl Threads {
+    /// Publishes what a worker has: in the statistics segment, and for the main thread.
+    fn publish(&self, thread: Thread, worker: &Worker, inspection: &Inspection) {
+        let snapshot = worker.snapshot();
+        self.counters
+            .set(thread, &snapshot.accounts, &worker.levels());
+        inspection.publish(&snapshot);
+    }
+}
+
 /// What all threads share.
 pub(crate) fn shared() -> &'static Shared {
     &STATE.shared
@@ -162,6 +209,14 @@ pub(crate) fn shared() -> &'static Shared {
 /// The counters of all threads.
 pub(crate) fn counters() -> Option<&'static Counters> {
     STATE.threads.get().map(|threads| &threads.counters)
+}
+
+/// What the main thread sees of each worker; none where they aren't there yet.
+pub(crate) fn inspections() -> &'static [Inspection] {
+    STATE
+        .threads
+        .get()
+        .map_or(&[], |threads| &threads.inspections)
 }
 
 /// All workers, while they stand still; none where they aren't there yet.

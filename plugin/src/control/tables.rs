@@ -6,6 +6,7 @@
 
 use flowmeter::metering::{Configuration, MeteringProcess};
 
+use super::inspection;
 use super::settings::Settings;
 use super::state::{self, with_control};
 use crate::ffi::{Main, Refusal, Why, thread};
@@ -117,17 +118,23 @@ pub(crate) fn make_aside<T: Send + 'static>(
     })
 }
 
+/// Frees the memory of tables that were replaced and have no flows any more.
+pub(super) fn free_retired(main: Main) {
+    let retired: Vec<_> = state::workers(&mut main.barrier())
+        .filter_map(|mut worker| worker.flows.take_retired())
+        .collect();
+    // Freed when the workers run again.
+    drop(retired);
+}
+
 /// Waits until the flows of tables that were replaced before have left.
 fn wait_for_retired(main: Main) -> Result<(), Refusal> {
     for _ in 0..CHECKS {
-        let mut barrier = main.barrier();
-        let retired: Vec<_> = state::workers(&mut barrier)
-            .filter_map(|mut worker| worker.flows.take_retired())
-            .collect();
-        let retiring = state::workers(&mut barrier).any(|worker| worker.flows.is_retiring());
-        drop(barrier);
-        drop(retired);
-        if !retiring {
+        let threads = inspection::snapshots(main)?;
+        if threads.iter().any(|thread| thread.state().has_retired) {
+            free_retired(main);
+        }
+        if !threads.iter().any(|thread| thread.state().is_retiring) {
             return Ok(());
         }
         if !main.suspend(PAUSE) {

@@ -9,8 +9,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use flowmeter::metering::{EndReason, IgnoredReason, NoRoom, Records, Tally};
 
 use super::thread_meter::Accounts;
-use crate::ffi::counters::{Combined, Gauge, Simple, Slot};
-use crate::ffi::{Barrier, Main, Thread, thread};
+use crate::ffi::counters::{Combined, Gauge, Simple};
+use crate::ffi::{Main, Thread, thread};
 
 /// See the file.
 pub(crate) struct Counters {
@@ -103,25 +103,11 @@ impl Counters {
         }
     }
 
-    /// Sets this thread's values.
+    /// Sets a thread's values: this one's, or another's while that stands still.
     pub(crate) fn set(&self, thread: Thread, accounts: &Accounts, levels: &Levels) {
-        self.set_slot(Slot::own(thread), accounts);
+        self.set_accounts(thread, accounts);
         if let Some(own) = self.threads.get(usize::from(thread.index())) {
             own.leave(levels);
-        }
-    }
-
-    /// Sets another thread's values, while that stands still.
-    pub(crate) fn set_of(
-        &self,
-        barrier: &Barrier,
-        index: usize,
-        accounts: &Accounts,
-        levels: &Levels,
-    ) {
-        if let Some(thread) = self.threads.get(index) {
-            self.set_slot(Slot::of(barrier, index), accounts);
-            thread.leave(levels);
         }
     }
 
@@ -134,13 +120,13 @@ impl Counters {
         }
     }
 
-    fn set_slot(&self, slot: Slot, accounts: &Accounts) {
+    fn set_accounts(&self, thread: Thread, accounts: &Accounts) {
         let statistics = &accounts.statistics;
         let set = |counter: &Combined, tally: Tally| {
-            counter.set(slot, tally.packets, tally.octets);
+            counter.set(thread, tally.packets, tally.octets);
         };
         let set_recorded = |counter: &Recorded, records: Records| {
-            counter.records.set(slot, records.records);
+            counter.records.set(thread, records.records);
             set(&counter.tally, records.tally);
         };
         set(&self.observed, statistics.observed);
@@ -155,9 +141,9 @@ impl Counters {
             set_recorded(counter, records);
         }
         set(&self.live, statistics.live());
-        self.created.set(slot, statistics.flows);
-        self.messages.set(slot, accounts.messages);
-        self.records.set(slot, accounts.records);
+        self.created.set(thread, statistics.flows);
+        self.messages.set(thread, accounts.messages);
+        self.records.set(thread, accounts.records);
     }
 }
 

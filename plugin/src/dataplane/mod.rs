@@ -6,6 +6,8 @@
 pub(crate) mod counters;
 pub(crate) mod ending;
 pub(crate) mod errors;
+pub(crate) mod inspection;
+pub(crate) mod live_flows;
 pub(crate) mod node;
 pub(crate) mod place;
 pub(crate) mod recording;

@@ -134,13 +134,18 @@ impl ThreadMeter<Recording> {
 
     /// As [`ThreadMeter::expire`], behind the templates that are to be announced. `node` is the
     /// one that calls this on each thread.
-    pub(super) fn announce_and_expire(&mut self, thread: Thread, node: u32) -> Progress {
+    pub(super) fn announce_and_expire(
+        &mut self,
+        thread: Thread,
+        node: u32,
+        deadline: Deadline,
+    ) -> Progress {
         let mut round = Round::Idle;
         if self.announces() {
             round = self.outlet.shared().announcements.next_round();
             self.announce(thread);
         }
-        let progress = self.expire(thread);
+        let progress = self.expire(thread, deadline);
         match round {
             Round::Idle => progress,
             Round::Leaving => Progress::More,

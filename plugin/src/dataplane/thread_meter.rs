@@ -7,6 +7,7 @@
 
 use core::ops::Range;
 
+use bytemuck::{Pod, Zeroable};
 use flowmeter::metering::flow_key::Observed;
 use flowmeter::metering::{Flush, MeteringProcess, Records, Statistics, Swept};
 use flowmeter::observation::Direction;
@@ -81,7 +82,8 @@ struct Flows<M> {
 }
 
 /// A meter's accounts.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+#[repr(C)]
 pub(crate) struct Accounts {
     pub(crate) statistics: Statistics,
     pub(crate) live_flows: u64,
@@ -136,6 +138,11 @@ impl<M> ThreadMeter<M> {
         self.flows.retiring.is_some()
     }
 
+    /// Whether [`Self::take_retired`] has something to free.
+    pub(super) fn has_retired(&self) -> bool {
+        self.flows.retired.is_some()
+    }
+
     /// A process without flows, for the main thread to free.
     pub(crate) fn take_retired(&mut self) -> Option<M> {
         self.flows.retired.take()
@@ -160,12 +167,13 @@ impl<M> ThreadMeter<M> {
 }
 
 impl<M: Meter> ThreadMeter<M> {
-    /// Makes the records that are due, within a budget of time and of messages.
-    pub(crate) fn expire(&mut self, thread: Thread) -> Progress {
+    /// Makes the records that are due until `deadline`, within a budget of messages.
+    pub(super) fn expire(&mut self, thread: Thread, deadline: Deadline) -> Progress {
         let flows = &mut self.flows;
-        self.outlet.sweep(thread, |now, deadline, exporter| {
-            flows.visit(now, deadline, exporter)
-        })
+        self.outlet
+            .sweep(thread, deadline, |now, deadline, exporter| {
+                flows.visit(now, deadline, exporter)
+            })
     }
 
     /// The same until `deadline` and within so many messages, all of which are sent.

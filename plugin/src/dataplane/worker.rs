@@ -8,23 +8,34 @@ use flowmeter::observation::ObservationDomainId;
 use flowmeter::packet::{Packet, Packets};
 
 use super::counters::Levels;
+use super::inspection::{Inspection, Snapshot, State};
+use super::live_flows::View;
 use super::recording::Recording;
 use super::thread_meter::{Accounts, AnyMeter, ThreadMeter};
-use crate::export::budget::Progress;
+use crate::export::budget::{Deadline, Progress};
 use crate::export::datagram::LookupNodes;
 use crate::export::outlet::Outlet;
 use crate::export::shared::Shared;
 use crate::ffi::Thread;
+
+/// How long a call of the sweep's node works, in microseconds.
+const BUDGET_MICROSECONDS: f64 = 50.0;
+
+/// How much of that is for showing flows, once in a millisecond: a hundredth of a worker's time,
+/// however many look.
+const SHOWING_MICROSECONDS: f64 = 10.0;
 
 /// See the file.
 pub(crate) struct Worker {
     pub(crate) flows: ThreadMeter<MeteringProcess>,
     /// Once a client of flowprobe's API or commands has enabled an interface.
     pub(crate) recording: Option<Box<ThreadMeter<Recording>>>,
-    /// When the accounts were last published.
-    published: u64,
     /// Clocks that the last call of the sweep took, and the longest.
     sweep_clocks: [u64; 2],
+    /// When the accounts were last published, and what had been asked for until then.
+    published: (u64, u64),
+    /// When flows were last shown.
+    shown: u64,
 }
 
 /// What was ignored, by reason.
@@ -40,8 +51,9 @@ impl Worker {
         Self {
             flows: ThreadMeter::new(Outlet::new(shared, domain, nodes)),
             recording: None,
-            published: 0,
             sweep_clocks: [0; 2],
+            published: (0, 0),
+            shown: 0,
         }
     }
 
@@ -101,11 +113,6 @@ impl Worker {
         self.flows.outlet.set_domain(thread, domain);
     }
 
-    /// Octets of memory that all tables take.
-    pub(crate) fn table_octets(&self) -> usize {
-        self.meters().map(AnyMeter::octets).sum()
-    }
-
     /// Sets when flows expire.
     pub(crate) fn set_timeouts(&mut self, timeouts: Timeouts) {
         if let (Some(process), _) = self.flows.parts() {
@@ -140,13 +147,16 @@ impl Worker {
         metering.map_or_else(Default::default, |metering| metering.statistics().ignored)
     }
 
-    /// Makes the records that are due on this thread, in `node`, which is interrupted again where
-    /// more is due.
-    pub(crate) fn expire(&mut self, thread: Thread, node: u32) {
+    /// Answers a request for live flows, and makes the records that are due on this thread, in
+    /// `node`, which is interrupted again where more is due.
+    pub(crate) fn sweep(&mut self, thread: Thread, node: u32, inspection: &Inspection) {
+        let deadline = Deadline::after(thread, BUDGET_MICROSECONDS);
         let began = thread.clocks();
+        self.answer(thread, inspection);
         let recording = self.recording.as_mut();
-        let recording = recording.map(|meter| meter.announce_and_expire(thread, node));
-        if self.flows.expire(thread) == Progress::More || recording == Some(Progress::More) {
+        let recording = recording.map(|meter| meter.announce_and_expire(thread, node, deadline));
+        let flows = self.flows.expire(thread, deadline);
+        if flows == Progress::More || recording == Some(Progress::More) {
             thread.interrupt(node);
         }
         let clocks = thread.clocks().saturating_sub(began);
@@ -154,9 +164,54 @@ impl Worker {
         self.sweep_clocks = [clocks, longest.max(clocks)];
     }
 
-    /// Whether accounts are to be published; once in a millisecond at most.
-    pub(crate) fn publish_is_due(&mut self) -> bool {
-        let now = self.flows.outlet.now();
+    fn answer(&mut self, thread: Thread, inspection: &Inspection) {
+        let now = thread.milliseconds();
+        if now == self.shown {
+            return;
+        }
+        if let Some(mut request) = inspection.take() {
+            self.shown = now;
+            let deadline = Deadline::after(thread, SHOWING_MICROSECONDS);
+            self.show(&mut request.view, deadline);
+            inspection.answer(request);
+        }
+    }
+
+    /// Shows the next part of the live flows.
+    pub(crate) fn show(&self, view: &mut View, deadline: Deadline) {
+        view.look_at(self.flows.metering(), deadline);
+        let recording = self.recording.as_deref();
+        let recording = recording.and_then(ThreadMeter::metering);
+        view.look_at_recorded(recording.map(Recording::recorder), deadline);
+    }
+
+    /// Whether accounts are to be published: where they were asked for, else once in a millisecond
+    /// at most.
+    pub(crate) fn publish_is_due(&mut self, inspection: &Inspection) -> bool {
+        let now = (self.flows.outlet.now(), inspection.asked());
         core::mem::replace(&mut self.published, now) != now
+    }
+
+    /// What the main thread sees of this worker.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let state = State {
+            is_idle: self.is_idle(),
+            is_ending: self.meters().any(AnyMeter::is_ending),
+            is_retiring: self.flows.is_retiring(),
+            has_retired: self.flows.has_retired(),
+        };
+        let octets: usize = self.meters().map(AnyMeter::octets).sum();
+        let (_, asked) = self.published;
+        let mut snapshot = Snapshot::new(self.accounts(), octets as u64, state, asked);
+        if let Some(meter) = self.recording.as_deref() {
+            snapshot.recorded_flows = meter.accounts().live_flows;
+            snapshot.recorded_room = meter.metering().map_or(0, Recording::room) as u64;
+        }
+        snapshot
+    }
+
+    /// Whether there is nothing left to do without new packets.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.meters().all(AnyMeter::is_idle)
     }
 }

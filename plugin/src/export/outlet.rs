@@ -16,9 +16,6 @@ use super::pacing::MESSAGES_PER_MILLISECOND;
 use super::shared::{Gate, Shared};
 use crate::ffi::Thread;
 
-/// How long a sweep works at a time, in microseconds.
-const BUDGET_MICROSECONDS: f64 = 50.0;
-
 /// See the file.
 pub(crate) struct Outlet {
     shared: &'static Shared,
@@ -128,9 +125,9 @@ impl Outlet {
     pub(crate) fn sweep(
         &mut self,
         thread: Thread,
+        deadline: Deadline,
         visit: impl FnOnce(Uptime, Deadline, &mut Exporter<'_>) -> Progress,
     ) -> Progress {
-        let deadline = Deadline::after(thread, BUDGET_MICROSECONDS);
         self.allow(Allowance::Paced);
         self.advance(thread);
         let progress = self.visit(thread, deadline, visit);

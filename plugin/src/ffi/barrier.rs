@@ -24,6 +24,15 @@ impl Barrier {
         self.0
     }
 
+    /// The thread of this number, which stands still or is the main thread.
+    pub(crate) fn thread(&self, index: usize) -> Thread {
+        let index = index.min(thread::count() - 1);
+        // SAFETY: there is such a thread.
+        let vm = unsafe { vpp_sys::vpp_shim_main(index as u16) };
+        // SAFETY: as above; nothing else runs as this thread while the barrier is held.
+        unsafe { Thread::new(vm) }
+    }
+
     /// Runs the main thread's nodes that have frames pending, after its loop has ended. They may
     /// use the main thread's [`PerThread`] value, so nothing may be borrowed from this barrier.
     pub(crate) fn dispatch_pending(&mut self) {

@@ -8,24 +8,7 @@ use core::ffi::CStr;
 
 use vpp_sys::{vlib_combined_counter_main_t, vlib_counter_t, vlib_simple_counter_main_t};
 
-use super::{Barrier, Main, Thread};
-
-/// Whose value is set.
-#[derive(Clone, Copy)]
-pub(crate) struct Slot(u16);
-
-impl Slot {
-    /// A thread's own.
-    #[inline]
-    pub(crate) fn own(thread: Thread) -> Self {
-        Self(thread.index())
-    }
-
-    /// Any thread's, while all stand still.
-    pub(crate) fn of(_barrier: &Barrier, index: usize) -> Self {
-        Self(index as u16)
-    }
-}
+use super::{Main, Thread};
 
 /// A number for each thread.
 pub(crate) struct Simple(vlib_simple_counter_main_t);
@@ -50,9 +33,9 @@ impl Simple {
 
     /// Sets one thread's value.
     #[inline]
-    pub(crate) fn set(&self, slot: Slot, value: u64) {
+    pub(crate) fn set(&self, thread: Thread, value: u64) {
         // SAFETY: there is a vector for each thread.
-        let values = unsafe { self.0.counters.add(usize::from(slot.0)) };
+        let values = unsafe { self.0.counters.add(usize::from(thread.index())) };
         // SAFETY: as above.
         let values = unsafe { *values };
         // SAFETY: each has one counter, which only this thread writes, or the main thread for it.
@@ -83,9 +66,9 @@ impl Combined {
 
     /// Sets one thread's values.
     #[inline]
-    pub(crate) fn set(&self, slot: Slot, packets: u64, octets: u64) {
+    pub(crate) fn set(&self, thread: Thread, packets: u64, octets: u64) {
         // SAFETY: there is a vector for each thread.
-        let values = unsafe { self.0.counters.add(usize::from(slot.0)) };
+        let values = unsafe { self.0.counters.add(usize::from(thread.index())) };
         // SAFETY: as above.
         let values = unsafe { *values };
         let value = vlib_counter_t {

@@ -3,7 +3,7 @@
 
 use core::ffi::CStr;
 
-use super::{Barrier, Thread};
+use super::{Barrier, Thread, thread};
 
 /// Proof that this is the main thread.
 #[derive(Clone, Copy)]
@@ -68,6 +68,11 @@ impl Main {
             unsafe { vpp_sys::vpp_shim_process_suspend(self.0.vm(), seconds) };
         }
         may
+    }
+
+    /// Has an input node run once more on the thread of this number.
+    pub(crate) fn interrupt(self, thread: usize, node: u32) {
+        thread::interrupt(thread, node);
     }
 
     /// Wakes a process up.

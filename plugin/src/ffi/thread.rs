@@ -76,10 +76,7 @@ impl Thread {
     /// Has an input node run once more on all threads.
     pub(crate) fn interrupt_all(self, node: u32) {
         for index in 0..count() {
-            // SAFETY: threads are there from start to end, and the interrupt is set atomically.
-            let vm = unsafe { vpp_sys::vpp_shim_main(index as u16) };
-            // SAFETY: as above; `node` is one of VPP's nodes.
-            unsafe { vpp_sys::vpp_shim_node_interrupt(vm, node) }
+            interrupt(index, node);
         }
     }
 
@@ -88,6 +85,16 @@ impl Thread {
     pub(crate) fn count(self, node: u32, counter: u32, n: u64) {
         // SAFETY: `vm` is this thread's, and the node has this counter.
         unsafe { vpp_sys::vpp_shim_node_increment(self.vm, node, counter, n) }
+    }
+}
+
+/// Has an input node run once more on the thread of this number, if there is one.
+pub(super) fn interrupt(index: usize, node: u32) {
+    if index < count() {
+        // SAFETY: threads are there from start to end, and the interrupt is set atomically.
+        let vm = unsafe { vpp_sys::vpp_shim_main(index as u16) };
+        // SAFETY: as above; `node` is one of VPP's nodes.
+        unsafe { vpp_sys::vpp_shim_node_interrupt(vm, node) }
     }
 }
 

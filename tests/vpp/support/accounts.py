@@ -4,10 +4,10 @@
 observed = metered + ignored, and metered = in records exported + in live flows + lost,
 for packets and for octets, exactly.
 
-In the stats segment, what live flows hold is what the other accounts leave, so that those
-figures add up whatever happens. `show flowmeter statistics` counts the flows one by one while
-the workers stand still: balanced accounts are those that it says balance, and whose figures
-are the segment's.
+In the stats segment and in `show flowmeter statistics`, what live flows hold is what the other
+accounts leave, so that those figures add up whatever happens. `show flowmeter verify` counts the
+flows one by one while the workers stand still: balanced accounts are those that it says balance,
+and whose figures are the segment's and what `show flowmeter statistics` has.
 """
 
 import re
@@ -52,7 +52,7 @@ class Accounts:
         return total(self.lost_for.values())
 
     def shown(self) -> dict[str, Counts]:
-        """The lines that `show flowmeter statistics` has of them."""
+        """The lines that `show flowmeter statistics` and `verify` have of them."""
         lines = {"observed": self.observed, "metered": self.metered}
         lines |= {
             f"ignored: {reason}": counts for reason, counts in self.ignored.items() if counts.packets
@@ -128,15 +128,26 @@ BALANCED = "accounts balance: every packet and octet is accounted for"
 MOVING = "live flows not counted one by one"
 
 
-def counted(vpp: Vpp) -> tuple[dict[str, Counts], bool]:
-    """The accounts as `show flowmeter statistics` has them, by line, and whether it counted
-    the live flows; which then balance, also under traffic."""
-    heads, *lines, verdict = vpp.cli("show flowmeter statistics").strip().splitlines()
+def _lines(heads: str, lines: list[str]) -> dict[str, Counts]:
     assert heads.split() == ["packets", "octets", "records"], heads
     found = {}
     for line in lines:
         name, *numbers = re.split(r"\s{2,}", line.strip())
         found[name] = Counts(*map(int, numbers))
+    return found
+
+
+def shown(vpp: Vpp) -> dict[str, Counts]:
+    """The accounts as `show flowmeter statistics` has them, by line."""
+    heads, *lines = vpp.cli("show flowmeter statistics").strip().splitlines()
+    return _lines(heads, lines)
+
+
+def counted(vpp: Vpp) -> tuple[dict[str, Counts], bool]:
+    """The accounts as `show flowmeter verify` has them, by line, and whether it counted the live
+    flows; which then balance, also under traffic."""
+    heads, *lines, verdict = vpp.cli("show flowmeter verify").strip().splitlines()
+    found = _lines(heads, lines)
     assert verdict == BALANCED or verdict.startswith(MOVING), "\n".join([*lines, verdict])
     return found, verdict == BALANCED
 
@@ -155,6 +166,7 @@ def accounts(vpp: Vpp) -> Accounts:
 def _difference(vpp: Vpp) -> tuple[Accounts, str | None]:
     """What keeps the accounts from being settled and balanced."""
     before = read(vpp)
+    published = shown(vpp)
     lines, is_counted = counted(vpp)
     now = read(vpp)
     if before != now:
@@ -162,7 +174,9 @@ def _difference(vpp: Vpp) -> tuple[Accounts, str | None]:
     if not is_counted:
         return now, MOVING
     if lines != now.shown():
-        return now, f"`show flowmeter statistics` has {lines}"
+        return now, f"`show flowmeter verify` has {lines}"
+    if published != now.shown():
+        return now, f"`show flowmeter statistics` has {published}"
     return now, now.imbalance()
 
 

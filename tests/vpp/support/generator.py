@@ -8,9 +8,11 @@ card; where they are longer than a buffer they are chained.
 
 import itertools
 import re
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from . import capture
+from .traffic import DESTINATION
 from .vpp import Vpp
 from .waiting import until
 
@@ -77,6 +79,22 @@ class Stream:
         found = re.search(rf"^{self._name}\s+(Yes|No)\s+(\d+)", shown, re.MULTILINE)
         assert found, shown
         return found[1] == "Yes", int(found[2])
+
+
+class FlowStream(Stream):
+    """A stream of UDP packets of so many flows, each from an address of its own, in turn and without
+    end. VPP makes them, so there may be millions."""
+
+    def __init__(self, vpp: Vpp, interface: str, flows: int, *, rate: float, worker: int = 0):
+        self._vpp = vpp
+        self._name = f"stream{next(_numbers)}"
+        self.limit = 1 << 40
+        first = IPv4Address("16.0.0.0")
+        words = f"name {self._name} limit {self.limit} size 60-60 maxframe 256 rate {rate}"
+        words += f" source {interface} worker {worker} node ip4-input"
+        words += f" data {{ UDP: {first} - {first + flows - 1} -> {DESTINATION[4]}"
+        words += " UDP: 1000 -> 53 length 40 checksum 0 incrementing 32 }"
+        vpp.configure(f"packet-generator new {{ {words} }}")
 
 
 def add_interface(vpp: Vpp, number: int, *, mac: str | None = None, mode: str | None = None) -> str:

@@ -14,8 +14,8 @@ use crate::control::exporter::{InEffect, Setting, Source};
 use crate::control::flows::{self, Ends};
 use crate::control::interfaces::{Selection, Side, Variant};
 use crate::control::state::{self, with_control};
-use crate::control::{exporting, observing, tables};
-use crate::dataplane::worker::Worker;
+use crate::control::{exporting, inspection, observing, tables};
+use crate::dataplane::inspection::Snapshot;
 use crate::export::shared::Gate;
 use crate::ffi::interface::{self, name};
 use crate::ffi::{Main, Refusal, Why, thread};
@@ -41,7 +41,7 @@ pub(super) fn parameters(main: Main) -> Result<ParametersReply, Refusal> {
 pub(super) fn exporter(main: Main) -> Result<ExporterReply, Refusal> {
     // Where nothing is metered, nobody has looked for long.
     exporting::update(main);
-    let total = state::accounts(&mut main.barrier());
+    let total = inspection::accounts(main)?;
     with_control(main, |control| {
         let exporter = &control.exporter;
         let (origin, exporter) = match (exporter.in_effect(), exporter.setting()) {
@@ -163,22 +163,23 @@ pub(super) fn statistics(
         let line = format!("there is no thread {index}");
         return Err(Refusal::new(Why::NoThread, line));
     }
-    let details = state::workers(&mut main.barrier())
+    let details = inspection::snapshots(main)?
+        .into_iter()
         .zip(0..)
         .filter(|(_, index)| which.is_none_or(|which| which == *index))
-        .map(|(worker, index)| StatisticsDetails(of_worker(&worker, index)))
+        .map(|(snapshot, index)| StatisticsDetails(of_thread(&snapshot, index)))
         .collect();
     Ok(details)
 }
 
-fn of_worker(worker: &Worker, thread_index: u32) -> Statistics {
-    let accounts = worker.accounts();
+fn of_thread(snapshot: &Snapshot, thread_index: u32) -> Statistics {
+    let accounts = &snapshot.accounts;
     let statistics = &accounts.statistics;
     Statistics {
         thread_index,
         flows: statistics.flows,
         live_flows: accounts.live_flows,
-        table_octets: worker.table_octets() as u64,
+        table_octets: snapshot.table_octets,
         messages: accounts.messages,
         records: accounts.records,
         observed: tally(statistics.observed),

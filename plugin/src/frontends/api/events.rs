@@ -5,7 +5,7 @@ use flowmeter::metering::EndReason;
 
 use super::details::address;
 use super::wire::{self, TableFull};
-use crate::control::state;
+use crate::control::inspection;
 use crate::export::datagram::Session;
 use crate::ffi::{Main, MainCell};
 use crate::ffi::{Refusal, Why};
@@ -27,14 +27,14 @@ static EVENTS: MainCell<Events> = MainCell::new(Events {
 
 /// A client wants events, or no longer.
 pub(super) fn want(main: Main, client: u32, pid: u32, enable: bool) -> Result<(), Refusal> {
-    let now = (main.milliseconds_now(), evictions(main));
+    let now = evictions().map(|now| (main.milliseconds_now(), now));
     let was = EVENTS.with(main, |events| {
         let before = events.clients.len();
         events.clients.retain(|(known, _)| *known != client);
         let was = events.clients.len() != before;
         if enable {
             events.clients.push((client, pid));
-            events.seen.get_or_insert(now);
+            events.seen = events.seen.take().or(now);
         }
         was
     });
@@ -60,12 +60,13 @@ pub(super) fn look(main: Main) {
             events.seen = None;
         }
         let seen = events.seen.as_ref();
-        seen.is_some_and(|(last, _)| time.saturating_sub(*last) >= INTERVAL)
+        let is_old = seen.is_none_or(|(last, _)| time.saturating_sub(*last) >= INTERVAL);
+        is_old && !events.clients.is_empty()
     });
     if is_due != Some(true) {
         return;
     }
-    let now = evictions(main);
+    let Some(now) = evictions() else { return };
     let _ = EVENTS.with(main, |events| {
         let Some((_, before)) = events.seen.replace((time, now)) else {
             return;
@@ -105,15 +106,15 @@ pub(super) fn operation(main: Main, operation: u32, retval: i32) {
 }
 
 /// How many flows had to leave for lack of room so far, and how many there are.
-fn evictions(main: Main) -> TableFull {
-    let accounts = state::accounts(&mut main.barrier());
+fn evictions() -> Option<TableFull> {
+    let accounts = inspection::total(&inspection::published()?);
     let exported = EndReason::ALL.iter().zip(&accounts.statistics.exported);
     let by_lack = exported
         .filter(|(reason, _)| **reason == EndReason::LackOfResources)
         .map(|(_, records)| records.records);
-    TableFull {
+    Some(TableFull {
         exported: by_lack.sum(),
         lost: accounts.statistics.lost().records,
         live_flows: accounts.live_flows,
-    }
+    })
 }

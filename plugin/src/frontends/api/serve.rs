@@ -6,7 +6,7 @@ use super::request::Request;
 use super::wire::{self, Caller, FlowDetails, Room, Send};
 use super::{deferred, details, events, operations};
 use crate::control::exporter::Source;
-use crate::control::flows::{self, Filter, Flow, Take};
+use crate::control::flows::{self, Filter, Flow};
 use crate::control::observing::{self, Which};
 use crate::control::settings::Settings;
 use crate::control::state;
@@ -158,7 +158,7 @@ fn answer(main: Main, asking: &Asking, request: Request) -> Result<End, Refusal>
             return match largest {
                 None => all_flows(main, asking, filter),
                 Some((order, top)) => {
-                    let (flows, matched) = flows::largest(main, filter, order, top);
+                    let (flows, matched) = flows::largest(main, filter, order, top)?;
                     let all_were_sent = send_flows(main, asking, &flows)?;
                     Ok(ended(main, asking, all_were_sent, matched))
                 }
@@ -233,37 +233,12 @@ fn ended(main: Main, asking: &Asking, all_were_sent: bool, matched: u64) -> End 
     End::Replied
 }
 
-/// Sends flows as they are found: between two slices those of the one before.
-struct Stream<'a> {
-    asking: &'a Asking,
-    flows: Vec<Flow>,
-    goes_on: Result<bool, Refusal>,
-}
-
-impl Take for Stream<'_> {
-    fn take(&mut self, flow: Flow) {
-        self.flows.push(flow);
-    }
-
-    fn pause(&mut self, main: Main) -> bool {
-        self.goes_on = send_flows(main, self.asking, &self.flows);
-        self.flows.clear();
-        // Workers and other clients have their turn, however fast this client reads.
-        let _ = main.suspend(PAUSE);
-        self.goes_on == Ok(true)
-    }
-}
-
+/// Sends flows as they are found.
 fn all_flows(main: Main, asking: &Asking, filter: Filter) -> Result<End, Refusal> {
-    let mut stream = Stream {
-        asking,
-        flows: Vec::new(),
-        goes_on: Ok(true),
-    };
-    let matched = flows::each(main, filter, &mut stream);
-    if stream.goes_on == Ok(true) {
-        stream.pause(main);
-    }
-    let all_were_sent = stream.goes_on?;
-    Ok(ended(main, asking, all_were_sent, matched))
+    let mut goes_on = Ok(true);
+    let matched = flows::each(main, filter, |flows| {
+        goes_on = send_flows(main, asking, flows);
+        goes_on == Ok(true)
+    })?;
+    Ok(ended(main, asking, goes_on?, matched))
 }

@@ -26,7 +26,7 @@ struct Query {
 /// `show flowmeter flows [top <n>] [by packets|octets] [ip4|ip6|l2] [match <ip>]`.
 pub(super) fn show(main: Main, words: Words<'_>) -> Result<(), String> {
     let Query { top, order, filter } = read(words)?;
-    let (flows, matched) = flows::largest(main, filter, order, top as usize);
+    let (flows, matched) = flows::largest(main, filter, order, top as usize)?;
     let mut out = format!("{matched} live flows, {} shown\n", flows.len());
     let rows: Vec<_> = flows.iter().map(|flow| row(main, flow)).collect();
     out += &table::text(COLUMNS, &rows);

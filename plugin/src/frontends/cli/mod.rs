@@ -26,7 +26,7 @@ commands! {
         [observation-domain <n>] [default] | exporter collector <ip> [port <n>] \
         src <ip>|<interface> [fib <table>] [path-mtu <n>] [template-interval <seconds>] | \
         exporter disable" => set::set,
-    "show flowmeter" " [interfaces|exporter|statistics|memory] | flows [top <n>] \
+    "show flowmeter" " [interfaces|exporter|statistics|memory|verify] | flows [top <n>] \
         [by packets|octets] [ip4|ip6|l2] [match <ip>]" => show::show,
     "clear flowmeter" " [statistics]" => clear::clear,
 }

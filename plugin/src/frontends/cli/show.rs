@@ -2,7 +2,6 @@
 //! `show flowmeter`.
 
 use core::fmt::Write;
-use core::ops::Range;
 
 use flowmeter::metering::{EndReason, IgnoredReason, NoRoom, Tally};
 
@@ -10,17 +9,16 @@ use super::flows;
 use super::words::{Words, unexpected};
 use crate::control::exporter::Source;
 use crate::control::interfaces::Selection;
-use crate::control::slices::{self, Walk};
 use crate::control::state::{self, Control, with_control};
+use crate::control::{inspection, verification};
 use crate::dataplane::thread_meter::Accounts;
-use crate::dataplane::worker::Worker;
 use crate::export::shared::Gate;
 use crate::ffi::interface::Interface;
 use crate::ffi::refusal::Refusal;
 use crate::ffi::{Main, text, thread};
 use crate::{COMMIT, VERSION, VPP_VERSION};
 
-/// `show flowmeter [interfaces|exporter|statistics|memory] | flows …`.
+/// `show flowmeter [interfaces|exporter|statistics|memory|verify] | flows …`.
 pub(crate) fn show(main: Main, words: Vec<&str>) -> Result<(), String> {
     let mut words = Words::new(words);
     state::start(main)?;
@@ -34,7 +32,7 @@ pub(crate) fn show(main: Main, words: Vec<&str>) -> Result<(), String> {
             show_settings(main, &mut out)?;
             show_exporter(main, &mut out)?;
             show_interfaces(main, &mut out)?;
-            show_statistics(main, &mut out);
+            show_statistics(main, &mut out)?;
         }
         Some("flows") => return flows::show(main, words),
         Some(word) => {
@@ -42,10 +40,13 @@ pub(crate) fn show(main: Main, words: Vec<&str>) -> Result<(), String> {
             match word {
                 "interfaces" => show_interfaces(main, &mut out)?,
                 "exporter" => show_exporter(main, &mut out)?,
-                "statistics" => show_statistics(main, &mut out),
-                "memory" => show_memory(main, &mut out),
+                "statistics" => show_statistics(main, &mut out)?,
+                "memory" => show_memory(main, &mut out)?,
+                "verify" => verify(main, &mut out),
                 _ => {
-                    return unexpected(word, "interfaces, exporter, statistics, memory or flows");
+                    const EXPECTED: &str =
+                        "interfaces, exporter, statistics, memory, verify or flows";
+                    return unexpected(word, EXPECTED);
                 }
             }
         }
@@ -80,7 +81,7 @@ fn show_settings(main: Main, out: &mut String) -> Result<(), Refusal> {
 fn show_exporter(main: Main, out: &mut String) -> Result<(), Refusal> {
     let Accounts {
         messages, records, ..
-    } = state::accounts(&mut main.barrier());
+    } = inspection::accounts(main)?;
     with_control(main, |control| {
         let exporter = &control.exporter;
         match (exporter.in_effect(), exporter.setting()) {
@@ -159,17 +160,38 @@ fn show_rules(control: &Control, out: &mut String) {
     }
 }
 
-/// What stands in live flows, by counting them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Live {
-    Counted(Tally),
-    /// There are more than the workers may stand still for, and packets came meanwhile.
-    Moving,
+/// What the workers have published: live flows hold what the other accounts leave.
+fn show_statistics(main: Main, out: &mut String) -> Result<(), Refusal> {
+    let accounts = inspection::accounts(main)?;
+    write_accounts(out, &accounts, accounts.statistics.live());
+    Ok(())
 }
 
-fn show_statistics(main: Main, out: &mut String) {
-    let (accounts, live) = count(main);
+/// The same, with live flows counted one by one, which proves the accounts.
+fn verify(main: Main, out: &mut String) {
+    let (accounts, counted) = verification::count(main);
+    let live = counted.unwrap_or_else(|| accounts.statistics.live());
+    write_accounts(out, &accounts, live);
+    let verdict = match counted {
+        Some(counted) if accounts.statistics.balanced(counted) => {
+            "accounts balance: every packet and octet is accounted for"
+        }
+        Some(_) => "ACCOUNTS DO NOT BALANCE: please report this",
+        None => {
+            "live flows not counted one by one: packets came meanwhile; the figure is what the \
+             accounts leave"
+        }
+    };
+    let _ = writeln!(out, "{verdict}");
+}
+
+fn write_accounts(out: &mut String, accounts: &Accounts, live: Tally) {
     let statistics = accounts.statistics;
+    let _ = writeln!(
+        out,
+        "{:<36}{:>20}{:>22}{:>14}",
+        "", "packets", "octets", "records"
+    );
     let mut line = |name: &str, tally: Tally, records: Option<u64>| {
         let records = records.map_or_else(String::new, |records| records.to_string());
         let _ = writeln!(
@@ -197,70 +219,17 @@ fn show_statistics(main: Main, out: &mut String) {
             line(&name, records.tally, Some(records.records));
         }
     }
-    let tally = match live {
-        Live::Counted(tally) => tally,
-        Live::Moving => statistics.live(),
-    };
-    line("    in live flows", tally, Some(accounts.live_flows));
-    let heads = format!(
-        "{:<36}{:>20}{:>22}{:>14}\n",
-        "", "packets", "octets", "records"
-    );
-    out.insert_str(out.len() - lines_of(out), &heads);
-    let verdict = match live {
-        Live::Counted(tally) if statistics.balanced(tally) => {
-            "accounts balance: every packet and octet is accounted for"
-        }
-        Live::Counted(_) => "ACCOUNTS DO NOT BALANCE: please report this",
-        Live::Moving => {
-            "live flows not counted one by one: packets came meanwhile; the figure is what the \
-             accounts leave"
-        }
-    };
-    let _ = writeln!(out, "{verdict}");
+    line("    in live flows", live, Some(accounts.live_flows));
 }
 
-/// Octets of the table that `out` ends with: from the line that begins with "observed".
-fn lines_of(out: &str) -> usize {
-    let start = out.rfind("observed").unwrap_or(out.len());
-    out.len() - start
-}
-
-/// The accounts of all workers, and what their live flows hold. With more flows than the
-/// workers may stand still for, they are counted in slices; if nothing has changed at the end,
-/// the count is exact all the same.
-fn count(main: Main) -> (Accounts, Live) {
-    let mut counting = Counting(Tally::default());
-    let (before, after) = slices::each(main, &mut counting, state::accounts);
-    if before.statistics == after.statistics {
-        (after, Live::Counted(counting.0))
-    } else {
-        (after, Live::Moving)
-    }
-}
-
-/// What stands in the flows that were counted.
-struct Counting(Tally);
-
-impl Walk for Counting {
-    fn look(&mut self, worker: &Worker, groups: Range<usize>) -> usize {
-        let mut records = 0;
-        for meter in worker.meters() {
-            let counted = meter.count(groups.clone());
-            self.0 += counted.tally;
-            records += counted.records;
-        }
-        records as usize
-    }
-}
-
-fn show_memory(main: Main, out: &mut String) {
-    for (index, worker) in state::workers(&mut main.barrier()).enumerate() {
-        let octets = worker.table_octets();
-        let flows = worker.accounts().live_flows;
+fn show_memory(main: Main, out: &mut String) -> Result<(), Refusal> {
+    for (index, thread) in inspection::snapshots(main)?.iter().enumerate() {
+        let octets = thread.table_octets;
+        let flows = thread.accounts.live_flows;
         let _ = writeln!(
             out,
             "thread {index}: {flows} live flows, tables of {octets} octets"
         );
     }
+    Ok(())
 }

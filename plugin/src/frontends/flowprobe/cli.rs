@@ -4,21 +4,19 @@
 use core::fmt::Write;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use flowmeter::metering::{Export, FlowRecord, Layers, NoRoom, RecordedKey};
+use flowmeter::metering::{Layers, RecordedKey};
 use flowmeter::observation::Direction;
 
 use crate::control::interfaces::Side;
 use crate::control::observing::Which;
 use crate::control::recording::{self, DEFAULT_TIMER, Refusal, Variant};
-use crate::control::state::{self, with_control};
+use crate::control::state::with_control;
+use crate::control::{flows, inspection};
 use crate::dataplane::recording::Recording;
 use crate::ffi::interface::name;
-use crate::ffi::{Main, text, thread};
+use crate::ffi::{Main, text};
 use crate::frontends::api::deferred;
 use crate::frontends::cli::words::{Words, unexpected};
-
-/// Groups of slots that are read while the workers stand still.
-const SLICE: usize = 1024;
 
 /// `flowprobe params record [l2] [l3] [l4] [active <timer>] [passive <timer>]`.
 pub(super) fn params(main: Main, words: Vec<&str>) -> Result<(), String> {
@@ -135,13 +133,6 @@ pub(super) fn show_feature(main: Main, _words: Vec<&str>) -> Result<(), String> 
     Ok(())
 }
 
-/// Shows the recorder of thread `index` to `act`, while that stands still.
-fn with_recording<T>(main: Main, index: usize, act: impl FnOnce(&Recording) -> T) -> Option<T> {
-    let mut barrier = main.barrier();
-    let worker = state::workers(&mut barrier).nth(index)?;
-    worker.recording.as_deref()?.metering().map(act)
-}
-
 /// `show flowprobe statistics`.
 pub(super) fn show_statistics(main: Main, _words: Vec<&str>) -> Result<(), String> {
     text::print(main, "IPFIX table statistics");
@@ -150,14 +141,16 @@ pub(super) fn show_statistics(main: Main, _words: Vec<&str>) -> Result<(), Strin
         &format!("Flow entry size: {}", Recording::FLOW_OCTETS),
     );
     let settings = with_control(main, |control| Ok(control.settings))?;
-    let flows =
-        with_recording(main, 0, Recording::room).unwrap_or(settings.recorded_flows() as usize);
+    let threads = inspection::snapshots(main)?;
+    let room = threads.first().map_or(0, |thread| thread.recorded_room);
+    let flows = match room {
+        0 => settings.recorded_flows().into(),
+        room => room,
+    };
     text::print(main, &format!("Flow pool size per thread: {flows}"));
-    for thread in 0..thread::count() {
-        let live = with_recording(main, thread, |recording| recording.recorder().live_flows())
-            .unwrap_or(0);
-        let percent = 100 * live / flows;
-        let line = format!("Pool utilisation thread {thread} is {percent}%");
+    for (index, thread) in threads.iter().enumerate() {
+        let percent = 100 * thread.recorded_flows / flows;
+        let line = format!("Pool utilisation thread {index} is {percent}%");
         text::print(main, &line);
     }
     Ok(())
@@ -166,51 +159,38 @@ pub(super) fn show_statistics(main: Main, _words: Vec<&str>) -> Result<(), Strin
 /// `show flowprobe table`.
 pub(super) fn show_table(main: Main, _words: Vec<&str>) -> Result<(), String> {
     text::print(main, "Dumping IPFIX table");
-    for thread in 0..thread::count() {
-        let groups =
-            with_recording(main, thread, |recording| recording.recorder().groups()).unwrap_or(0);
-        for start in (0..groups).step_by(SLICE) {
-            let mut viewer = Viewer::default();
-            with_recording(main, thread, |recording| {
-                let end = groups.min(start + SLICE);
-                recording.recorder().show(start..end, &mut viewer);
-            });
-            if !viewer.0.is_empty() {
-                text::print(main, viewer.0.trim_end());
-            }
+    flows::each_recorded(main, |keys| {
+        let mut out = String::new();
+        for key in keys {
+            write_line(&mut out, key);
         }
-    }
+        if !out.is_empty() {
+            text::print(main, out.trim_end());
+        }
+    })?;
     Ok(())
 }
 
-/// Writes a line for each flow.
-#[derive(Default)]
-struct Viewer(String);
-
-impl Export<RecordedKey> for Viewer {
-    fn export(&mut self, record: &FlowRecord<RecordedKey>) -> Result<(), NoRoom> {
-        let key = &record.key;
-        let observed = &key.observed;
-        let side = match observed.direction() {
-            Direction::Ingress => "rx",
-            Direction::Egress => "tx",
-        };
-        let (rx, tx) = (observed.ingress_interface, observed.egress_interface);
-        let _ = write!(self.0, " {side} {rx}/{tx}");
-        for [a, b, c, d, e, f] in [key.source_mac, key.destination_mac] {
-            let _ = write!(self.0, " {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}");
-        }
-        for (address, before) in [(key.source, ""), (key.destination, " ->")] {
-            let _ = match address {
-                [a, b, c, d, rest @ ..] if rest == [0; 12] => {
-                    write!(self.0, "{before} {}", Ipv4Addr::new(a, b, c, d))
-                }
-                _ => write!(self.0, "{before} {}", Ipv6Addr::from(address)),
-            };
-        }
-        let [source, destination] =
-            [key.ports.source, key.ports.destination].map(u16::from_be_bytes);
-        let _ = writeln!(self.0, " {} {source} {destination}", observed.payload);
-        Ok(())
+/// Writes a line for a flow.
+fn write_line(out: &mut String, key: &RecordedKey) {
+    let observed = &key.observed;
+    let side = match observed.direction() {
+        Direction::Ingress => "rx",
+        Direction::Egress => "tx",
+    };
+    let (rx, tx) = (observed.ingress_interface, observed.egress_interface);
+    let _ = write!(out, " {side} {rx}/{tx}");
+    for [a, b, c, d, e, f] in [key.source_mac, key.destination_mac] {
+        let _ = write!(out, " {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}");
     }
+    for (address, before) in [(key.source, ""), (key.destination, " ->")] {
+        let _ = match address {
+            [a, b, c, d, rest @ ..] if rest == [0; 12] => {
+                write!(out, "{before} {}", Ipv4Addr::new(a, b, c, d))
+            }
+            _ => write!(out, "{before} {}", Ipv6Addr::from(address)),
+        };
+    }
+    let [source, destination] = [key.ports.source, key.ports.destination].map(u16::from_be_bytes);
+    let _ = writeln!(out, " {} {source} {destination}", observed.payload);
 }

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who looks at accounts and flows takes nothing from the packets: no worker stands still for it, and
+what is shown is exact."""
+
+import re
+import threading
+
+import pytest
+
+from support import accounts, barriers, generator, routing
+from support.client import Client, connected
+from support.flows import of_records
+from support.raw_client import RawClient
+from support.traffic import many_flows, mixed
+from support.vpp import Vpp
+from support.waiting import until
+from test_api import of_details
+
+BY_PACKETS, BY_OCTETS = 1, 2
+
+#: As many flows as there may be live ones while somebody looks; in a long run of the stress tests
+#: more than caches hold.
+FLOWS = 300_000
+MANY_FLOWS = 3_000_000
+
+LONG_TIMEOUTS = "set flowmeter active-timeout 3600 idle-timeout 3600"
+
+
+def live_flows_shown(vpp: Vpp, words: str = "") -> int:
+    """How many there are, as `show flowmeter flows` says it."""
+    shown = vpp.cli(f"show flowmeter flows {words}".strip())
+    return int(re.match(r"(\d+) live flows", shown)[1])
+
+
+def of_threads(client: Client) -> dict[str, int]:
+    """The sum of all threads' accounts, as the API has them."""
+    reply, threads = client.api.flowmeter_statistics_dump()
+    assert reply.retval == 0
+    for each in threads:
+        assert each.observed.packets == each.metered.packets + sum(
+            tally.packets for tally in each.ignored
+        )
+    return {
+        "observed": sum(each.observed.packets for each in threads),
+        "octets": sum(each.observed.octets for each in threads),
+        "live_flows": sum(each.live_flows for each in threads),
+        "records": sum(each.records for each in threads),
+    }
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_is_shown_at_rest_is_what_records_say(start_meter, workers):
+    """The moment that traffic rests, by whichever way it is asked for."""
+    metered = start_meter(workers=workers)
+    vpp = metered.vpp
+    source = routing.add_source(vpp)
+    for family in ("ip4", "ip6"):
+        vpp.configure(f"flowmeter interface {source} {family} rx")
+    sent = mixed()
+    with connected(vpp) as client:
+        for _ in range(5):
+            # One worker has it all, and the next time the other.
+            for worker in range(max(workers, 1)):
+                generator.replay(vpp, source, sent.frames, worker=worker)
+            now = of_threads(client)
+            packets = len(sent.frames) * max(workers, 1)
+            assert now["observed"] == packets
+            octets = sent.flows.total().octets * max(workers, 1)
+            assert now["octets"] == octets
+            flows = now["live_flows"]
+            assert flows == len(sent.flows) * max(workers, 1)
+            assert live_flows_shown(vpp) == flows
+            shown = accounts.shown(vpp)
+            assert shown["observed"] == accounts.Counts(packets, octets)
+            assert shown["in live flows"] == accounts.Counts(packets, octets, flows)
+            reply, details = client.api.flowmeter_flow_dump()
+            assert (reply.retval, reply.matched, len(details)) == (0, flows, flows)
+            found = of_details(details)
+            reply, largest = client.api.flowmeter_flow_dump(order=BY_OCTETS, top=flows)
+            of_details(largest).assert_equal(found, "the largest of all")
+            before = sum(record.is_flow for record in metered.sink.reader.records)
+            records = metered.flushed()[before:]
+            found.assert_equal(of_records(records), "what was shown")
+            assert live_flows_shown(vpp) == 0
+            assert client.api.flowmeter_clear_statistics().retval == 0
+            assert set(of_threads(client).values()) == {0}
+
+
+def looks(vpp: Vpp, client: Client) -> None:
+    """Every way to look at accounts and flows."""
+    for words in ("", "statistics", "exporter", "memory", "interfaces"):
+        assert vpp.cli(f"show flowmeter {words}".strip()).strip()
+    live_flows_shown(vpp, "top 100 by packets")
+    live_flows_shown(vpp, "ip4 match 192.0.2.77")
+    of_threads(client)
+    assert client.api.flowmeter_get_exporter().retval == 0
+    reply, details = client.api.flowmeter_flow_dump(order=BY_PACKETS, top=1000)
+    assert (reply.retval, len(details)) == (0, 1000)
+    sizes = [each.packets for each in details]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_looking_under_traffic_takes_no_barrier(start_vpp, stress_seconds, workers):
+    """Nobody stops a worker to look, whatever goes on, and no packet is lost from the accounts or
+    counted twice. What proves the accounts does stop them, which shows that it would be seen."""
+    flows = MANY_FLOWS if stress_seconds > 60 else FLOWS
+    vpp = start_vpp(workers=workers, flows=flows * 3 // 2)
+    source = routing.add_source(vpp)
+    routing.add_way_out(vpp)
+    vpp.configure(LONG_TIMEOUTS, f"flowmeter interface {source} ip4 rx")
+    stream = generator.FlowStream(vpp, source, flows, rate=500_000)
+    stream.start()
+    until("all flows", lambda: accounts.read(vpp).live_flows >= flows, patience=120)
+    vpp.cli("clear runtime")
+    with connected(vpp) as client:
+        assert client.api.flowmeter_want_events(enable=True, pid=1).retval == 0
+
+        def look() -> None:
+            for _ in range(5):
+                looks(vpp, client)
+                assert live_flows_shown(vpp) == flows
+
+        before = accounts.read(vpp).observed.packets
+        assert barriers.taken(vpp, look) == 0
+        print(longest_calls(vpp))
+        assert accounts.read(vpp).observed.packets > before, "there was no traffic"
+        assert barriers.taken(vpp, lambda: vpp.cli("show flowmeter verify")) > 0
+        # All flows, each of them once, while packets go on.
+        if flows <= FLOWS:
+            listed = []
+            taken = barriers.taken(
+                vpp, lambda: listed.append(client.api.flowmeter_flow_dump())
+            )
+            [(reply, details)] = listed
+            assert (reply.retval, reply.matched, len(details), taken) == (0, flows, flows, 0)
+            assert len({each.source for each in details}) == flows
+    stream.pause()
+    after = accounts.accounts(vpp)
+    assert after.live_flows == flows
+    assert after.observed == after.metered
+    assert after.observed.packets == stream.sent()
+
+
+def longest_calls(vpp: Vpp) -> str:
+    """What VPP says of the longest call of the sweep's node on each thread."""
+    lines = vpp.cli("show runtime max").splitlines()
+    return "\n".join(line for line in lines if "flowmeter-expire" in line or "Clocks" in line)
+
+
+def test_looking_at_recorded_flows_takes_no_barrier(dropin):
+    """In flowprobe's place."""
+    vpp, _, source = dropin(workers=1)
+    vpp.configure("flowprobe params record l3 l4 active 3600 passive 3600")
+    vpp.configure(f"flowprobe feature add-del {source} ip4 rx")
+    flows = 2000
+    sent = many_flows(flows)
+    generator.replay(vpp, source, sent.frames)
+    stream = generator.Stream(vpp, source, sent.frames, limit=1 << 40, rate=100_000)
+    stream.start()
+
+    def look() -> None:
+        for _ in range(10):
+            lines = vpp.cli("show flowprobe table").strip().splitlines()[1:]
+            assert len(set(lines)) == len(lines) == flows
+            assert "Pool utilisation thread 1" in vpp.cli("show flowprobe statistics")
+            assert vpp.cli("show flowmeter").strip()
+
+    assert barriers.taken(vpp, look) == 0
+    stream.pause()
+    assert accounts.accounts(vpp).live_flows == flows
+
+
+def test_nothing_is_stopped_while_nobody_looks(start_meter):
+    """What the main thread does every second takes no barrier either: with flows under traffic, and
+    with flows that can't be exported where nothing is metered any more."""
+    metered = start_meter(workers=1)
+    vpp = metered.vpp
+    source = routing.add_source(vpp)
+    vpp.configure(f"flowmeter interface {source} ip4 rx")
+    stream = generator.Stream(vpp, source, many_flows(1000).frames, limit=1 << 40, rate=10_000)
+    stream.start()
+    with connected(vpp) as client:
+        assert client.api.flowmeter_want_events(enable=True, pid=1).retval == 0
+        assert barriers.taken(vpp, lambda: vpp.wait_seconds(3)) == 0
+    stream.pause()
+    vpp.configure("set flowmeter exporter disable")
+    vpp.configure(f"flowmeter interface {source} ip4 rx disable")
+    assert barriers.taken(vpp, lambda: vpp.wait_seconds(3)) == 0
+    assert accounts.accounts(vpp).live_flows == 1000
+
+
+def test_many_look_at_once(start_vpp):
+    """More than a thread takes requests of: each sees every flow, and each packet is counted."""
+    vpp = start_vpp(workers=2)
+    source = routing.add_source(vpp)
+    vpp.configure(LONG_TIMEOUTS, f"flowmeter interface {source} ip4 rx")
+    flows = 20_000
+    for worker in (0, 1):
+        generator.replay(vpp, source, many_flows(flows).frames, worker=worker)
+    failed = []
+
+    def look() -> None:
+        try:
+            for _ in range(5):
+                assert live_flows_shown(vpp, "top 5") == 2 * flows
+        except AssertionError as why:
+            failed.append(why)
+
+    lookers = [threading.Thread(target=look) for _ in range(24)]
+    for each in lookers:
+        each.start()
+    for each in lookers:
+        each.join()
+    assert not failed, failed[0]
+    assert accounts.accounts(vpp).live_flows == 2 * flows
+
+
+def test_clients_that_leave_in_the_middle_of_a_dump(start_vpp):
+    """What they were shown is nobody's, and others are shown all."""
+    vpp = start_vpp(workers=2)
+    source = routing.add_source(vpp)
+    vpp.configure(LONG_TIMEOUTS, f"flowmeter interface {source} ip4 rx")
+    flows = 50_000
+    for worker in (0, 1):
+        generator.replay(vpp, source, many_flows(flows).frames, worker=worker)
+    with connected(vpp) as client:
+        for _ in range(40):
+            raw = RawClient(vpp, client.papi)
+            raw.send(raw.message("flowmeter_flow_dump"))
+            # The first of them: the dump is under way.
+            raw.receive()
+            raw.close()
+        assert live_flows_shown(vpp) == 2 * flows
+        reply, details = client.api.flowmeter_flow_dump(order=BY_OCTETS, top=10)
+        assert (reply.retval, reply.matched, len(details)) == (0, 2 * flows, 10)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_looking_where_workers_stand_still_already(start_meter, tmp_path, workers):
+    """`exec` holds the barrier: nothing can be waited for, and what is shown is exact too."""
+    metered = start_meter(workers=workers)
+    vpp = metered.vpp
+    source = routing.add_source(vpp)
+    vpp.configure(f"flowmeter interface {source} ip4 rx")
+    flows = 5000
+    generator.replay(vpp, source, many_flows(flows).frames)
+    script = tmp_path / "script"
+    words = ("show flowmeter flows top 3", "show flowmeter statistics", "show flowmeter memory")
+    script.write_text("".join(f"{each}\n" for each in (*words, "show flowmeter verify")))
+    shown = vpp.cli(f"exec {script}")
+    assert f"{flows} live flows" in shown, shown
+    assert shown.count(f"{flows * 32}") >= 3, shown
+    assert accounts.BALANCED in shown
+    assert live_flows_shown(vpp) == flows
+
+
+def test_clearing_reaches_the_statistics_segment_at_once(start_meter):
+    """Also where no sweep comes that would publish it: nothing is metered, and no flow lives."""
+    metered = start_meter(workers=1)
+    vpp = metered.vpp
+    source = routing.add_source(vpp)
+    vpp.configure(f"flowmeter interface {source} ip4 rx")
+    generator.replay(vpp, source, many_flows(100).frames)
+    vpp.configure(f"flowmeter interface {source} ip4 rx disable")
+    accounts.flush(vpp)
+
+    def is_asleep() -> bool:
+        before = vpp.node_calls().get("flowmeter-process")
+        vpp.wait_seconds(0.5)
+        return vpp.node_calls().get("flowmeter-process") == before
+
+    until("the sweeps to rest", is_asleep)
+    assert accounts.read(vpp).exported_records == 100
+    vpp.configure("clear flowmeter statistics")
+    found = vpp.stats("/flowmeter/")
+    assert "/flowmeter/observed/packets" in found
+    assert {name: values for name, values in found.items() if sum(values)} == {}
