@@ -237,8 +237,9 @@ def test_clients_that_leave_in_the_middle_of_a_dump(start_vpp):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_looking_where_workers_stand_still_already(start_meter, tmp_path, workers):
-    """`exec` holds the barrier: nothing can be waited for, and what is shown is exact too."""
+def test_looking_by_other_ways_than_a_command_line(start_meter, tmp_path, workers):
+    """A script, and a message with a command, for which VPP before v26.06 holds the barrier: there
+    nothing can be waited for, and what is shown is exact too."""
     metered = start_meter(workers=workers)
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -246,12 +247,17 @@ def test_looking_where_workers_stand_still_already(start_meter, tmp_path, worker
     flows = 5000
     generator.replay(vpp, source, many_flows(flows).frames)
     script = tmp_path / "script"
-    words = ("show flowmeter flows top 3", "show flowmeter statistics", "show flowmeter memory")
-    script.write_text("".join(f"{each}\n" for each in (*words, "show flowmeter verify")))
-    shown = vpp.cli(f"exec {script}")
-    assert f"{flows} live flows" in shown, shown
-    assert shown.count(f"{flows * 32}") >= 3, shown
-    assert accounts.BALANCED in shown
+    words = ("flows top 3", "statistics", "memory", "verify")
+    commands = [f"show flowmeter {each}" for each in words]
+    script.write_text("".join(f"{each}\n" for each in commands))
+    with connected(vpp) as client:
+        replies = [client.api.cli_inband(cmd=each) for each in commands]
+    assert all(reply.retval == 0 for reply in replies)
+    for shown in (vpp.cli(f"exec {script}"), "".join(reply.reply for reply in replies)):
+        assert f"{flows} live flows" in shown, shown
+        # The table has them twice, with what is observed and metered.
+        assert shown.count(f" {flows * 32} ") >= 6, shown
+        assert accounts.BALANCED in shown, shown
     assert live_flows_shown(vpp) == flows
 
 

@@ -25,6 +25,4 @@ def taken(vpp: Vpp, action: Callable[[], object]) -> int:
     log = vpp.cli(f"show event-logger {_ALL}")
     vpp.cli("event-logger restart")
     vpp.cli("event-logger trace barrier disable")
-    # Each vppctl has VPP take one, so that a log without any has seen nothing.
-    assert "unix_cli" in log or "barrier" in log or "bar-trace" in log, log
     return sum(_FUNCTION in line for line in log.splitlines())
