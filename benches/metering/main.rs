@@ -16,12 +16,12 @@ use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use flowmeter::exporting::{ExportingProcess, Message, Transport};
 use flowmeter::metering::flow_key::Ipv4Key;
 use flowmeter::metering::{
-    Backend, Configuration, EndReason, Export, FlowKey, FlowRecord, MeteringProcess, NoRoom,
-    Timeouts,
+    Backend, Configuration, EndReason, Export, Family, FlowKey, FlowRecord, MeteringProcess,
+    NoRoom, STARTER_FLOWS, Table, Timeouts,
 };
 use flowmeter::observation::ObservationDomainId;
 use flowmeter::packet::{Dissection, Packet, dissect};
-use flowmeter::time::Timestamp;
+use flowmeter::time::{Timestamp, Uptime};
 use hashbrown::HashMap;
 
 use self::clocks::{Clocks, now};
@@ -278,11 +278,40 @@ fn record<K: FlowKey<Attributes = ()>>(key: K) -> FlowRecord<K> {
     }
 }
 
+/// All flows of a full starter table move into another.
+fn adopt(criterion: &mut Criterion<Clocks>) {
+    criterion.bench_function("adopt/a_full_starter_table", |bencher| {
+        bencher.iter_custom(|times| {
+            let (mut traffic, mut exporter) = (Traffic::new(IPV4), exporter());
+            let one = || {
+                let mut process = metering(STARTER_FLOWS, Backend::detect());
+                let mut uptime = Uptime::default();
+                for start in (0..STARTER_FLOWS as u64).step_by(FRAME) {
+                    let mut flow = start;
+                    let packets = traffic.frame(|_| {
+                        flow += 1;
+                        flow
+                    });
+                    uptime = packets[FRAME - 1].uptime;
+                    process.observe(packets.as_slice(), &mut exporter);
+                }
+                let mut full = Table::new(Family::Ipv4, 131_072).unwrap();
+                full.populate();
+                let before = now();
+                let _ = black_box(process.adopt(full, uptime, &mut exporter));
+                now() - before
+            };
+            let mut clocks: Vec<u64> = core::iter::repeat_with(one).take(15).collect();
+            let (_, median, _) = clocks.select_nth_unstable(7);
+            *median * times
+        });
+    });
+}
+
 /// Not a time, but it belongs beside them.
 fn memory(_: &mut Criterion<Clocks>) {
-    // The process has an IPv4 table with slots of 64 octets and an IPv6 table of 128.
     let flows = 1_000_000;
-    let octets = metering(flows, Backend::detect()).ipv4_octets();
+    let octets = Family::Ipv4.octets_for(flows);
     println!(
         "memory: {:.1} octets for each of {flows} live IPv4 flows",
         octets as f64 / flows as f64
@@ -297,6 +326,6 @@ criterion_group! {
         .without_plots()
         .warm_up_time(std::time::Duration::from_millis(500))
         .measurement_time(std::time::Duration::from_secs(2));
-    targets = memory, encode, churn, gate, observe
+    targets = memory, encode, adopt, churn, gate, observe
 }
 criterion_main!(benches);

@@ -42,6 +42,11 @@ impl Timeouts {
         }
     }
 
+    /// The idle timeout in milliseconds.
+    pub(super) fn idle_millis(&self) -> u32 {
+        self.idle
+    }
+
     /// The longer of the two, in milliseconds.
     pub fn longest_millis(&self) -> u32 {
         self.idle.max(self.active as u32)

@@ -10,21 +10,26 @@ use std::io;
 
 use super::expiration::Timeouts;
 use super::export::{Export, ExportAll, NoRoom};
+use super::family::{AnyTable, Family, Flows, STARTER_FLOWS, Table, Usage};
 use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed};
 use super::flow_record::EndReason;
-use super::flow_table::group::{Backend, Instructions, Seed, Task};
-use super::flow_table::{FlowTable, Slot};
+use super::flow_table::group::{Backend, GROUP, Instructions, Seed, Task};
+use super::flow_table::{Candidates, FlowTable, Place, Slot, SlotIndex};
 use super::frame::{FRAME, Frame, Framed};
 use super::statistics::{Records, Statistics, Tally};
-use super::sweep::{Flush, Sweep, Swept};
+use super::sweep::{Flush, Sweep, Sweeps, Swept};
+use super::waiting::give_way;
 use crate::packet::{Dissection, Packet, Packets, dissect};
 use crate::time::Uptime;
 
 /// How a metering process is set up.
 #[derive(Clone, Copy, Debug)]
 pub struct Configuration {
-    /// Flows that each table (IPv4, IPv6, and not IP) has room for.
-    pub flows: usize,
+    /// Flows that each family's table has room for; [`STARTER_FLOWS`] for a family that may
+    /// never come, which is given a full table later ([`MeteringProcess::adopt`]).
+    ///
+    /// [`STARTER_FLOWS`]: super::STARTER_FLOWS
+    pub flows: Flows,
     /// Whether frames that are not IP make flows too; else they are ignored.
     pub l2: bool,
     /// When flows expire.
@@ -36,14 +41,14 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Room for `flows` flows and the defaults for the rest: no L2 flows, 60 and 15 seconds,
+    /// Room for `flows` flows of each family and the defaults for the rest: no L2 flows, 60 and 15 seconds,
     /// a random seed, the best instruction set.
     ///
     /// # Errors
     /// Where the system has no randomness to give.
     pub fn new(flows: usize) -> io::Result<Self> {
         Ok(Self {
-            flows,
+            flows: Flows::each(flows),
             l2: false,
             timeouts: Timeouts::default(),
             seed: Seed::random()?,
@@ -58,7 +63,9 @@ pub struct MeteringProcess {
     /// Boxed, so that a process is cheap to move.
     frame: Box<Frame>,
     pub(super) shared: Shared,
-    pub(super) sweep: Sweep,
+    pub(super) sweeps: Sweeps,
+    /// How many tables were replaced.
+    pub(super) generation: u32,
     backend: Backend,
 }
 
@@ -85,11 +92,11 @@ impl MeteringProcess {
         let flows = configuration.flows;
         Ok(Self {
             tables: Tables {
-                ipv4: FlowTable::new(flows)?,
-                ipv6: FlowTable::new(flows)?,
+                ipv4: FlowTable::new(flows.ipv4)?,
+                ipv6: FlowTable::new(flows.ipv6)?,
                 l2: configuration
                     .l2
-                    .then(|| FlowTable::new(flows))
+                    .then(|| FlowTable::new(flows.l2))
                     .transpose()?,
             },
             frame: Box::default(),
@@ -98,7 +105,8 @@ impl MeteringProcess {
                 seed: configuration.seed,
                 statistics: Statistics::default(),
             },
-            sweep: Sweep::default(),
+            sweeps: Sweeps::default(),
+            generation: 0,
             backend: configuration.backend,
         })
     }
@@ -157,8 +165,8 @@ impl MeteringProcess {
     }
 
     /// Ends the flows that `select` chooses (end reason 4, or what was due anyway), looking
-    /// at no more than `budget` groups in each table; call it with the same `flush` until
-    /// nothing remains.
+    /// at no more than `budget` groups in all; call it with the same `flush` until nothing
+    /// remains.
     pub fn flush<E: ExportAll>(
         &mut self,
         flush: &mut Flush,
@@ -174,6 +182,72 @@ impl MeteringProcess {
     /// that the accounts stay balanced.
     pub fn clear_statistics(&mut self) {
         self.shared.clear_statistics(self.live_flows());
+        let Tables { ipv4, ipv6, l2 } = &mut self.tables;
+        ipv4.clear_usage();
+        ipv6.clear_usage();
+        if let Some(table) = l2 {
+            table.clear_usage();
+        }
+    }
+
+    /// Puts `table` in the place of its family's starter table, whose flows move with their
+    /// counts: none ends by it, unless `table` is so small that one has to make room. What is
+    /// given back has no use now, and is for the host to free: the starter table, or `table`
+    /// itself where its family's is no starter, or where the process has none.
+    ///
+    /// Takes as long as two or three frames of new packets where the starter table is full.
+    #[must_use]
+    pub fn adopt<E: ExportAll>(&mut self, table: Table, now: Uptime, export: &mut E) -> Table {
+        let Self {
+            tables,
+            sweeps,
+            shared,
+            backend,
+            generation,
+            ..
+        } = self;
+        let mut table = table;
+        let moved = match &mut table.0 {
+            AnyTable::Ipv4(full) => {
+                let sweep = &mut sweeps.ipv4;
+                replace(*backend, &mut tables.ipv4, full, sweep, now, shared, export)
+            }
+            AnyTable::Ipv6(full) => {
+                let sweep = &mut sweeps.ipv6;
+                replace(*backend, &mut tables.ipv6, full, sweep, now, shared, export)
+            }
+            AnyTable::L2(full) => tables.l2.as_mut().is_some_and(|table| {
+                replace(*backend, table, full, &mut sweeps.l2, now, shared, export)
+            }),
+        };
+        *generation = generation.wrapping_add(moved.into());
+        table
+    }
+
+    /// How full the table of `family` is and was.
+    pub fn usage(&self, family: Family) -> Usage {
+        let Tables { ipv4, ipv6, l2 } = &self.tables;
+        match family {
+            Family::Ipv4 => ipv4.usage(),
+            Family::Ipv6 => ipv6.usage(),
+            Family::L2 => l2.as_ref().map_or_else(Usage::default, FlowTable::usage),
+        }
+    }
+
+    /// The families that have flows, and a starter table which is smaller than `full` says.
+    pub fn outgrown(&self, full: Flows) -> impl Iterator<Item = Family> {
+        let Tables { ipv4, ipv6, l2 } = &self.tables;
+        let l2 = l2
+            .as_ref()
+            .map_or((0, 0), |table| (table.capacity(), table.live()));
+        Family::ALL.into_iter().filter(move |&family| {
+            let (capacity, live) = match family {
+                Family::Ipv4 => (ipv4.capacity(), ipv4.live()),
+                Family::Ipv6 => (ipv6.capacity(), ipv6.live()),
+                Family::L2 => l2,
+            };
+            live > 0 && capacity <= STARTER_FLOWS && capacity < full.of(family)
+        })
     }
 
     /// The accounts so far.
@@ -186,9 +260,10 @@ impl MeteringProcess {
         self.tables.live()
     }
 
-    /// Groups of slots in each table: what [`Self::show`] and [`Self::count`] count in.
+    /// Groups of slots in all tables: what [`Self::show`] and [`Self::count`] count in. They
+    /// have other numbers once a table was [adopted](Self::adopt).
     pub fn groups(&self) -> usize {
-        self.tables.ipv4.groups()
+        self.tables.groups()
     }
 
     /// What stands in live flows, counted by looking at each of them.
@@ -199,25 +274,21 @@ impl MeteringProcess {
     /// The live flows of `groups` and what stands in them, counted by looking at each of them.
     pub fn count(&self, groups: Range<usize>) -> Records {
         let Tables { ipv4, ipv6, l2 } = &self.tables;
-        let l2 = l2.as_ref().map(|table| count(table, groups.clone()));
-        count(ipv4, groups.clone()) + count(ipv6, groups) + l2.unwrap_or_default()
+        let [of_ipv4, of_ipv6, of_l2] = self.tables.split(groups);
+        let l2 = l2.as_ref().map(|table| count(table, of_l2));
+        count(ipv4, of_ipv4) + count(ipv6, of_ipv6) + l2.unwrap_or_default()
     }
 
     /// Shows the live flows of `groups` that have had packets since their last record, each
     /// as the record that it would leave if it were ended now.
     pub fn show<E: ExportAll>(&self, groups: Range<usize>, viewer: &mut E) {
         let Tables { ipv4, ipv6, l2 } = &self.tables;
-        show(ipv4, groups.clone(), viewer);
-        show(ipv6, groups.clone(), viewer);
+        let [of_ipv4, of_ipv6, of_l2] = self.tables.split(groups);
+        show(ipv4, of_ipv4, viewer);
+        show(ipv6, of_ipv6, viewer);
         if let Some(table) = l2 {
-            show(table, groups, viewer);
+            show(table, of_l2, viewer);
         }
-    }
-
-    /// Octets of memory that the IPv4 table takes once every slot has been used; an IPv6 flow
-    /// takes about twice as much, and any other as much.
-    pub fn ipv4_octets(&self) -> usize {
-        self.tables.ipv4.octets()
     }
 
     /// Octets of memory that all tables take once every slot has been used.
@@ -232,6 +303,98 @@ impl Tables {
     pub(super) fn live(&self) -> usize {
         let Self { ipv4, ipv6, l2 } = self;
         ipv4.live() + ipv6.live() + l2.as_ref().map_or(0, FlowTable::live)
+    }
+
+    /// Groups of each.
+    fn groups_of_each(&self) -> [usize; 3] {
+        let Self { ipv4, ipv6, l2 } = self;
+        let l2 = l2.as_ref().map_or(0, FlowTable::groups);
+        [ipv4.groups(), ipv6.groups(), l2]
+    }
+
+    /// Groups of all of them, which are numbered in this order.
+    pub(super) fn groups(&self) -> usize {
+        self.groups_of_each().iter().sum()
+    }
+
+    /// Each table's own part of these groups.
+    fn split(&self, groups: Range<usize>) -> [Range<usize>; 3] {
+        let mut first = 0;
+        self.groups_of_each().map(|count| {
+            let own = |number: usize| number.saturating_sub(first).min(count);
+            let range = own(groups.start)..own(groups.end);
+            first += count;
+            range
+        })
+    }
+}
+
+/// Moves the flows of `starter` into `full` and exchanges the two, so that `full` is the empty one;
+/// not where that is no starter table.
+fn replace<K: FlowKey, E: Export<K>>(
+    backend: Backend,
+    starter: &mut FlowTable<K>,
+    full: &mut FlowTable<K>,
+    sweep: &mut Sweep,
+    now: Uptime,
+    shared: &mut Shared,
+    export: &mut E,
+) -> bool {
+    if starter.capacity() > STARTER_FLOWS {
+        return false;
+    }
+    backend.run(Move {
+        from: starter,
+        to: full,
+        now,
+        shared,
+        export,
+    });
+    full.succeed(starter);
+    core::mem::swap(starter, full);
+    *sweep = Sweep::default();
+    true
+}
+
+/// All flows of one table go into another.
+struct Move<'a, K: FlowKey, E> {
+    from: &'a FlowTable<K>,
+    to: &'a mut FlowTable<K>,
+    now: Uptime,
+    shared: &'a mut Shared,
+    export: &'a mut E,
+}
+
+impl<K: FlowKey, E: Export<K>> Task for Move<'_, K, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Instructions>(self) {
+        let Self {
+            from,
+            to,
+            now,
+            shared,
+            export,
+        } = self;
+        for group in 0..from.groups() {
+            let mut moving = [None::<(SlotIndex, Candidates)>; GROUP];
+            for (moving, index) in moving.iter_mut().zip(from.used(group)) {
+                *moving = Some((index, to.candidates_of::<I>(&shared.seed, &from[index].key)));
+            }
+            for (_, candidates) in moving.iter().flatten() {
+                to.prefetch_place::<I>(candidates, now);
+            }
+            for (index, candidates) in moving.iter().flatten() {
+                let place = to.place::<I>(candidates, now);
+                if let Place::Taken(taken) = place
+                    && !give_way(&to[taken], now, shared, export)
+                {
+                    to.count_eviction(candidates, now, shared.timeouts.idle_millis());
+                }
+                to.write(place, candidates, from[*index]);
+            }
+        }
     }
 }
 

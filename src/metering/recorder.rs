@@ -12,6 +12,7 @@ use std::io;
 
 use super::expiration::Timeouts;
 use super::export::{Export, NoRoom};
+use super::family::Usage;
 use super::flow_key::Observed;
 use super::flow_record::{EndReason, Flow};
 use super::flow_table::group::{Backend, Instructions, Task};
@@ -22,7 +23,7 @@ use super::process::{Configuration, Shared, count, show};
 use super::queue::Queue;
 use super::recorded_key::{RecordedKey, Recording};
 use super::statistics::{Records, Statistics, Tally};
-use super::sweep::{Expiring, Flush, Flushing, Sweep, Swept, visit_table};
+use super::sweep::{Expiring, Flush, Flushing, Sweep, Swept, expire_table, visit_table};
 use super::waiting::wait;
 use crate::packet::{Headers, Packet, Packets};
 use crate::time::Uptime;
@@ -38,12 +39,12 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A process with an empty table.
+    /// A process with an empty table, for as many flows as are configured for IPv4.
     ///
     /// # Errors
     /// Where the system has not the memory.
     pub fn new(configuration: &Configuration) -> io::Result<Self> {
-        let mut table = FlowTable::new(configuration.flows)?;
+        let mut table = FlowTable::new(configuration.flows.ipv4)?;
         table.populate();
         Ok(Self {
             table,
@@ -100,12 +101,7 @@ impl Recorder {
             sweep,
             ..
         } = self;
-        let timeouts = shared.timeouts;
-        let expiring = Expiring { timeouts, now };
-        let closed = export.closed().filter(|_| table.live() > 0);
-        sweep.advance(table.groups(), now, budget, closed, |group| {
-            visit_table(table, group, &expiring, shared, export)
-        })
+        expire_table(table, sweep, now, budget, shared, export)
     }
 
     /// As [`MeteringProcess::flush`](super::MeteringProcess::flush).
@@ -131,6 +127,12 @@ impl Recorder {
     /// As [`MeteringProcess::clear_statistics`](super::MeteringProcess::clear_statistics).
     pub fn clear_statistics(&mut self) {
         self.shared.clear_statistics(self.live_flows());
+        self.table.clear_usage();
+    }
+
+    /// How full its table is and was.
+    pub fn usage(&self) -> Usage {
+        self.table.usage()
     }
 
     /// The accounts so far.

@@ -6,7 +6,7 @@
 
 use super::expiration::{Due, Timeouts};
 use super::export::{Export, ExportAll, NoRoom};
-use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed};
+use super::flow_key::{FlowKey, Observed};
 use super::flow_record::EndReason;
 use super::flow_table::{FlowTable, Slot};
 use super::process::{MeteringProcess, Shared, Tables};
@@ -33,8 +33,7 @@ pub enum Swept {
     NoRoom(NoRoom),
 }
 
-/// Where the sweep stands. All tables have the same number of groups, so one cursor visits
-/// them side by side.
+/// Where the sweep of a table stands.
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
     last: Option<Uptime>,
@@ -43,11 +42,24 @@ pub(super) struct Sweep {
     next_to_expire: usize,
 }
 
+/// The sweeps of a process's tables.
+#[derive(Debug, Default)]
+pub(super) struct Sweeps {
+    pub(super) ipv4: Sweep,
+    pub(super) ipv6: Sweep,
+    pub(super) l2: Sweep,
+    /// Which of them is first in the next call: one that meets a lack of buffers does not keep
+    /// the others from theirs.
+    turn: usize,
+}
+
 /// How far one flush has come. A host keeps it from call to call, and begins another for
 /// another choice of flows.
 #[derive(Debug, Default)]
 pub struct Flush {
     next: usize,
+    /// The tables among which that is: flows have moved since to where it may have been already.
+    generation: u32,
 }
 
 /// As [`MeteringProcess::expire`].
@@ -60,17 +72,58 @@ pub(super) fn expire<E: ExportAll>(
     let MeteringProcess {
         tables,
         shared,
-        sweep,
+        sweeps,
         ..
     } = process;
+    let first = sweeps.turn;
+    sweeps.turn = (first + 1) % 3;
+    let mut all = Swept::Done;
+    for turn in first..first + 3 {
+        let swept = match turn % 3 {
+            0 => expire_table(
+                &mut tables.ipv4,
+                &mut sweeps.ipv4,
+                now,
+                budget,
+                shared,
+                export,
+            ),
+            1 => expire_table(
+                &mut tables.ipv6,
+                &mut sweeps.ipv6,
+                now,
+                budget,
+                shared,
+                export,
+            ),
+            _ => tables.l2.as_mut().map_or(Swept::Done, |table| {
+                expire_table(table, &mut sweeps.l2, now, budget, shared, export)
+            }),
+        };
+        match swept {
+            Swept::Done => {}
+            Swept::More => all = Swept::More,
+            Swept::NoRoom(why) => return Swept::NoRoom(why),
+        }
+    }
+    all
+}
+
+/// The same for one table. One without flows takes no time.
+pub(super) fn expire_table<K: FlowKey, E: Export<K>>(
+    table: &mut FlowTable<K>,
+    sweep: &mut Sweep,
+    now: Uptime,
+    budget: usize,
+    shared: &mut Shared,
+    export: &mut E,
+) -> Swept {
+    table.note_live();
+    let groups = if table.live() > 0 { table.groups() } else { 0 };
     let timeouts = shared.timeouts;
     let expiring = Expiring { timeouts, now };
-    let closed = Export::<Ipv4Key>::closed(export)
-        .or(Export::<Ipv6Key>::closed(export))
-        .or(Export::<L2Key>::closed(export))
-        .filter(|_| tables.live() > 0);
-    sweep.advance(tables.ipv4.groups(), now, budget, closed, |group| {
-        visit(tables, group, &expiring, shared, export)
+    sweep.advance(groups, now, budget, export.closed(), |group| {
+        visit_table(table, group, &expiring, shared, export)
     })
 }
 
@@ -86,8 +139,11 @@ impl Sweep {
         closed: Option<NoRoom>,
         mut visit: impl FnMut(usize) -> Result<(), NoRoom>,
     ) -> Swept {
-        let round = round_millis(groups);
         let elapsed = now.since(self.last.replace(now).unwrap_or(now));
+        if groups == 0 {
+            return Swept::Done;
+        }
+        let round = round_millis(groups);
         self.credit += groups as u64 * u64::from(elapsed).min(round);
         self.credit = self.credit.min(groups as u64 * round);
         if let Some(why) = closed {
@@ -124,13 +180,24 @@ pub(super) fn flush<E: ExportAll>(
     select: impl Fn(&Observed) -> bool,
     export: &mut E,
 ) -> Swept {
-    let MeteringProcess { tables, shared, .. } = process;
+    let MeteringProcess {
+        tables,
+        shared,
+        generation,
+        ..
+    } = process;
+    if flush.generation != *generation {
+        *flush = Flush {
+            next: 0,
+            generation: *generation,
+        };
+    }
     let timeouts = shared.timeouts;
     let flushing = Flushing {
         expiring: Expiring { timeouts, now },
         select,
     };
-    flush.advance(tables.ipv4.groups(), budget, |group| {
+    flush.advance(tables.groups(), budget, |group| {
         visit(tables, group, &flushing, shared, export)
     })
 }
@@ -195,7 +262,7 @@ impl<F: Fn(&Observed) -> bool> Decide for Flushing<F> {
     }
 }
 
-/// Visits one group of every table.
+/// Visits one group, by its number among those of all tables.
 fn visit<E: ExportAll>(
     tables: &mut Tables,
     group: usize,
@@ -204,14 +271,21 @@ fn visit<E: ExportAll>(
     export: &mut E,
 ) -> Result<(), NoRoom> {
     let Tables { ipv4, ipv6, l2 } = tables;
-    visit_table(ipv4, group, decide, shared, export)?;
-    visit_table(ipv6, group, decide, shared, export)?;
-    if let Some(table) = l2 {
-        visit_table(table, group, decide, shared, export)?;
+    if group < ipv4.groups() {
+        return visit_table(ipv4, group, decide, shared, export);
     }
-    Ok(())
+    let group = group - ipv4.groups();
+    if group < ipv6.groups() {
+        return visit_table(ipv6, group, decide, shared, export);
+    }
+    let group = group - ipv6.groups();
+    match l2 {
+        Some(table) if group < table.groups() => visit_table(table, group, decide, shared, export),
+        _ => Ok(()),
+    }
 }
 
+/// Visits one group of a table.
 pub(super) fn visit_table<K: FlowKey, E: Export<K>>(
     table: &mut FlowTable<K>,
     group: usize,

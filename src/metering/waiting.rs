@@ -74,7 +74,10 @@ fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
 ) -> SlotIndex {
     let place = table.place::<I>(&pending.candidates, now);
     if let Place::Taken(index) = place {
-        give_way(&table[index], now, shared, export);
+        let is_over = give_way(&table[index], now, shared, export);
+        if !is_over {
+            table.count_eviction(&pending.candidates, now, shared.timeouts.idle_millis());
+        }
     }
     shared.statistics.flows += 1;
     let slot = Slot {
@@ -85,22 +88,24 @@ fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
     table.write(place, &pending.candidates, slot)
 }
 
-/// Makes the last record of a flow whose slot is taken for another.
+/// Makes the last record of a flow whose slot is taken for another. Tells whether its time had
+/// come anyway.
 #[inline(never)]
-fn give_way<K: FlowKey, E: Export<K>>(
+pub(super) fn give_way<K: FlowKey, E: Export<K>>(
     slot: &Slot<K>,
     now: Uptime,
     shared: &mut Shared,
     export: &mut E,
-) {
+) -> bool {
+    let due = shared.timeouts.due(&slot.flow, now);
     if slot.flow.packets() == 0 {
-        return;
+        return due.leaves;
     }
-    let due = shared.timeouts.due(&slot.flow, now).record;
-    let reason = due.unwrap_or(EndReason::LackOfResources);
+    let reason = due.record.unwrap_or(EndReason::LackOfResources);
     if let Err(why) = shared.offer(slot, reason, export) {
         shared.statistics.lost[why as usize].count(slot.flow.tally());
     }
+    due.leaves
 }
 
 /// Makes the record that a flow owes before it counts a packet, and begins it anew where

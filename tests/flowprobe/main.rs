@@ -8,7 +8,8 @@ mod wire;
 
 use flowmeter::exporting::{ExportingProcess, Interface, Interfaces, MessageKind};
 use flowmeter::metering::{
-    Backend, Configuration, Flush, MeteringProcess, NoRoom, Seed, Swept, Tally, Timeouts,
+    Backend, Configuration, Family, Flows, Flush, MeteringProcess, NoRoom, Seed, Swept, Tally,
+    Timeouts,
 };
 use flowmeter::observation::{Direction, LinkType, ObservationDomainId, ObservationPoint};
 use flowmeter::packet::Packet;
@@ -28,7 +29,7 @@ const MTU_PAYLOAD: usize = 1372;
 impl Meter {
     fn new(flows: usize) -> Self {
         let configuration = Configuration {
-            flows,
+            flows: Flows::each(flows),
             l2: true,
             timeouts: Timeouts::default(),
             seed: Seed::fixed(
@@ -335,7 +336,7 @@ fn defect_11_flows_do_not_collide() {
 /// Defect 12: 31 MiB for each thread, whatever the load. The size follows what is asked for.
 #[test]
 fn defect_12_memory_follows_the_number_of_flows() {
-    let octets = |flows: usize| Meter::new(flows).metering.ipv4_octets();
+    let octets = |flows: usize| Family::Ipv4.octets_for(flows);
     assert!(octets(1000) < 96 * 1000);
     assert!(octets(1_000_000) < 96 * 1_000_000);
 }

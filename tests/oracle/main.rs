@@ -2,6 +2,7 @@
 //! The metering process against a naive map: whatever packets, times, timeouts and table
 //! sizes there are, and with every instruction set, the records are the same.
 
+mod adopting;
 mod naive;
 mod traffic;
 mod views;
@@ -9,8 +10,8 @@ mod views;
 use std::collections::HashMap;
 
 use flowmeter::metering::{
-    Backend, Configuration, EndReason, Export, FlowKey, FlowRecord, Flush, MeteringProcess, NoRoom,
-    Seed, Swept, Tally, Timeouts,
+    Backend, Configuration, EndReason, Export, FlowKey, FlowRecord, Flows, Flush, MeteringProcess,
+    NoRoom, Seed, Swept, Tally, Timeouts,
 };
 use flowmeter::packet::Packet;
 use proptest::prelude::*;
@@ -74,7 +75,7 @@ struct Run {
 impl Run {
     fn new(backend: Backend, flows: usize, timeouts: Timeouts) -> Self {
         let configuration = Configuration {
-            flows,
+            flows: Flows::each(flows),
             l2: true,
             timeouts,
             seed: SEED,

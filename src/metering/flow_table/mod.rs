@@ -6,6 +6,7 @@
 //! in at most one slot; a tag is 0 exactly if its slot is free. Every operation touches at
 //! most two groups, whoever chooses the keys.
 
+mod evictions;
 pub(crate) mod group;
 mod region;
 
@@ -14,8 +15,10 @@ use std::io;
 
 use bytemuck::Zeroable;
 
+use self::evictions::Evictions;
 use self::group::{GROUP, Instructions, Seed, Stamps, Tags, prefetch};
 use self::region::Region;
+use super::family::Usage;
 use super::flow_key::FlowKey;
 use super::flow_record::{EndReason, Flow, FlowRecord};
 use crate::time::Uptime;
@@ -190,6 +193,8 @@ pub(super) struct FlowTable<K: FlowKey> {
     /// what the sweep or an eviction last saw. Kept apart, so that counting never writes it.
     stamps: Region<Stamps>,
     live: usize,
+    capacity: usize,
+    evictions: Evictions,
 }
 
 impl<K: FlowKey> FlowTable<K> {
@@ -202,15 +207,81 @@ impl<K: FlowKey> FlowTable<K> {
 
     /// A table for `flows` flows (from 1 to [`Self::MAX_FLOWS`]; others are brought there).
     pub(super) fn new(flows: usize) -> io::Result<Self> {
-        let flows = flows.clamp(1, Self::MAX_FLOWS) as u64;
-        let slots = (flows * Self::SLOTS_PERCENT).div_ceil(100) as usize;
-        let groups = slots.div_ceil(GROUP);
+        let groups = Self::groups_for(flows);
         Ok(Self {
             tags: Region::new(groups)?,
             slots: Region::new(groups * GROUP)?,
             stamps: Region::new(groups)?,
             live: 0,
+            capacity: flows.clamp(1, Self::MAX_FLOWS),
+            evictions: Evictions::default(),
         })
+    }
+
+    /// Groups of a table for so many flows.
+    fn groups_for(flows: usize) -> usize {
+        let flows = flows.clamp(1, Self::MAX_FLOWS) as u64;
+        let slots = (flows * Self::SLOTS_PERCENT).div_ceil(100) as usize;
+        slots.div_ceil(GROUP)
+    }
+
+    /// Octets of memory that a table for so many flows takes when every slot has been used.
+    pub(super) fn octets_for(flows: usize) -> usize {
+        let groups = Self::groups_for(flows);
+        let octets = [
+            Region::<Tags>::octets_for(groups),
+            Region::<Slot<K>>::octets_for(groups * GROUP),
+            Region::<Stamps>::octets_for(groups),
+        ];
+        octets.into_iter().flatten().sum()
+    }
+
+    /// Flows that it has room for.
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// How full it is and was.
+    pub(super) fn usage(&self) -> Usage {
+        Usage {
+            capacity: self.capacity,
+            live: self.live,
+            evicted: self.evictions.total(),
+            enough: self.evictions.enough(self.live),
+        }
+    }
+
+    /// Notes that a flow had to leave before its time for one with these candidates.
+    pub(super) fn count_eviction(&mut self, candidates: &Candidates, now: Uptime, idle: u32) {
+        self.evictions.count(candidates.tag, now, idle, self.live);
+    }
+
+    /// Remembers how many flows live, if there were never more.
+    pub(super) fn note_live(&mut self) {
+        self.evictions.note_live(self.live);
+    }
+
+    /// Forgets what [`Self::usage`] tells of the past.
+    pub(super) fn clear_usage(&mut self) {
+        self.evictions = Evictions::default();
+    }
+
+    /// Takes the history of `other`, whose flows have moved here, and leaves it empty.
+    pub(super) fn succeed(&mut self, other: &mut Self) {
+        self.evictions = core::mem::take(&mut other.evictions);
+        other.tags.fill([0; GROUP]);
+        other.live = 0;
+    }
+
+    /// Where the key of a flow from another table may stand in this one.
+    #[inline(always)]
+    pub(super) fn candidates_of<I: Instructions>(&self, seed: &Seed, key: &K) -> Candidates {
+        let candidates = self
+            .lookup()
+            .candidates(I::hash(seed, key.words().as_ref()));
+        self.lookup().prefetch_tags(&candidates);
+        self.lookup().prefetch_stamps(&candidates);
+        candidates
     }
 
     /// Takes all its memory from the system now.
@@ -232,7 +303,7 @@ impl<K: FlowKey> FlowTable<K> {
 
     /// Octets of memory when every slot has been used.
     pub(super) fn octets(&self) -> usize {
-        size_of_val(&*self.tags) + size_of_val(&*self.slots) + size_of_val(&*self.stamps)
+        Self::octets_for(self.capacity)
     }
 
     /// The table in two parts, one to look into and one to change.

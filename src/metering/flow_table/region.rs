@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Raw storage: one anonymous mapping, zeroed, 2 MiB aligned, huge pages advised.
+//! Raw storage: one anonymous mapping, zeroed, and unless it is small 2 MiB aligned with huge
+//! pages advised.
 //!
 //! Memory is reserved at once and taken from the system as it is touched, so an empty
 //! table costs nothing, or ahead of that with [`Region::populate`]. The mapping never moves and never grows.
@@ -14,6 +15,9 @@ use memmap2::MmapMut;
 
 /// The alignment that lets the kernel back a region with huge pages.
 const HUGE_PAGE: usize = 2 << 20;
+
+/// Smaller regions do without huge pages: they would waste most of one.
+const LEAST_HUGE: usize = HUGE_PAGE / 4;
 
 /// The smallest page that a system has.
 const PAGE: usize = 4096;
@@ -34,17 +38,18 @@ unsafe impl<T: Sync> Sync for Region<T> {}
 impl<T: Zeroable + Copy> Region<T> {
     /// An array of `length` zeroed elements; fails where the system has not the memory.
     pub(super) fn new(length: usize) -> io::Result<Self> {
-        const { assert!(align_of::<T>() <= HUGE_PAGE) };
-        let octets = length
-            .checked_mul(size_of::<T>())
-            .and_then(|octets| octets.checked_next_multiple_of(HUGE_PAGE))
-            .and_then(|octets| octets.checked_add(HUGE_PAGE))
+        const { assert!(align_of::<T>() <= PAGE) };
+        let page = Self::page(length);
+        let octets = Self::octets_for(length)
+            .and_then(|octets| octets.checked_add(page))
             .ok_or(io::ErrorKind::OutOfMemory)?;
         let mut map = MmapMut::map_anon(octets)?;
-        let offset = map.as_ptr().align_offset(HUGE_PAGE);
+        let offset = map.as_ptr().align_offset(page);
         // Advice only: a kernel without huge pages keeps small ones.
         #[cfg(target_os = "linux")]
-        let _ = map.advise_range(memmap2::Advice::HugePage, offset, octets - HUGE_PAGE);
+        if page == HUGE_PAGE {
+            let _ = map.advise_range(memmap2::Advice::HugePage, offset, octets - page);
+        }
         let (_, elements) = map.split_at_mut(offset);
         Ok(Self {
             first: NonNull::from(elements).cast(),
@@ -53,9 +58,25 @@ impl<T: Zeroable + Copy> Region<T> {
         })
     }
 
+    /// Octets of memory that an array of so many elements takes, in whole pages.
+    pub(super) fn octets_for(length: usize) -> Option<usize> {
+        length
+            .checked_mul(size_of::<T>())?
+            .checked_next_multiple_of(Self::page(length))
+    }
+
+    /// The pages that hold so many elements.
+    fn page(length: usize) -> usize {
+        if length.saturating_mul(size_of::<T>()) < LEAST_HUGE {
+            PAGE
+        } else {
+            HUGE_PAGE
+        }
+    }
+
     /// Takes all its memory from the system now, so that no later use waits for a page.
     pub(super) fn populate(&mut self) {
-        let offset = self.map.as_ptr().align_offset(HUGE_PAGE);
+        let offset = self.map.as_ptr().align_offset(Self::page(self.length));
         let octets = size_of_val::<[T]>(self);
         #[cfg(target_os = "linux")]
         if self
@@ -78,7 +99,7 @@ impl<T: Zeroable + Copy> Deref for Region<T> {
 
     #[inline(always)]
     fn deref(&self) -> &[T] {
-        // SAFETY: `first` is aligned to HUGE_PAGE and followed by `length` elements, as `new`
+        // SAFETY: `first` is aligned to a page and followed by `length` elements, as `new`
         // mapped them; the system zeroed the octets or they were written as `T`, and all
         // zeros are a `T`; the borrow of `self` covers the slice.
         unsafe { core::slice::from_raw_parts(self.first.as_ptr(), self.length) }
