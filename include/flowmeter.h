@@ -213,6 +213,7 @@ typedef struct
   uint64_t exported;
   uint64_t lost;
   uint64_t live_flows;
+  uint64_t enough;
 } flowmeter_table_full_t;
 
 /* Requests, on the main thread. Each is written down and answered later, by the processes. */

@@ -3,7 +3,8 @@
 //! nothing to sweep.
 
 use super::state::{self, with_control};
-use super::{exporting, observing};
+use super::tables::Standing;
+use super::{exporting, fullness, observing, tables};
 use crate::ffi::Main;
 
 /// Seconds from sweep to sweep: 1 M flows take 740 groups of slots each time.
@@ -57,6 +58,7 @@ fn tick(main: Main, check: bool, sleeps: &mut u32) -> bool {
     if core::mem::replace(sleeps, now) != now {
         state::shared().ask_to_send();
     }
+    let tables = tables::advance(main).unwrap_or(Standing::UnderWay);
     let metered = with_control(main, |control| {
         if control.exporter.interfaces_changed {
             exporting::update_interfaces(control, main);
@@ -64,7 +66,7 @@ fn tick(main: Main, check: bool, sleeps: &mut u32) -> bool {
         main.thread().interrupt_all(control.nodes.expire);
         Ok(!control.interfaces.metered().is_empty() || control.recording.is_enabled())
     });
-    metered.unwrap_or(true) || !check || is_busy(main)
+    metered.unwrap_or(true) || !check || tables != Standing::Settled || is_busy(main)
 }
 
 /// A message or a command was served. It may have set another exporter: whoever does so expects
@@ -84,13 +86,10 @@ pub(crate) fn after_request(main: Main) {
 /// Frees memory that workers don't need any more, sends collectors new names, and lets frontends
 /// look around.
 fn tidy(main: Main) {
-    let retired: Vec<_> = state::workers(&mut main.barrier())
-        .filter_map(|mut worker| worker.flows.take_retired())
-        .collect();
-    // Freed when the workers run again.
-    drop(retired);
+    tables::free_retired(main);
     let on_second = with_control(main, |control| {
         exporting::update_interfaces(control, main);
+        fullness::report(control, main);
         Ok(control.listener.on_second)
     });
     if let Ok(on_second) = on_second {

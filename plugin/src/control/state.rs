@@ -7,15 +7,18 @@
 //! Nothing here is borrowed while a process is suspended.
 
 use core::ffi::CStr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use flowmeter::observation::ObservationDomainId;
 
 use super::exporter::Exporter;
+use super::fullness::Fullness;
 use super::interfaces::Interfaces;
 use super::recording::RecordingState;
 use super::settings::Settings;
+use super::tables::Tables;
 use crate::dataplane::counters::Counters;
+use crate::dataplane::delivery::Delivery;
 use crate::dataplane::place::Points;
 use crate::dataplane::recording::Recording;
 use crate::dataplane::thread_meter::{Accounts, ThreadMeter};
@@ -23,7 +26,9 @@ use crate::dataplane::worker::Worker;
 use crate::export::datagram::{LookupNodes, Session};
 use crate::export::shared::Shared;
 use crate::ffi::text::Log;
-use crate::ffi::{Barrier, Lent, Main, MainCell, PerThread, Published, Refusal, Thread, Why};
+use crate::ffi::{
+    Barrier, Lent, Main, MainCell, PerThread, Published, Refusal, Thread, Why, thread,
+};
 
 /// The observation domain of the main thread; each worker's is its number more.
 const FIRST_DOMAIN: u32 = 1;
@@ -44,6 +49,8 @@ static STATE: State = State {
 /// What belongs to the main thread.
 pub(crate) struct Control {
     pub(crate) settings: Settings,
+    pub(crate) tables: Tables,
+    pub(crate) fullness: Fullness,
     pub(crate) interfaces: Interfaces,
     pub(crate) exporter: Exporter,
     pub(crate) recording: RecordingState,
@@ -72,6 +79,8 @@ pub(crate) struct Nodes {
 /// What the dataplane uses, once VPP's threads are there.
 struct Threads {
     workers: PerThread<Worker>,
+    /// What goes to each worker while it runs.
+    deliveries: Box<[Arc<Delivery>]>,
     points: Published<Points>,
     counters: Counters,
 }
@@ -86,6 +95,8 @@ pub(crate) fn init(main: Main, listener: Listener) -> Result<(), Refusal> {
     };
     let control = Control {
         settings: Settings::DEFAULT,
+        tables: Tables::default(),
+        fullness: Fullness::default(),
         interfaces: Interfaces::default(),
         exporter: Exporter::default(),
         recording: RecordingState::default(),
@@ -134,13 +145,19 @@ pub(crate) fn start(main: Main) -> Result<(), Refusal> {
         return Ok(());
     }
     let lookup = with_control(main, |control| Ok(control.nodes.lookup))?;
-    STATE.threads.get_or_init(|| Threads {
-        workers: PerThread::new(|thread| {
-            let domain = ObservationDomainId(FIRST_DOMAIN + thread);
-            Worker::new(&STATE.shared, domain, lookup)
-        }),
-        points: Published::default(),
-        counters: Counters::new(main),
+    STATE.threads.get_or_init(|| {
+        let deliveries: Box<[Arc<Delivery>]> =
+            (0..thread::count()).map(|_| Arc::default()).collect();
+        Threads {
+            workers: PerThread::new(|thread| {
+                let domain = ObservationDomainId(FIRST_DOMAIN + thread);
+                let delivery = Arc::clone(&deliveries[thread as usize]);
+                Worker::new(&STATE.shared, domain, lookup, delivery)
+            }),
+            deliveries,
+            points: Published::default(),
+            counters: Counters::new(main),
+        }
     });
     Ok(())
 }
@@ -162,6 +179,15 @@ pub(crate) fn with_worker(thread: Thread, act: impl FnOnce(&mut Worker, &Points)
 /// What all threads share.
 pub(crate) fn shared() -> &'static Shared {
     &STATE.shared
+}
+
+/// What goes to each worker while it runs, and what is seen of its tables; none where they aren't
+/// there yet.
+pub(crate) fn deliveries() -> &'static [Arc<Delivery>] {
+    STATE
+        .threads
+        .get()
+        .map_or(&[], |threads| &threads.deliveries)
 }
 
 /// The counters of all threads.

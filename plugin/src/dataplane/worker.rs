@@ -2,11 +2,14 @@
 //! One thread's meters: flows as `flowmeter interface` asks for them, and recorded flows in
 //! flowprobe's place.
 
+use std::sync::Arc;
+
 use flowmeter::exporting::Interfaces;
 use flowmeter::metering::{IgnoredReason, MeteringProcess, Tally, Timeouts};
 use flowmeter::observation::ObservationDomainId;
 use flowmeter::packet::{Packet, Packets};
 
+use super::delivery::Delivery;
 use super::recording::Recording;
 use super::thread_meter::{Accounts, AnyMeter, ThreadMeter};
 use crate::export::budget::Progress;
@@ -20,6 +23,8 @@ pub(crate) struct Worker {
     pub(crate) flows: ThreadMeter<MeteringProcess>,
     /// Once a client of flowprobe's API or commands has enabled an interface.
     pub(crate) recording: Option<Box<ThreadMeter<Recording>>>,
+    /// Tables that come while it runs.
+    delivery: Arc<Delivery>,
     /// When the accounts were last published.
     published: u64,
 }
@@ -33,10 +38,12 @@ impl Worker {
         shared: &'static Shared,
         domain: ObservationDomainId,
         nodes: LookupNodes,
+        delivery: Arc<Delivery>,
     ) -> Self {
         Self {
             flows: ThreadMeter::new(Outlet::new(shared, domain, nodes)),
             recording: None,
+            delivery,
             published: 0,
         }
     }
@@ -110,6 +117,7 @@ impl Worker {
     /// Makes the records that are due on this thread, in `node`, which is interrupted again where
     /// more is due.
     pub(crate) fn expire(&mut self, thread: Thread, node: u32) {
+        self.delivery.serve(thread, &mut self.flows);
         let recording = self.recording.as_mut();
         let recording = recording.map(|meter| meter.announce_and_expire(thread, node));
         if self.flows.expire(thread) == Progress::More || recording == Some(Progress::More) {

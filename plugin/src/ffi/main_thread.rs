@@ -53,12 +53,17 @@ impl Main {
         unsafe { vpp_sys::vpp_shim_process_wait(self.0.vm(), seconds) }
     }
 
+    /// Whether the caller is a process, for which no worker stands still.
+    pub(crate) fn may_suspend(self) -> bool {
+        // SAFETY: `vm` is the main thread's.
+        unsafe { vpp_sys::vpp_shim_may_suspend(self.0.vm()) != 0 }
+    }
+
     /// Suspends this process for a while; `false` where the caller is none or workers stand
     /// still for it, and at once.
     #[must_use]
     pub(crate) fn suspend(self, seconds: f64) -> bool {
-        // SAFETY: `vm` is the main thread's.
-        let may = unsafe { vpp_sys::vpp_shim_may_suspend(self.0.vm()) } != 0;
+        let may = self.may_suspend();
         if may {
             // SAFETY: as in `wait`.
             unsafe { vpp_sys::vpp_shim_process_suspend(self.0.vm(), seconds) };

@@ -53,9 +53,7 @@ impl<T: Zeroable + Copy> Region<T> {
         {
             return Ok(Self::within(map, length, Pages::Huge));
         }
-        let padded = octets
-            .checked_add(page)
-            .ok_or(io::ErrorKind::OutOfMemory)?;
+        let padded = octets.checked_add(page).ok_or(io::ErrorKind::OutOfMemory)?;
         let map = MmapMut::map_anon(padded)?;
         if page == PAGE {
             return Ok(Self::within(map, length, Pages::Small));

@@ -203,9 +203,13 @@ fn make_meters(main: Main) -> Result<(), Refusal> {
         return Ok(());
     }
     let flows = with(main, |control| Ok(control.settings.recorded_flows()))? as usize;
-    let recorders =
-        tables::make_aside(main, move |threads| Recording::recorders(threads, flows))
-            .map_err(|error| complain(&format!("flowprobe: no memory for flows ({error})")))?;
+    tables::check_recorded(flows)
+        .map_err(|why| complain(&format!("flowprobe: {}", String::from(why))))?;
+    let recorders = tables::make_aside(main, move |placement| {
+        let place = |thread| placement.work_for(thread);
+        Recording::recorders(placement.threads(), flows, place)
+    })
+    .map_err(|error| complain(&format!("flowprobe: no memory for flows ({error})")))?;
     // Somebody else may have asked for the same meanwhile.
     if are_there() {
         return Ok(());

@@ -8,6 +8,7 @@ pub(crate) mod config;
 mod exporter;
 mod flows;
 mod interface;
+mod memory;
 mod set;
 mod show;
 pub(crate) mod words;

@@ -6,8 +6,8 @@ use core::ops::Range;
 
 use flowmeter::metering::{EndReason, IgnoredReason, NoRoom, Tally};
 
-use super::flows;
 use super::words::{Words, unexpected};
+use super::{flows, memory};
 use crate::control::interfaces::Selection;
 use crate::control::slices::{self, Walk};
 use crate::control::state::{self, Control, with_control};
@@ -42,7 +42,7 @@ pub(crate) fn show(main: Main, words: Vec<&str>) -> Result<(), String> {
                 "interfaces" => show_interfaces(main, &mut out)?,
                 "exporter" => show_exporter(main, &mut out)?,
                 "statistics" => show_statistics(main, &mut out),
-                "memory" => show_memory(main, &mut out),
+                "memory" => memory::show(main, &mut out)?,
                 _ => {
                     return unexpected(word, "interfaces, exporter, statistics, memory or flows");
                 }
@@ -58,7 +58,7 @@ fn show_settings(main: Main, out: &mut String) -> Result<(), Refusal> {
         let settings = control.settings;
         let _ = writeln!(
             out,
-            "active timeout {} s, idle timeout {} s, {} flows of each family per worker",
+            "active timeout {} s, idle timeout {} s, flows per worker {}",
             settings.active_timeout,
             settings.idle_timeout,
             settings.flows()
@@ -236,16 +236,5 @@ impl Walk for Counting {
             records += counted.records;
         }
         records as usize
-    }
-}
-
-fn show_memory(main: Main, out: &mut String) {
-    for (index, worker) in state::workers(&mut main.barrier()).enumerate() {
-        let octets = worker.table_octets();
-        let flows = worker.accounts().live_flows;
-        let _ = writeln!(
-            out,
-            "thread {index}: {flows} live flows, tables of {octets} octets"
-        );
     }
 }
