@@ -5,6 +5,7 @@
 
 use flowmeter::metering::{Family, Usage};
 
+use super::making::Fullness;
 use super::settings::flows_per_worker_for;
 use super::state::{self, Control, with_control};
 use crate::ffi::{Main, Refusal};
@@ -15,15 +16,6 @@ const INTERVAL: u64 = 60_000;
 /// How often, and with what pauses in seconds, it is checked whether all threads have answered.
 const CHECKS: u32 = 1000;
 const PAUSE: f64 = 1e-3;
-
-/// When a table that is too small was last told of.
-#[derive(Default)]
-pub(crate) struct Fullness {
-    /// VPP's milliseconds.
-    told: Option<u64>,
-    /// Flows that had had to leave by then.
-    evicted: u64,
-}
 
 /// A table of a thread.
 pub(crate) struct TableUsage {

@@ -12,6 +12,7 @@ pub(crate) mod flush;
 pub(crate) mod fullness;
 pub(crate) mod interface_events;
 pub(crate) mod interfaces;
+pub(crate) mod making;
 pub(crate) mod memory;
 pub(crate) mod observing;
 pub(crate) mod process;

@@ -12,11 +12,10 @@ use std::sync::{Arc, OnceLock};
 use flowmeter::observation::ObservationDomainId;
 
 use super::exporter::Exporter;
-use super::fullness::Fullness;
 use super::interfaces::Interfaces;
+use super::making::{Fullness, Tables};
 use super::recording::RecordingState;
 use super::settings::Settings;
-use super::tables::Tables;
 use crate::dataplane::counters::Counters;
 use crate::dataplane::delivery::Delivery;
 use crate::dataplane::place::Points;

@@ -7,54 +7,21 @@
 //! does.
 
 use std::io;
-use std::thread::JoinHandle;
 
-use flowmeter::metering::{Configuration, Family, Flows, MeteringProcess, STARTER_FLOWS, Table};
+use flowmeter::metering::{Family, Flows, MeteringProcess, STARTER_FLOWS, Table};
 
+use super::making::{Made, Making, PAUSE, processes, spawn};
 use super::memory;
 use super::settings::{Settings, flows_of};
 use super::state::{self, Control, with_control};
-use crate::ffi::placement::{Placement, step_back};
+use crate::ffi::placement::Placement;
 use crate::ffi::{Main, Refusal, Why, thread};
 
-/// How often, and with what pauses in seconds, it is checked whether flows have left: for ten
-/// seconds.
+/// How often it is checked whether flows have left: for ten seconds.
 const CHECKS: u32 = 1000;
-const PAUSE: f64 = 0.01;
 
 /// Milliseconds until a table that there was no memory for is tried again.
 const RETRY: u64 = 60_000;
-
-/// See the file.
-#[derive(Default)]
-pub(crate) struct Tables {
-    /// Whether threads are to have tables.
-    is_wanted: bool,
-    /// Families that interfaces were enabled for.
-    enabled: Vec<Family>,
-    /// The settings with which the tables that there are were made.
-    in_effect: Option<Settings>,
-    making: Option<Making>,
-    /// Full tables for threads, which get them one by one.
-    made: Vec<(usize, Table)>,
-    /// What could not be made last: its `flows_per_worker`, and why.
-    failure: Option<(u32, String)>,
-    /// When tables are tried again for which there was no memory, in VPP's milliseconds.
-    retry: u64,
-}
-
-/// What is being made, for these settings.
-struct Making {
-    settings: Settings,
-    maker: JoinHandle<io::Result<Made>>,
-}
-
-enum Made {
-    /// One for each thread.
-    Processes(Vec<MeteringProcess>),
-    /// Some for some.
-    Tables(Vec<(usize, Table)>),
-}
 
 /// Where the tables stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -357,27 +324,6 @@ fn sizes(flows: u32, enabled: &[Family]) -> Vec<Flows> {
     threads.collect()
 }
 
-/// A process for each thread, with all the memory that it will need: a worker that had to wait
-/// for pages would stall, and VPP ends where one stalls for a second.
-fn processes(
-    settings: Settings,
-    sizes: &[Flows],
-    place: impl Fn(usize),
-) -> io::Result<Vec<MeteringProcess>> {
-    let processes = sizes.iter().enumerate().map(|(thread, flows)| {
-        place(thread);
-        let mut process = MeteringProcess::new(&Configuration {
-            flows: *flows,
-            l2: true,
-            timeouts: settings.timeouts(),
-            ..Configuration::new(STARTER_FLOWS)?
-        })?;
-        process.populate();
-        Ok(process)
-    });
-    processes.collect()
-}
-
 /// The full tables that threads lack, whose families are enabled or have come.
 fn missing(settings: Settings, enabled: &[Family]) -> Vec<(usize, Family, usize)> {
     let mut missing = Vec::new();
@@ -467,30 +413,4 @@ pub(crate) fn check_recorded(flows: usize) -> Result<(), Refusal> {
         memory::Size(free),
     );
     Err(Refusal::new(Why::NoMemory, line))
-}
-
-/// Has a thread of our own make something that takes long, and VPP goes on meanwhile.
-fn spawn<T: Send + 'static>(
-    main: Main,
-    make: impl FnOnce(&Placement) -> io::Result<T> + Send + 'static,
-) -> io::Result<JoinHandle<io::Result<T>>> {
-    let placement = Placement::of_threads(main);
-    std::thread::Builder::new()
-        .name("flowmeter-table".to_owned())
-        .spawn(move || {
-            step_back();
-            make(&placement)
-        })
-}
-
-/// The same, and waits for it; VPP waits too where the caller can't be suspended.
-pub(crate) fn make_aside<T: Send + 'static>(
-    main: Main,
-    make: impl FnOnce(&Placement) -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    let making = spawn(main, make)?;
-    while !making.is_finished() && main.suspend(PAUSE) {}
-    making
-        .join()
-        .unwrap_or_else(|_| Err(io::Error::other("the thread that makes tables panicked")))
 }

@@ -10,7 +10,7 @@ use std::fs;
 use super::{Main, thread};
 
 /// How much more readily others run, as `nice` counts it.
-const NICE: libc::c_int = 10;
+const NICE: libc::c_int = 5;
 
 /// CPUs by number.
 type Cpus = Vec<usize>;

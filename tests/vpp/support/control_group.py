@@ -14,8 +14,10 @@ _ROOT = Path("/sys/fs/cgroup")
 class ControlGroup:
     """Made below the group that the tests are in, or below the root where that can't be."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, mount: str):
         self._folder = folder
+        #: Has the hierarchy seen where `ip netns exec` hides it.
+        self._mount = mount
 
     @classmethod
     def make(cls, octets: int) -> "ControlGroup | None":
@@ -23,14 +25,19 @@ class ControlGroup:
         name = f"flowmeter-{os.getpid()}-{next(_numbers)}"
         if (_ROOT / "memory").is_dir():
             root, limit = _ROOT / "memory", "memory.limit_in_bytes"
+            mount = (
+                f"mount -t tmpfs none {_ROOT} && mkdir {root} &&"
+                f" mount -t cgroup -o memory none {root}"
+            )
         else:
             root, limit = _ROOT, "memory.max"
+            mount = f"mount -t cgroup2 none {root}"
         folder = root / name
         try:
             folder.mkdir()
         except OSError:
             return None
-        group = cls(folder)
+        group = cls(folder, mount)
         try:
             (folder / limit).write_text(str(octets))
         except OSError:
@@ -40,7 +47,8 @@ class ControlGroup:
 
     def command(self, words: list[str | os.PathLike]) -> list[str]:
         """The command line `words`, which becomes a process of this group."""
-        script = f'echo $$ > {shlex.quote(str(self._folder / "cgroup.procs"))} && exec "$@"'
+        processes = shlex.quote(str(self._folder / "cgroup.procs"))
+        script = f'{self._mount} && echo $$ > {processes} && exec "$@"'
         return ["sh", "-c", script, "sh", *(os.fspath(word) for word in words)]
 
     def has(self, pid: int) -> bool:

@@ -6,7 +6,7 @@ use flowmeter::metering::Layers;
 use super::parameters::{Parameters, RecordingState, Refusal, Variant};
 use crate::control::interfaces::Side;
 use crate::control::state::{self, Control, with_control};
-use crate::control::{exporting, observing, tables};
+use crate::control::{exporting, making, observing, tables};
 use crate::dataplane::place::{Layer, Place};
 use crate::dataplane::recording::Recording;
 use crate::dataplane::thread_meter::ThreadMeter;
@@ -205,7 +205,7 @@ fn make_meters(main: Main) -> Result<(), Refusal> {
     let flows = with(main, |control| Ok(control.settings.recorded_flows()))? as usize;
     tables::check_recorded(flows)
         .map_err(|why| complain(&format!("flowprobe: {}", String::from(why))))?;
-    let recorders = tables::make_aside(main, move |placement| {
+    let recorders = making::make_aside(main, move |placement| {
         let place = |thread| placement.work_for(thread);
         Recording::recorders(placement.threads(), flows, place)
     })
