@@ -215,6 +215,7 @@ typedef struct
   uint64_t exported;
   uint64_t lost;
   uint64_t live_flows;
+  uint64_t enough;
 } flowmeter_table_full_t;
 
 typedef struct

@@ -81,6 +81,29 @@ impl Flows {
     }
 }
 
+/// What memory a table has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pages {
+    /// The system's usual pages.
+    #[default]
+    Small,
+    /// Transparent huge pages, as far as the system has them.
+    Advised,
+    /// Huge pages that the system's administrator has reserved.
+    Huge,
+}
+
+impl Pages {
+    /// The name that reports show.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Small => "small",
+            Self::Advised => "transparent huge",
+            Self::Huge => "huge",
+        }
+    }
+}
+
 /// How full a table is and was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -94,6 +117,8 @@ pub struct Usage {
     /// lived at a time and the different flows for which others had to leave in the same idle
     /// timeout. An estimate, a tenth off at times.
     pub enough: usize,
+    /// What memory its slots are in.
+    pub pages: Pages,
 }
 
 /// An empty table for one family, for [`MeteringProcess::adopt`](super::MeteringProcess::adopt).

@@ -21,7 +21,7 @@ mod waiting;
 
 pub use expiration::Timeouts;
 pub use export::{Export, ExportAll, NoRoom};
-pub use family::{Family, Flows, STARTER_FLOWS, Table, Usage};
+pub use family::{Family, Flows, Pages, STARTER_FLOWS, Table, Usage};
 pub use flow_key::FlowKey;
 pub use flow_record::{EndReason, FlowRecord};
 pub use flow_table::group::{Backend, Seed};

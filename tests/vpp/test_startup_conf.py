@@ -7,6 +7,7 @@ import pytest
 from support import accounts, generator, meter, routing
 from support.flows import of_records
 from support.link import add_link
+from support.tables import tables
 from support.traffic import many_flows
 from support.vpp import Vpp, VppDied
 from support.waiting import until
@@ -17,9 +18,7 @@ def wait_until_metered(vpp: Vpp, interface: str) -> None:
     before is not seen, though the interface is shown."""
 
     def is_metered() -> bool:
-        memory = vpp.cli("show flowmeter memory")
-        has_tables = "octets" in memory and "tables of 0 octets" not in memory
-        return has_tables and interface in vpp.cli("show flowmeter interfaces")
+        return tables(vpp) and interface in vpp.cli("show flowmeter interfaces")
 
     until(f"{interface} to be metered", is_metered)
 

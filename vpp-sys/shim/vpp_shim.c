@@ -167,6 +167,24 @@ vpp_shim_n_threads (void)
   return vlib_get_thread_main ()->n_vlib_mains;
 }
 
+u32
+vpp_shim_n_placed_threads (void)
+{
+  return vec_len (vlib_worker_threads);
+}
+
+i32
+vpp_shim_thread_cpu (u32 thread_index)
+{
+  return vlib_worker_threads[thread_index].cpu_id;
+}
+
+i32
+vpp_shim_thread_numa_node (u32 thread_index)
+{
+  return vlib_worker_threads[thread_index].numa_id;
+}
+
 u16
 vpp_shim_thread_index (const vlib_main_t *vm)
 {

@@ -88,6 +88,11 @@ void vpp_shim_enqueue_to_single_next (vlib_main_t *vm, vlib_node_runtime_t *node
 vlib_main_t *vpp_shim_main (u16 thread_index);
 u32 vpp_shim_n_threads (void);
 u16 vpp_shim_thread_index (const vlib_main_t *vm);
+/* How many threads VPP has placed, those without a vlib_main_t among them. */
+u32 vpp_shim_n_placed_threads (void);
+/* The CPU that a thread is pinned to, and its NUMA node; negative where there is none. */
+i32 vpp_shim_thread_cpu (u32 thread_index);
+i32 vpp_shim_thread_numa_node (u32 thread_index);
 /* Seconds since VPP's start, as the thread's main loop last read the clock. */
 f64 vpp_shim_time_of_loop (const vlib_main_t *vm);
 /* Seconds since VPP's start; reads the clock. */

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use flowmeter::metering::Family;
 use flowmeter::observation::Direction;
 
 use crate::dataplane::place::{Layer, Place};
@@ -25,6 +26,15 @@ pub(crate) enum Variant {
 impl Variant {
     /// In the order of the numbers that messages have for them.
     pub(crate) const BY_NUMBER: [Self; 4] = [Self::All, Self::Ip4, Self::Ip6, Self::L2];
+
+    /// The families whose full tables it needs at once; those of others are made when they come.
+    pub(super) const fn families(self) -> &'static [Family] {
+        match self {
+            Self::Ip4 | Self::All => &[Family::Ipv4],
+            Self::Ip6 => &[Family::Ipv6],
+            Self::L2 => &[Family::Ipv4, Family::L2],
+        }
+    }
 
     /// What commands call it.
     pub(crate) const fn name(self) -> &'static str {

@@ -46,7 +46,7 @@ pub(crate) fn find(main: Main, sw_if_index: u32) -> Result<Interface, Refusal> {
 /// Meters one interface.
 pub(crate) fn enable(main: Main, which: &Which, selection: Selection) -> Result<(), Refusal> {
     which.find(main)?;
-    tables::activate(main)?;
+    tables::activate(main, selection.variant.families())?;
     // Once more: it may have been removed meanwhile.
     let interface = which.find(main)?;
     let barrier = &mut main.barrier();
@@ -73,7 +73,7 @@ pub(crate) fn disable(main: Main, which: &Which, selection: Selection) -> Result
 /// Makes a rule. Interfaces that are there are metered at once; one that can't be leaves all
 /// as it is.
 pub(crate) fn enable_like(main: Main, pattern: &str, selection: Selection) -> Result<(), Refusal> {
-    tables::activate(main)?;
+    tables::activate(main, selection.variant.families())?;
     let barrier = &mut main.barrier();
     with_control(main, |control| {
         let like = interfaces_like(main, pattern);
@@ -113,10 +113,15 @@ fn interfaces_like(main: Main, pattern: &str) -> Vec<Interface> {
 
 /// Applies the rules to the interfaces that there are, when VPP starts.
 pub(crate) fn apply_rules(main: Main) -> Result<(), Refusal> {
-    if with_control(main, |control| Ok(control.interfaces.rules().is_empty()))? {
+    let families = with_control(main, |control| {
+        let rules = control.interfaces.rules().iter();
+        let families = rules.flat_map(|(_, selection)| selection.variant.families());
+        Ok(families.copied().collect::<Vec<_>>())
+    })?;
+    if families.is_empty() {
         return Ok(());
     }
-    tables::activate(main)?;
+    tables::activate(main, &families)?;
     with_control(main, |control| {
         for interface in Interface::all(main) {
             on_interface_added(control, &mut main.barrier(), &interface);

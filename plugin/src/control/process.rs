@@ -3,7 +3,8 @@
 //! nothing to sweep.
 
 use super::state::{self, with_control};
-use super::{exporting, inspection, observing, tables};
+use super::tables::Standing;
+use super::{exporting, fullness, inspection, observing, tables};
 use crate::dataplane::inspection::Snapshot;
 use crate::ffi::Main;
 
@@ -62,6 +63,7 @@ fn tick(main: Main, check: bool, sleeps: &mut u32) -> bool {
     if core::mem::replace(sleeps, now) != now {
         state::shared().ask_to_send();
     }
+    let tables = tables::advance(main).unwrap_or(Standing::UnderWay);
     let metered = with_control(main, |control| {
         if control.exporter.interfaces_changed {
             exporting::update_interfaces(control, main);
@@ -69,7 +71,7 @@ fn tick(main: Main, check: bool, sleeps: &mut u32) -> bool {
         main.thread().interrupt_all(control.nodes.expire);
         Ok(!control.interfaces.metered().is_empty() || control.recording.is_enabled())
     });
-    metered.unwrap_or(true) || !check || is_busy(main)
+    metered.unwrap_or(true) || !check || tables != Standing::Settled || is_busy(main)
 }
 
 fn set_gauges(main: Main) {
@@ -100,6 +102,7 @@ fn tidy(main: Main) {
     }
     let on_second = with_control(main, |control| {
         exporting::update_interfaces(control, main);
+        fullness::report(control, main);
         Ok(control.listener.on_second)
     });
     if let Ok(on_second) = on_second {

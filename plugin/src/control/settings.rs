@@ -3,7 +3,7 @@
 
 use core::ops::RangeInclusive;
 
-use flowmeter::metering::Timeouts;
+use flowmeter::metering::{Family, Flows, Timeouts};
 use flowmeter::observation::ObservationDomainId;
 
 use crate::ffi::thread;
@@ -45,9 +45,9 @@ impl Settings {
         ObservationDomainId(self.observation_domain.saturating_add(thread))
     }
 
-    /// Flows that each table has room for.
+    /// IPv4 flows that a worker has room for.
     pub(crate) fn flows(&self) -> u32 {
-        self.flows_per_worker.unwrap_or(1_000_000)
+        self.flows_per_worker.unwrap_or(1 << 17)
     }
 
     /// The same in flowprobe's place: as many as flowprobe's threads have.
@@ -61,4 +61,40 @@ impl Settings {
             self.idle_timeout.saturating_mul(1000),
         )
     }
+}
+
+/// What part of `flows-per-worker` a family has room for.
+const fn part_of(family: Family) -> u32 {
+    match family {
+        Family::Ipv4 => 1,
+        Family::Ipv6 => 2,
+        Family::L2 => 8,
+    }
+}
+
+/// The same of a thread: where there are workers, the main thread meters only what VPP sends itself
+/// and what interfaces without a worker receive.
+const fn part_of_thread(thread: usize, threads: usize) -> u32 {
+    if thread == 0 && threads > 1 { 16 } else { 1 }
+}
+
+/// Flows that a thread has room for, with `flows_per_worker`.
+pub(crate) fn flows_of(flows_per_worker: u32, thread: usize, threads: usize) -> Flows {
+    let part = part_of_thread(thread, threads);
+    let of = |family| flows_per_worker.div_ceil(part * part_of(family)) as usize;
+    Flows {
+        ipv4: of(Family::Ipv4),
+        ipv6: of(Family::Ipv6),
+        l2: of(Family::L2),
+    }
+}
+
+/// The `flows_per_worker` with which a thread has room for so many flows of a family.
+pub(crate) fn flows_per_worker_for(
+    flows: usize,
+    family: Family,
+    thread: usize,
+    threads: usize,
+) -> u64 {
+    flows as u64 * u64::from(part_of(family) * part_of_thread(thread, threads))
 }

@@ -7,14 +7,16 @@
 //! Nothing here is borrowed while a process is suspended.
 
 use core::ffi::CStr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::exporter::Exporter;
 use super::interfaces::Interfaces;
+use super::making::{Fullness, Tables};
 use super::recording::RecordingState;
 use super::settings::Settings;
 use super::walks::Walks;
 use crate::dataplane::counters::Counters;
+use crate::dataplane::delivery::Delivery;
 use crate::dataplane::inspection::Inspection;
 use crate::dataplane::place::Points;
 use crate::dataplane::recording::Recording;
@@ -43,6 +45,8 @@ static STATE: State = State {
 /// What belongs to the main thread.
 pub(crate) struct Control {
     pub(crate) settings: Settings,
+    pub(crate) tables: Tables,
+    pub(crate) fullness: Fullness,
     pub(crate) interfaces: Interfaces,
     pub(crate) exporter: Exporter,
     pub(crate) recording: RecordingState,
@@ -74,6 +78,8 @@ struct Threads {
     workers: PerThread<Worker>,
     /// What the main thread sees of each worker.
     inspections: Box<[Inspection]>,
+    /// What goes to each worker while it runs.
+    deliveries: Box<[Arc<Delivery>]>,
     points: Published<Points>,
     counters: Counters,
 }
@@ -88,6 +94,8 @@ pub(crate) fn init(main: Main, listener: Listener) -> Result<(), Refusal> {
     };
     let control = Control {
         settings: Settings::DEFAULT,
+        tables: Tables::default(),
+        fullness: Fullness::default(),
         interfaces: Interfaces::default(),
         exporter: Exporter::default(),
         recording: RecordingState::default(),
@@ -138,13 +146,19 @@ pub(crate) fn start(main: Main) -> Result<(), Refusal> {
     }
     let (lookup, settings) =
         with_control(main, |control| Ok((control.nodes.lookup, control.settings)))?;
-    STATE.threads.get_or_init(|| Threads {
-        workers: PerThread::new(|thread| {
-            Worker::new(&STATE.shared, settings.domain(thread), lookup)
-        }),
-        inspections: (0..thread::count()).map(|_| Inspection::new()).collect(),
-        points: Published::default(),
-        counters: Counters::new(main),
+    STATE.threads.get_or_init(|| {
+        let deliveries: Box<[Arc<Delivery>]> =
+            (0..thread::count()).map(|_| Arc::default()).collect();
+        Threads {
+            workers: PerThread::new(|thread| {
+                let delivery = Arc::clone(&deliveries[thread as usize]);
+                Worker::new(&STATE.shared, settings.domain(thread), lookup, delivery)
+            }),
+            deliveries,
+            inspections: (0..thread::count()).map(|_| Inspection::new()).collect(),
+            points: Published::default(),
+            counters: Counters::new(main),
+        }
     });
     Ok(())
 }
@@ -204,6 +218,15 @@ impl Threads {
 /// What all threads share.
 pub(crate) fn shared() -> &'static Shared {
     &STATE.shared
+}
+
+/// What goes to each worker while it runs, and what is seen of its tables; none where they aren't
+/// there yet.
+pub(crate) fn deliveries() -> &'static [Arc<Delivery>] {
+    STATE
+        .threads
+        .get()
+        .map_or(&[], |threads| &threads.deliveries)
 }
 
 /// The counters of all threads.

@@ -1,121 +1,293 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The flow tables of all threads: made before the first interface is metered, and replaced when
-//! their size is set.
+//! The flow tables of all threads: made before the first interface is metered, replaced when their
+//! size is set, and made full for a family that is enabled, or whose first packet comes, later.
 //!
-//! All threads get tables, or none does. A thread of our own makes them, so that VPP goes on.
+//! There is one maker, a thread of our own, and what is asked for last is what it makes: whoever
+//! asks, and the process, has it go on by [`advance`]. All threads get tables of a size, or none
+//! does.
 
-use flowmeter::metering::{Configuration, MeteringProcess};
+use std::io;
 
-use super::inspection;
-use super::settings::Settings;
-use super::state::{self, with_control};
+use flowmeter::metering::{Family, Flows, MeteringProcess, STARTER_FLOWS, Table};
+
+use super::making::{Made, Making, PAUSE, processes, spawn};
+use super::memory;
+use super::settings::{Settings, flows_of};
+use super::state::{self, Control, with_control};
+use crate::ffi::placement::Placement;
 use crate::ffi::{Main, Refusal, Why, thread};
 
-/// How often, and with what pauses in seconds, it is checked whether something has ended: for
-/// ten seconds.
+/// How often it is checked whether flows have left: for ten seconds.
 const CHECKS: u32 = 1000;
-const PAUSE: f64 = 0.01;
+
+/// Milliseconds until a table that there was no memory for is tried again.
+const RETRY: u64 = 60_000;
+
+/// Where the tables stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// They are as they are to be.
+    Settled,
+    /// They are being made, or are on their way.
+    UnderWay,
+    /// Flows of tables that were replaced have yet to leave.
+    Retiring,
+}
 
 /// What is set now.
 pub(crate) fn settings(main: Main) -> Result<Settings, Refusal> {
     with_control(main, |control| Ok(control.settings))
 }
 
-/// Whether there are tables, and these settings want others.
-pub(crate) fn needs_tables(main: Main, settings: Settings) -> Result<bool, Refusal> {
-    let before = self::settings(main)?;
-    Ok(!lacks_tables(main) && settings.flows() != before.flows())
-}
-
 /// Sets it anew, at any time, under traffic.
 pub(crate) fn set(main: Main, settings: Settings) -> Result<(), Refusal> {
     state::start(main)?;
-    if needs_tables(main, settings)? {
-        replace_tables(main, settings)?;
-    }
-    for (mut worker, index) in state::workers(&mut main.barrier()).zip(0..) {
-        worker.set_timeouts(settings.timeouts());
-        worker.set_domain(main.thread(), settings.domain(index));
-    }
-    with_control(main, |control| {
+    let before = with_control(main, |control| {
+        let before = control.settings;
+        if control.tables.is_wanted && settings.flows() != before.flows() {
+            check(settings.flows())?;
+        }
+        // At once: who sets something else while tables are made finds it.
         control.settings = settings;
-        main.signal(control.nodes.process);
-        Ok(())
-    })
-}
-
-/// Whether workers have no tables yet.
-pub(crate) fn lacks_tables(main: Main) -> bool {
-    let mut barrier = main.barrier();
-    !state::is_running()
-        || state::workers(&mut barrier).any(|worker| worker.flows.metering().is_none())
-}
-
-/// Gives every worker tables, where they have none yet: before the first interface is metered.
-pub(crate) fn activate(main: Main) -> Result<(), Refusal> {
-    state::start(main)?;
-    if !lacks_tables(main) {
-        return Ok(());
-    }
-    let settings = with_control(main, |control| Ok(control.settings))?;
-    replace_tables(main, settings)
-}
-
-/// Gives every worker new tables for these settings; all get them, or none does.
-pub(crate) fn replace_tables(main: Main, settings: Settings) -> Result<(), Refusal> {
-    let flows = settings.flows();
-    let processes = make_processes(main, settings).map_err(|error| {
-        let line = format!("no memory for {flows} flows on each thread ({error}): ask for fewer");
-        Refusal::new(Why::NoMemory, line)
+        Ok(before)
     })?;
-    wait_for_retired(main)?;
-    let mut barrier = main.barrier();
-    for (mut worker, process) in state::workers(&mut barrier).zip(processes) {
-        worker.flows.replace(process);
+    let settled = settle(main, settings.flows());
+    let in_effect = with_control(main, |control| {
+        if settled.is_err() && control.settings == settings {
+            control.settings = before;
+        }
+        main.signal(control.nodes.process);
+        Ok(control.settings)
+    })?;
+    for (mut worker, index) in state::workers(&mut main.barrier()).zip(0..) {
+        worker.set_timeouts(in_effect.timeouts());
+        worker.set_domain(main.thread(), in_effect.domain(index));
     }
-    Ok(())
+    settled
 }
 
-/// A process for each thread, with all the memory that it will need: a worker that had to wait
-/// for pages would stall, and VPP ends where one stalls for a second.
-fn make_processes(main: Main, settings: Settings) -> std::io::Result<Vec<MeteringProcess>> {
-    make_aside(main, move |threads| {
-        (0..threads)
-            .map(|_| {
-                let mut process = MeteringProcess::new(&Configuration {
-                    l2: true,
-                    timeouts: settings.timeouts(),
-                    ..Configuration::new(settings.flows() as usize)?
-                })?;
-                process.populate();
-                Ok(process)
-            })
-            .collect()
+/// Gives every thread tables, where they have none yet, and full ones for these families: before an
+/// interface is metered.
+pub(crate) fn activate(main: Main, families: &[Family]) -> Result<(), Refusal> {
+    state::start(main)?;
+    let flows = with_control(main, |control| {
+        let flows = control.settings.flows();
+        let tables = &mut control.tables;
+        match tables.in_effect {
+            // What is being made was checked before.
+            None if tables.making.is_some() => {}
+            None => check(flows)?,
+            Some(settings) => check_more(&missing(settings, families))?,
+        }
+        tables.is_wanted = true;
+        for family in families {
+            if !tables.enabled.contains(family) {
+                tables.enabled.push(*family);
+            }
+        }
+        if tables.in_effect.is_none() && !main.may_suspend() {
+            // Workers may stand still for the caller: full tables follow.
+            let starters = sizes(flows, &[]);
+            let processes = processes(control.settings, &starters, |_| {});
+            install(control, main, processes.map_err(no_memory(flows))?);
+        }
+        main.signal(control.nodes.process);
+        Ok(flows)
+    })?;
+    settle(main, flows)
+}
+
+/// Goes on until the tables are as they are to be. Where the caller can't be suspended, the process
+/// sees to that.
+fn settle(main: Main, flows: u32) -> Result<(), Refusal> {
+    let mut retiring = 0;
+    loop {
+        let standing = advance(main)?;
+        let expire = with_control(main, |control| {
+            let tables = &mut control.tables;
+            match tables.failure.take_if(|(failed, _)| *failed == flows) {
+                Some((_, line)) => Err(Refusal::new(Why::NoMemory, line)),
+                None => Ok(control.nodes.expire),
+            }
+        })?;
+        match standing {
+            Standing::Settled => return Ok(()),
+            Standing::UnderWay => {}
+            Standing::Retiring if retiring < CHECKS => retiring += 1,
+            Standing::Retiring => {
+                return with_control(main, |control| {
+                    give_up(control, flows);
+                    Err(Refusal::new(
+                        Why::Busy,
+                        "the flows of the tables before are still being exported: try again \
+                         later, or see `show flowmeter exporter`",
+                    ))
+                });
+            }
+        }
+        main.thread().interrupt_all(expire);
+        if !main.suspend(PAUSE) {
+            return Ok(());
+        }
+    }
+}
+
+/// Does what can be done now, without waiting.
+pub(super) fn advance(main: Main) -> Result<Standing, Refusal> {
+    with_control(main, |control| {
+        let making = &mut control.tables.making;
+        if let Some(made) = making.take_if(|making| making.maker.is_finished()) {
+            finish(control, main, made);
+        }
+        deliver(control);
+        for delivery in state::deliveries() {
+            delivery.ask();
+        }
+        Ok(start_next(control, main))
     })
 }
 
-/// Makes what so many threads need, which takes some hundred milliseconds for tables of a million
-/// flows: a thread of its own does it, and VPP goes on meanwhile.
-///
-/// # Errors
-/// Where the caller is no process that may be suspended: workers would stand still meanwhile.
-pub(crate) fn make_aside<T: Send + 'static>(
+/// Has the maker begin with what is missing, if it has nothing to do.
+fn start_next(control: &mut Control, main: Main) -> Standing {
+    let settings = control.settings;
+    let tables = &mut control.tables;
+    let deliveries = state::deliveries();
+    let is_under_way = deliveries.iter().any(|delivery| delivery.is_under_way());
+    if tables.making.is_some() || !tables.made.is_empty() || is_under_way {
+        return Standing::UnderWay;
+    }
+    if !tables.is_wanted {
+        return Standing::Settled;
+    }
+    let Some(in_effect) = tables
+        .in_effect
+        .filter(|made| made.flows() == settings.flows())
+    else {
+        if deliveries.iter().any(|delivery| delivery.is_retiring()) {
+            return Standing::Retiring;
+        }
+        let sizes = sizes(settings.flows(), &tables.enabled);
+        make(control, main, settings, move |placement| {
+            let place = |thread| placement.work_for(thread);
+            Ok(Made::Processes(processes(settings, &sizes, place)?))
+        });
+        return Standing::UnderWay;
+    };
+    let missing = missing(in_effect, &tables.enabled);
+    if missing.is_empty() || main.milliseconds_now() < tables.retry {
+        return Standing::Settled;
+    }
+    if let Err(refusal) = check_more(&missing) {
+        tables.retry = main.milliseconds_now() + RETRY;
+        control.log.warning(main, &String::from(refusal));
+        return Standing::Settled;
+    }
+    make(control, main, in_effect, move |placement| {
+        let tables = missing.into_iter().map(|(thread, family, flows)| {
+            placement.work_for(thread);
+            let mut table = Table::new(family, flows)?;
+            table.populate();
+            Ok((thread, table))
+        });
+        Ok(Made::Tables(tables.collect::<io::Result<_>>()?))
+    });
+    Standing::UnderWay
+}
+
+/// Has the maker begin.
+fn make(
+    control: &mut Control,
     main: Main,
-    make: impl FnOnce(usize) -> std::io::Result<T> + Send + 'static,
-) -> std::io::Result<T> {
-    if !main.may_suspend() {
-        return Err(std::io::Error::other("workers stand still"));
+    settings: Settings,
+    make: impl FnOnce(&Placement) -> io::Result<Made> + Send + 'static,
+) {
+    control.tables.failure = None;
+    match spawn(main, make) {
+        Ok(maker) => control.tables.making = Some(Making { settings, maker }),
+        Err(error) => fail(control, main, settings, error),
     }
-    let threads = thread::count();
-    let making = std::thread::Builder::new()
-        .name("flowmeter".to_owned())
-        .spawn(move || make(threads))?;
-    while !making.is_finished() && main.suspend(PAUSE) {}
-    making.join().unwrap_or_else(|_| {
-        Err(std::io::Error::other(
-            "the thread that makes tables panicked",
-        ))
-    })
+}
+
+/// Takes what the maker has made, unless something else has been asked for meanwhile.
+fn finish(control: &mut Control, main: Main, making: Making) {
+    let Making { settings, maker } = making;
+    let made = maker
+        .join()
+        .unwrap_or_else(|_| Err(io::Error::other("the thread that makes tables panicked")));
+    let is_asked = control.settings.flows() == settings.flows();
+    let in_effect = control.tables.in_effect;
+    match made {
+        Ok(Made::Processes(processes)) if is_asked => install(control, main, processes),
+        Ok(Made::Tables(made)) if in_effect == Some(settings) => control.tables.made = made,
+        Ok(_) => {}
+        Err(error) => fail(control, main, settings, error),
+    }
+}
+
+/// There is no memory for tables, whatever the system said before.
+fn fail(control: &mut Control, main: Main, settings: Settings, error: io::Error) {
+    let flows = settings.flows();
+    let line = String::from(no_memory(flows)(error));
+    control.log.warning(main, &line);
+    control.tables.failure = Some((flows, line));
+    control.tables.retry = main.milliseconds_now() + RETRY;
+    give_up(control, flows);
+}
+
+fn no_memory(flows: u32) -> impl Fn(io::Error) -> Refusal {
+    move |error| {
+        let line = format!("flows-per-worker {flows}: no memory ({error}): ask for fewer");
+        Refusal::new(Why::NoMemory, line)
+    }
+}
+
+/// Leaves it at the tables that there are.
+fn give_up(control: &mut Control, flows: u32) {
+    match control.tables.in_effect {
+        None => control.tables.is_wanted = false,
+        Some(before) if control.settings.flows() == flows => {
+            control.settings.flows_per_worker = before.flows_per_worker;
+        }
+        Some(_) => {}
+    }
+}
+
+/// Gives every thread its process; the flows of those before are ended.
+fn install(control: &mut Control, main: Main, processes: Vec<MeteringProcess>) {
+    let timeouts = control.settings.timeouts();
+    let mut barrier = main.barrier();
+    // Of a resize before.
+    let retired: Vec<_> = state::workers(&mut barrier)
+        .filter_map(|mut worker| worker.flows.take_retired())
+        .collect();
+    let workers = state::workers(&mut barrier).zip(state::deliveries());
+    for ((mut worker, delivery), process) in workers.zip(processes) {
+        delivery.recall();
+        worker.flows.replace(process);
+        worker.set_timeouts(timeouts);
+        delivery.publish(&worker.flows);
+    }
+    drop(barrier);
+    // Freed when the workers run again.
+    drop(retired);
+    control.tables.made.clear();
+    control.tables.in_effect = Some(control.settings);
+}
+
+/// Sends full tables to their threads, and frees what has come back.
+fn deliver(control: &mut Control) {
+    let deliveries = state::deliveries();
+    for delivery in deliveries {
+        delivery.receive();
+    }
+    let made = core::mem::take(&mut control.tables.made);
+    for (thread, table) in made {
+        let sent = deliveries[thread].send(table);
+        control
+            .tables
+            .made
+            .extend(sent.err().map(|table| (thread, table)));
+    }
 }
 
 /// Frees the memory of tables that were replaced and have no flows any more.
@@ -127,23 +299,119 @@ pub(super) fn free_retired(main: Main) {
     drop(retired);
 }
 
-/// Waits until the flows of tables that were replaced before have left.
-fn wait_for_retired(main: Main) -> Result<(), Refusal> {
-    for _ in 0..CHECKS {
-        let threads = inspection::snapshots(main)?;
-        if threads.iter().any(|thread| thread.state().has_retired) {
-            free_retired(main);
+/// The sizes of each thread's tables: full ones of families that are enabled or that the thread has
+/// seen, starter tables of the others.
+fn sizes(flows: u32, enabled: &[Family]) -> Vec<Flows> {
+    let threads = state::deliveries().iter().enumerate();
+    let threads = threads.map(|(thread, delivery)| {
+        let full = flows_of(flows, thread, thread::count());
+        let size = |family| {
+            let usage = delivery.usage(family);
+            let is_needed =
+                enabled.contains(&family) || usage.live > 0 || usage.capacity > STARTER_FLOWS;
+            let size = full.of(family);
+            if is_needed {
+                size
+            } else {
+                size.min(STARTER_FLOWS)
+            }
+        };
+        Flows {
+            ipv4: size(Family::Ipv4),
+            ipv6: size(Family::Ipv6),
+            l2: size(Family::L2),
         }
-        if !threads.iter().any(|thread| thread.state().is_retiring) {
-            return Ok(());
-        }
-        if !main.suspend(PAUSE) {
-            break;
+    });
+    threads.collect()
+}
+
+/// The full tables that threads lack, whose families are enabled or have come.
+fn missing(settings: Settings, enabled: &[Family]) -> Vec<(usize, Family, usize)> {
+    let mut missing = Vec::new();
+    for (thread, delivery) in state::deliveries().iter().enumerate() {
+        let full = flows_of(settings.flows(), thread, thread::count());
+        for family in Family::ALL {
+            let usage = delivery.usage(family);
+            let is_needed = usage.live > 0 || enabled.contains(&family);
+            let is_starter = (1..=STARTER_FLOWS).contains(&usage.capacity);
+            if is_needed && is_starter && usage.capacity < full.of(family) {
+                missing.push((thread, family, full.of(family)));
+            }
         }
     }
-    Err(Refusal::new(
-        Why::Busy,
-        "the flows of the tables before are still being exported: try again later, or see \
-         `show flowmeter exporter`",
-    ))
+    missing
+}
+
+/// Octets that the full tables of all threads take.
+fn octets(flows: u32) -> u64 {
+    let threads = 0..thread::count();
+    let flows = threads.map(|thread| flows_of(flows, thread, thread::count()));
+    let octets =
+        flows.flat_map(|flows| Family::ALL.map(|family| family.octets_for(flows.of(family))));
+    octets.map(|octets| octets as u64).sum()
+}
+
+/// Whether there is memory for all tables of this size, also those that may never be needed.
+fn check(flows: u32) -> Result<(), Refusal> {
+    let (needed, free) = (octets(flows), memory::free());
+    if needed <= free {
+        return Ok(());
+    }
+    // The most that fit: `fits` do, and `too_many` do not.
+    let (mut fits, mut too_many) = (0, flows);
+    while too_many - fits > 1 {
+        let middle = fits + (too_many - fits) / 2;
+        if octets(middle) <= free {
+            fits = middle;
+        } else {
+            too_many = middle;
+        }
+    }
+    let mut unit = 1;
+    while fits / unit >= 100 {
+        unit *= 10;
+    }
+    let line = format!(
+        "flows-per-worker {flows}: needs {} and {} are free: at most {} fit",
+        memory::Size(needed),
+        memory::Size(free),
+        fits - fits % unit
+    );
+    Err(Refusal::new(Why::NoMemory, line))
+}
+
+/// Whether there is memory for these tables.
+fn check_more(missing: &[(usize, Family, usize)]) -> Result<(), Refusal> {
+    let octets = missing
+        .iter()
+        .map(|(_, family, flows)| family.octets_for(*flows) as u64);
+    let (needed, free) = (octets.sum(), memory::free());
+    if needed <= free {
+        return Ok(());
+    }
+    let mut families: Vec<_> = missing.iter().map(|(_, family, _)| family.name()).collect();
+    families.dedup();
+    let line = format!(
+        "tables for {} flows: need {} and {} are free: set flows-per-worker to fewer",
+        families.join(" and "),
+        memory::Size(needed),
+        memory::Size(free),
+    );
+    Err(Refusal::new(Why::NoMemory, line))
+}
+
+/// Whether there is memory for so many recorded flows on each thread.
+pub(crate) fn check_recorded(flows: usize) -> Result<(), Refusal> {
+    // Their slots are as large as those of IPv6 flows.
+    let octets = Family::Ipv6.octets_for(flows) * thread::count();
+    let (needed, free) = (octets as u64, memory::free());
+    if needed <= free {
+        return Ok(());
+    }
+    let line = format!(
+        "{flows} flows on each thread need {}, and {} are free",
+        memory::Size(needed),
+        memory::Size(free),
+    );
+    Err(Refusal::new(Why::NoMemory, line))
 }

@@ -4,6 +4,7 @@
 //! It knows neither commands nor interfaces' names.
 
 pub(crate) mod counters;
+pub(crate) mod delivery;
 pub(crate) mod ending;
 pub(crate) mod errors;
 pub(crate) mod inspection;

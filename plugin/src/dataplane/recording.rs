@@ -48,11 +48,18 @@ impl Recording {
     /// Octets of one flow in the table: two cache lines.
     pub(crate) const FLOW_OCTETS: usize = 128;
 
-    /// Recorders for so many threads and flows, with all the memory that they will need.
-    pub(crate) fn recorders(threads: usize, flows: usize) -> std::io::Result<Vec<Recorder>> {
-        (0..threads)
-            .map(|_| Recorder::new(&Configuration::new(flows)?))
-            .collect()
+    /// Recorders for so many threads and flows, with all the memory that they will need; before each
+    /// of them, `place` is given its thread.
+    pub(crate) fn recorders(
+        threads: usize,
+        flows: usize,
+        place: impl Fn(usize),
+    ) -> std::io::Result<Vec<Recorder>> {
+        let recorders = (0..threads).map(|thread| {
+            place(thread);
+            Recorder::new(&Configuration::new(flows)?)
+        });
+        recorders.collect()
     }
 
     /// A meter for each thread, with these recorders for so many flows.

@@ -9,7 +9,7 @@ use core::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 use flowmeter::metering::flow_key::Observed;
-use flowmeter::metering::{Flush, MeteringProcess, Records, Statistics, Swept};
+use flowmeter::metering::{Flush, MeteringProcess, Records, Statistics, Swept, Table};
 use flowmeter::observation::Direction;
 use flowmeter::time::{Timestamp, Uptime};
 
@@ -220,6 +220,21 @@ impl<M: Meter> Flows<M> {
             self.retired = self.retiring.take().map(|(process, _)| process);
         }
         Progress::Done
+    }
+}
+
+impl ThreadMeter<MeteringProcess> {
+    /// Exchanges a starter table for the full one in `parcel`; what has no use any more is there
+    /// then.
+    pub(super) fn adopt(&mut self, thread: Thread, parcel: &mut Option<Table>) {
+        let (_, now) = self.outlet.time(thread);
+        if let Some(process) = &mut self.flows.metering {
+            self.outlet.export(thread, |exporter| {
+                *parcel = parcel
+                    .take()
+                    .map(|table| process.adopt(table, now, exporter));
+            });
+        }
     }
 }
 

@@ -2,12 +2,15 @@
 //! One thread's meters: flows as `flowmeter interface` asks for them, and recorded flows in
 //! flowprobe's place.
 
+use std::sync::Arc;
+
 use flowmeter::exporting::Interfaces;
 use flowmeter::metering::{IgnoredReason, MeteringProcess, Tally, Timeouts};
 use flowmeter::observation::ObservationDomainId;
 use flowmeter::packet::{Packet, Packets};
 
 use super::counters::Levels;
+use super::delivery::Delivery;
 use super::inspection::{Inspection, Snapshot, State};
 use super::live_flows::View;
 use super::recording::Recording;
@@ -30,6 +33,8 @@ pub(crate) struct Worker {
     pub(crate) flows: ThreadMeter<MeteringProcess>,
     /// Once a client of flowprobe's API or commands has enabled an interface.
     pub(crate) recording: Option<Box<ThreadMeter<Recording>>>,
+    /// Tables that come while it runs.
+    delivery: Arc<Delivery>,
     /// Clocks that the last call of the sweep took, and the longest.
     sweep_clocks: [u64; 2],
     /// When the accounts were last published, and what had been asked for until then.
@@ -47,10 +52,12 @@ impl Worker {
         shared: &'static Shared,
         domain: ObservationDomainId,
         nodes: LookupNodes,
+        delivery: Arc<Delivery>,
     ) -> Self {
         Self {
             flows: ThreadMeter::new(Outlet::new(shared, domain, nodes)),
             recording: None,
+            delivery,
             sweep_clocks: [0; 2],
             published: (0, 0),
             shown: 0,
@@ -152,6 +159,7 @@ impl Worker {
     pub(crate) fn sweep(&mut self, thread: Thread, node: u32, inspection: &Inspection) {
         let deadline = Deadline::after(thread, BUDGET_MICROSECONDS);
         let began = thread.clocks();
+        self.delivery.serve(thread, &mut self.flows);
         self.answer(thread, inspection);
         let recording = self.recording.as_mut();
         let recording = recording.map(|meter| meter.announce_and_expire(thread, node, deadline));

@@ -16,6 +16,7 @@ pub(crate) mod interface;
 mod link_header;
 mod main_cell;
 mod main_thread;
+pub(crate) mod placement;
 pub(crate) mod refusal;
 mod registration;
 pub(crate) mod text;

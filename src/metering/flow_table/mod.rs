@@ -248,6 +248,7 @@ impl<K: FlowKey> FlowTable<K> {
             live: self.live,
             evicted: self.evictions.total(),
             enough: self.evictions.enough(self.live),
+            pages: self.slots.pages(),
         }
     }
 

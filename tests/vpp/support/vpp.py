@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from . import cores, installation
+from .control_group import ControlGroup
 from .namespace import Namespace
 from .process import Daemon, run
 from .waiting import PATIENCE, until
@@ -48,6 +49,7 @@ class Vpp:
         copies: Iterable[str] = (),
         plugin_path: str = "plugins {{ path {} }}",
         library: Path = installation.PLUGIN,
+        control_group: ControlGroup | None = None,
     ):
         """`copies` are names under which the plugin stands in a directory of its own, first in the
         plugin path. `plugin_path` is how startup.conf names that path's directories. `library` is
@@ -66,6 +68,8 @@ class Vpp:
             )
             words = [installation.vpp_program("vpp"), "-c", configuration]
             words = cores.command(workers, words, self.folder)
+            if control_group:
+                words = control_group.command(words)
             self._daemon = Daemon(namespace.command(*words), self.folder / "output")
         except BaseException:
             shutil.rmtree(self.folder)

@@ -6,7 +6,7 @@ use flowmeter::metering::Layers;
 use super::parameters::{Parameters, RecordingState, Refusal, Variant};
 use crate::control::interfaces::Side;
 use crate::control::state::{self, Control, with_control};
-use crate::control::{exporting, observing, tables};
+use crate::control::{exporting, making, observing, tables};
 use crate::dataplane::place::{Layer, Place};
 use crate::dataplane::recording::Recording;
 use crate::dataplane::thread_meter::ThreadMeter;
@@ -207,9 +207,13 @@ fn make_meters(main: Main) -> Result<(), Refusal> {
         return Ok(());
     }
     let flows = with(main, |control| Ok(control.settings.recorded_flows()))? as usize;
-    let recorders =
-        tables::make_aside(main, move |threads| Recording::recorders(threads, flows))
-            .map_err(|error| complain(&format!("flowprobe: no memory for flows ({error})")))?;
+    tables::check_recorded(flows)
+        .map_err(|why| complain(&format!("flowprobe: {}", String::from(why))))?;
+    let recorders = making::make_aside(main, move |placement| {
+        let place = |thread| placement.work_for(thread);
+        Recording::recorders(placement.threads(), flows, place)
+    })
+    .map_err(|error| complain(&format!("flowprobe: no memory for flows ({error})")))?;
     // Somebody else may have asked for the same meanwhile.
     if !lacks_meters(main) {
         return Ok(());

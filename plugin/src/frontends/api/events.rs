@@ -5,7 +5,7 @@ use flowmeter::metering::EndReason;
 
 use super::details::address;
 use super::wire::{self, TableFull};
-use crate::control::inspection;
+use crate::control::{fullness, inspection};
 use crate::export::datagram::Session;
 use crate::ffi::{Main, MainCell};
 use crate::ffi::{Refusal, Why};
@@ -76,6 +76,7 @@ pub(super) fn look(main: Main) {
             exported: now.exported.saturating_sub(before.exported),
             lost: now.lost.saturating_sub(before.lost),
             live_flows: now.live_flows,
+            enough: now.enough,
         };
         if event.exported == 0 && event.lost == 0 {
             return;
@@ -116,5 +117,6 @@ fn evictions() -> Option<TableFull> {
         exported: by_lack.sum(),
         lost: accounts.statistics.lost().records,
         live_flows: accounts.live_flows,
+        enough: fullness::evictions().1,
     })
 }

@@ -312,6 +312,7 @@ api_send_table_full (uint32_t client, uint32_t pid, const flowmeter_table_full_t
   message->exported = event->exported;
   message->lost = event->lost;
   message->live_flows = event->live_flows;
+  message->enough = event->enough;
   send_to (client, message);
 }
 

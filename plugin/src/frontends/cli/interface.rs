@@ -4,9 +4,7 @@
 use super::words::{Words, unexpected};
 use crate::control::interfaces::{self, Selection, Side, Variant};
 use crate::control::observing::{self, Which};
-use crate::control::tables;
 use crate::ffi::Main;
-use crate::frontends::api::deferred;
 
 /// `flowmeter interface <interface>|<glob> [ip4|ip6|l2|all] [rx|tx|both] [disable]`.
 pub(crate) fn interface(main: Main, words: Vec<&str>) -> Result<(), String> {
@@ -38,21 +36,14 @@ pub(crate) fn interface(main: Main, words: Vec<&str>) -> Result<(), String> {
     let default = if disable { Side::Both } else { Side::Rx };
     selection.side = side.unwrap_or(default);
 
-    let name = name.to_owned();
-    let is_pattern = interfaces::is_pattern(&name);
-    if !is_pattern {
-        Which::Name(name.clone()).find(main)?;
-    }
-    let needs_tables = !disable && tables::lacks_tables(main);
-    deferred::run(main, needs_tables, move |main| {
-        let done = match (is_pattern, disable) {
-            (true, true) => observing::disable_like(main, &name, selection),
-            (true, false) => observing::enable_like(main, &name, selection),
-            (false, true) => observing::disable(main, &Which::Name(name), selection),
-            (false, false) => observing::enable(main, &Which::Name(name), selection),
-        };
-        Ok(done?)
-    })
+    let which = Which::Name(name.to_owned());
+    let done = match (interfaces::is_pattern(name), disable) {
+        (true, true) => observing::disable_like(main, name, selection),
+        (true, false) => observing::enable_like(main, name, selection),
+        (false, true) => observing::disable(main, &which, selection),
+        (false, false) => observing::enable(main, &which, selection),
+    };
+    Ok(done?)
 }
 
 fn variant(word: &str) -> Option<Variant> {

@@ -9,6 +9,7 @@ pub(crate) mod config;
 mod exporter;
 mod flows;
 mod interface;
+mod memory;
 mod set;
 mod show;
 mod table;

@@ -6,7 +6,6 @@ use super::words::{Words, unexpected};
 use crate::control::settings::Settings;
 use crate::control::tables;
 use crate::ffi::Main;
-use crate::frontends::api::deferred;
 
 /// Reads one setting; `false` where the word is none.
 pub(super) fn read(
@@ -50,8 +49,5 @@ pub(crate) fn set(main: Main, words: Vec<&str>) -> Result<(), String> {
             return unexpected(word, EXPECTED);
         }
     }
-    let needs_tables = tables::needs_tables(main, settings)?;
-    deferred::run(main, needs_tables, move |main| {
-        Ok(tables::set(main, settings)?)
-    })
+    Ok(tables::set(main, settings)?)
 }

@@ -5,8 +5,8 @@ use core::fmt::Write;
 
 use flowmeter::metering::{EndReason, IgnoredReason, NoRoom, Tally};
 
-use super::flows;
 use super::words::{Words, unexpected};
+use super::{flows, memory};
 use crate::control::exporter::Source;
 use crate::control::interfaces::Selection;
 use crate::control::state::{self, Control, with_control};
@@ -41,7 +41,7 @@ pub(crate) fn show(main: Main, words: Vec<&str>) -> Result<(), String> {
                 "interfaces" => show_interfaces(main, &mut out)?,
                 "exporter" => show_exporter(main, &mut out)?,
                 "statistics" => show_statistics(main, &mut out)?,
-                "memory" => show_memory(main, &mut out)?,
+                "memory" => memory::show(main, &mut out)?,
                 "verify" => verify(main, &mut out),
                 _ => {
                     const EXPECTED: &str =
@@ -60,7 +60,7 @@ fn show_settings(main: Main, out: &mut String) -> Result<(), Refusal> {
         let settings = control.settings;
         let _ = writeln!(
             out,
-            "active timeout {} s, idle timeout {} s, {} flows of each family per worker",
+            "active timeout {} s, idle timeout {} s, flows per worker {}",
             settings.active_timeout,
             settings.idle_timeout,
             settings.flows()
@@ -220,16 +220,4 @@ fn write_accounts(out: &mut String, accounts: &Accounts, live: Tally) {
         }
     }
     line("    in live flows", live, Some(accounts.live_flows));
-}
-
-fn show_memory(main: Main, out: &mut String) -> Result<(), Refusal> {
-    for (index, thread) in inspection::snapshots(main)?.iter().enumerate() {
-        let octets = thread.table_octets;
-        let flows = thread.accounts.live_flows;
-        let _ = writeln!(
-            out,
-            "thread {index}: {flows} live flows, tables of {octets} octets"
-        );
-    }
-    Ok(())
 }
