@@ -91,7 +91,10 @@ pub(super) fn spawn<T: Send + 'static>(
         })
 }
 
-/// The same, and waits for it; VPP waits too where the caller can't be suspended.
+/// The same, and waits for it.
+///
+/// # Errors
+/// Also where the caller is no process that can be suspended: workers would stand still meanwhile.
 pub(crate) fn make_aside<T: Send + 'static>(
     main: Main,
     make: impl FnOnce(&Placement) -> io::Result<T> + Send + 'static,

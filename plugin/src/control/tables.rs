@@ -282,11 +282,11 @@ fn deliver(control: &mut Control) {
     }
     let made = core::mem::take(&mut control.tables.made);
     for (thread, table) in made {
-        let sent = deliveries[thread].send(table);
+        let refused = deliveries[thread].send(table);
         control
             .tables
             .made
-            .extend(sent.err().map(|table| (thread, table)));
+            .extend(refused.map(|table| (thread, table)));
     }
 }
 

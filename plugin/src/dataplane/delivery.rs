@@ -45,14 +45,14 @@ struct PublishedUsage {
 }
 
 impl Delivery {
-    /// Main thread: sends a table, unless one is under way.
-    pub(crate) fn send(&self, table: Table) -> Result<(), Table> {
+    /// Main thread: sends a table; returns it where another is under way.
+    pub(crate) fn send(&self, table: Table) -> Option<Table> {
         if self.is_under_way() {
-            return Err(table);
+            return Some(table);
         }
         self.is_under_way.store(true, Ordering::Relaxed);
         self.to_thread.store(Some(Box::new(Some(table))));
-        Ok(())
+        None
     }
 
     /// Main thread: frees what has come back.
