@@ -70,16 +70,19 @@ impl Setting {
             Ok(())
         };
         let collector = &self.collector;
-        if let Source::Address(source) = &self.source {
-            if collector.is_ipv4() != source.is_ipv4() {
-                let line = format!(
-                    "src {source}: expected an address of the same family as collector {collector}"
-                );
-                return Err(Refusal::new(Why::Family, line));
-            }
-            is_unicast("src", source, Why::Source)?;
+        if let Source::Address(source) = &self.source
+            && collector.is_ipv4() != source.is_ipv4()
+        {
+            let line = format!(
+                "src {source}: expected an address of the same family as collector {collector}"
+            );
+            return Err(Refusal::new(Why::Family, line));
         }
-        is_unicast("collector", collector, Why::Collector)
+        is_unicast("collector", collector, Why::Collector)?;
+        match &self.source {
+            Source::Address(source) => is_unicast("src", source, Why::Source),
+            Source::Interface(_) => Ok(()),
+        }
     }
 
     /// The address that messages come from now, if there is one.
