@@ -46,10 +46,11 @@ pub(crate) struct Request {
 pub(crate) struct Snapshot {
     pub(crate) accounts: Accounts,
     pub(crate) table_octets: u64,
-    /// Of the meter of recorded flows: how many there are, and how many there is room for; 0 where
-    /// there is no such meter.
+    /// Of the meter of recorded flows: how many there are, how many there is room for, and the octets
+    /// of its table; 0 where there is no such meter.
     pub(crate) recorded_flows: u64,
     pub(crate) recorded_room: u64,
+    pub(crate) recorded_octets: u64,
     /// As [`State`] has it.
     state: u64,
     /// [`Inspection::asked`] before it was taken.
@@ -158,6 +159,7 @@ impl Snapshot {
             table_octets,
             recorded_flows: 0,
             recorded_room: 0,
+            recorded_octets: 0,
             state: flags.map(|(bit, flag)| u64::from(flag) << bit).sum(),
             asked,
         }

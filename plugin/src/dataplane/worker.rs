@@ -213,6 +213,7 @@ impl Worker {
         let mut snapshot = Snapshot::new(self.accounts(), octets as u64, state, asked);
         if let Some(meter) = self.recording.as_deref() {
             snapshot.recorded_flows = meter.accounts().live_flows;
+            snapshot.recorded_octets = meter.octets() as u64;
             snapshot.recorded_room = meter.metering().map_or(0, Recording::room) as u64;
         }
         snapshot

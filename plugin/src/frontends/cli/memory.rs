@@ -4,10 +4,8 @@
 use core::fmt::Write;
 
 use crate::control::fullness::{self, TableUsage};
+use crate::control::inspection;
 use crate::control::memory::Size;
-use crate::control::state;
-use crate::dataplane::recording::Recording;
-use crate::dataplane::thread_meter::AnyMeter;
 use crate::ffi::Main;
 use crate::ffi::placement::Placement;
 use crate::ffi::refusal::Refusal;
@@ -59,21 +57,19 @@ pub(super) fn show(main: Main, out: &mut String) -> Result<(), Refusal> {
             usage.pages.name(),
         );
     }
-    for (thread, worker) in state::workers(&mut main.barrier()).enumerate() {
-        let Some(meter) = worker.recording.as_deref() else {
+    for (thread, seen) in inspection::snapshots(main)?.iter().enumerate() {
+        if seen.recorded_room == 0 {
             continue;
-        };
-        let live = meter.accounts().live_flows as usize;
-        let room = meter.metering().map_or(0, Recording::room);
-        let octets = meter.octets() as u64;
-        total += octets;
+        }
+        let [live, room] = [seen.recorded_flows, seen.recorded_room].map(|n| n as usize);
+        total += seen.recorded_octets;
         let _ = writeln!(
             out,
             "{thread:<8}{:<6}{:<10}{live:>10}{room:>12}{:>6}{:>10}",
             node(thread),
             "recorded",
             percent(live, room),
-            Size(octets),
+            Size(seen.recorded_octets),
         );
     }
     let _ = writeln!(out, "total: {}", Size(total));
