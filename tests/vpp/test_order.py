@@ -100,8 +100,9 @@ def test_what_an_acl_denies(start_meter, side, variants):
     source = routing.add_source(vpp)
     routing.add_routes(vpp, out)
     vpp.cli(
-        "set acl-plugin acl deny proto 17 dport 53, permit src 0.0.0.0/0 dst 0.0.0.0/0, "
-        "deny src ::/0 proto 17 dport 53, permit src ::/0 dst ::/0"
+        "set acl-plugin acl deny src 0.0.0.0/0 dst 0.0.0.0/0 proto 17 dport 53, "
+        "permit src 0.0.0.0/0 dst 0.0.0.0/0, "
+        "deny src ::/0 dst ::/0 proto 17 dport 53, permit src ::/0 dst ::/0"
     )
     interface = source if side == "input" else out.vpp
     vpp.configure(f"set acl-plugin interface {interface} {side} acl 0")
