@@ -271,7 +271,7 @@ def test_members_that_come_and_go(start_meter):
 def test_bridged_virtual_interface(start_meter, kind):
     """A bridge's address: what a host behind the bridge sends through VPP comes in by it, and
     what VPP sends there goes out by it."""
-    meter = start_meter()
+    meter = start_meter(plugins=["flowmeter", "ping"])
     vpp = meter.vpp
     link = add_link(vpp, 1, addresses=False)
     name = {"bvi": "bvi0", "loopback": "loop0"}[kind]

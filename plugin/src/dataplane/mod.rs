@@ -7,6 +7,7 @@ pub(crate) mod counters;
 pub(crate) mod ending;
 pub(crate) mod errors;
 pub(crate) mod node;
+pub(crate) mod order;
 pub(crate) mod place;
 pub(crate) mod recording;
 pub(crate) mod recording_node;
