@@ -30,14 +30,19 @@ typedef struct
 			struct vlib_frame_t *frame);
 } flowmeter_node_t;
 
-/* A node as a feature of an arc. The lists of features before and behind it end with a null. */
+/* A node as a feature of an arc. */
 typedef struct
 {
   const char *arc;
   const char *node;
+} flowmeter_feature_t;
+
+/* Where a feature stands among those of its arc: lists of others, each of which ends with a null. */
+typedef struct
+{
   const char *const *runs_before;
   const char *const *runs_after;
-} flowmeter_feature_t;
+} flowmeter_order_t;
 
 /* A command, on the main thread. text is the line behind its path. Returns a clib_error_t, null
    where all went well. */
@@ -54,6 +59,8 @@ typedef struct
 
 uint32_t flowmeter_node (uint32_t index, flowmeter_node_t *node);
 uint32_t flowmeter_feature (uint32_t index, flowmeter_feature_t *feature);
+/* On the main thread, when all plugins are loaded. */
+uint32_t flowmeter_order (uint32_t index, flowmeter_order_t *order);
 uint32_t flowmeter_command (uint32_t list, uint32_t index, flowmeter_command_t *command);
 
 /* The node that makes records of flows that are due, on any thread, when it is interrupted;
@@ -84,7 +91,7 @@ void *flowmeter_init (struct vlib_main_t *vm);
 void *flowmeter_exit (struct vlib_main_t *vm);
 void *flowmeter_config (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
 void flowmeter_interface_add_del (uint32_t sw_if_index, uint32_t is_add);
-void flowmeter_interface_table (uint32_t sw_if_index);
+void flowmeter_interface_table (uint32_t sw_if_index, uint32_t is_ip6, uint32_t table_id);
 
 /* A message or a command was served, anybody's. */
 

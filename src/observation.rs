@@ -38,9 +38,17 @@ pub enum LinkType {
     Unsupported,
 }
 
+/// The ids of the tables that packets are routed by, for each IP version; 0 where there is one table
+/// only, or none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct VrfIds {
+    /// IPv4's.
+    pub ipv4: u32,
+    /// IPv6's.
+    pub ipv6: u32,
+}
+
 /// One observation point, as it is at the moment of one packet.
-///
-/// Sixteen octets, so that a host keeps one for each interface and copies it whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ObservationPoint {
     /// IANA element 10, `ingressInterface`; 0 where unknown.
@@ -48,7 +56,9 @@ pub struct ObservationPoint {
     /// IANA element 14, `egressInterface`; 0 where unknown.
     pub egress_interface: u32,
     /// IANA element 234, `ingressVRFID`.
-    pub vrf: u32,
+    pub ingress_vrf: VrfIds,
+    /// IANA element 235, `egressVRFID`.
+    pub egress_vrf: VrfIds,
     /// IANA element 58, `vlanId`, where the host knows it (a sub-interface); 0 leaves it
     /// to the packet's outermost tag.
     pub vlan: u16,

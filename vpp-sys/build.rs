@@ -63,12 +63,11 @@ fn main() {
         .clang_arg(format!("-I{}", headers.display()))
         .clang_args(&flags)
         .allowlist_file(".*/vpp_shim\\.h")
-        .allowlist_function("vnet_feature_enable_disable")
         .allowlist_function("vlib_validate_(simple|combined)_counter")
         .allowlist_type("vlib_(main|frame|node_runtime|plugin_registration)_t")
         .allowlist_type("vnet_api_error_t")
         .allowlist_type("vlib_((simple|combined)_counter_main|counter|error_desc)_t")
-        .allowlist_var("VLIB_BUFFER_(IS_TRACED|NEXT_PRESENT)|VNET_BUFFER_F_FLOW_REPORT")
+        .allowlist_var("VLIB_BUFFER_(IS_TRACED|NEXT_PRESENT)|VNET_BUFFER_F_(FLOW_REPORT|GSO)")
         .allowlist_var("VLIB_NODE_FLAG_TRACE|VLIB_FRAME_SIZE|CLIB_LOG2_CACHE_LINE_BYTES")
         // Its beginning is the shim's; see src/lib.rs.
         .blocklist_type("vlib_buffer_t")

@@ -211,7 +211,7 @@ fn collect_flows(value: &Value, flows: &mut Vec<Map<String, Value>>) {
 
 /// IP flows among tshark's records, of which each shows every field of its template.
 fn flows_of_tshark(records: &[Map<String, Value>]) -> Flows {
-    const BOTH: [&str; 16] = [
+    const BOTH: [&str; 17] = [
         "cflow.srcport",
         "cflow.dstport",
         "cflow.protocol",
@@ -225,6 +225,7 @@ fn flows_of_tshark(records: &[Map<String, Value>]) -> Flows {
         "cflow.timedelta",
         "cflow.vlanid",
         "cflow.ingress_vrfid",
+        "cflow.egress_vrfid",
         "Forwarding Status",
         "cflow.direction",
         "cflow.flow_end_reason",

@@ -3,17 +3,20 @@
 //!
 //! Each makes the types that say which thread it is on, and calls what does the work.
 
-use core::ffi::c_void;
+use core::ffi::{CStr, c_void};
 
 use vpp_sys::{vlib_frame_t, vlib_main_t, vlib_node_runtime_t};
 
 use crate::control::{exit, interface_events, process, state};
-use crate::dataplane::place::{Observe, Place, each_place};
+use crate::dataplane::order::Neighbours;
+use crate::dataplane::place::{Arc, Observe, Place, each_place};
 use crate::dataplane::trace::Trace;
 use crate::dataplane::{node, place, recording_node};
+use crate::ffi::feature::Features;
 use crate::ffi::frame::Frame;
 use crate::ffi::header::{
     FLOWMETER_COMMANDS, flowmeter_command_t, flowmeter_feature_t, flowmeter_node_t,
+    flowmeter_order_t,
 };
 use crate::ffi::{Main, Thread, text};
 use crate::frontends::{api, cli, flowprobe};
@@ -69,30 +72,25 @@ each_place!(node_functions);
 /// The observing nodes, in the order in which they are listed.
 fn nodes() -> impl Iterator<Item = flowmeter_node_t> {
     FUNCTIONS.iter().flat_map(|(place, functions)| {
-        let names = [place.node(), place.recording_node()];
+        let names = [Some(place.node()), place.recording_node()];
         names
             .into_iter()
             .zip(functions)
-            .map(|(name, function)| flowmeter_node_t {
-                name: name.as_ptr(),
-                function: Some(*function),
+            .filter_map(|(name, function)| {
+                Some(flowmeter_node_t {
+                    name: name?.as_ptr(),
+                    function: Some(*function),
+                })
             })
     })
 }
 
-/// The features that they are.
-fn features() -> impl Iterator<Item = flowmeter_feature_t> {
+/// The features that they are: their arcs and names.
+fn features() -> impl Iterator<Item = (&'static Arc, &'static CStr)> {
     Place::ALL.iter().flat_map(|place| {
-        [place.node(), place.recording_node()]
-            .into_iter()
-            .flat_map(|node| {
-                place.arcs().iter().map(move |arc| flowmeter_feature_t {
-                    arc: arc.name.as_ptr(),
-                    node: node.as_ptr(),
-                    runs_before: arc.runs_before.as_ptr(),
-                    runs_after: arc.runs_after.as_ptr(),
-                })
-            })
+        let nodes = [Some(place.node()), place.recording_node()];
+        let arcs = move |node| place.arcs().iter().map(move |arc| (arc, node));
+        nodes.into_iter().flatten().flat_map(arcs)
     })
 }
 
@@ -112,8 +110,35 @@ pub unsafe extern "C" fn flowmeter_node(index: u32, node: *mut flowmeter_node_t)
 /// `feature` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmeter_feature(index: u32, feature: *mut flowmeter_feature_t) -> u32 {
+    let found = features().nth(index as usize);
+    let found = found.map(|(arc, node)| flowmeter_feature_t {
+        arc: arc.name.as_ptr(),
+        node: node.as_ptr(),
+    });
     // SAFETY: as the caller promises.
-    unsafe { show(features().nth(index as usize), feature) }
+    unsafe { show(found, feature) }
+}
+
+/// Where a feature stands, by its index in the list.
+///
+/// # Safety
+/// Called by VPP on its main thread, when all plugins are loaded; `order` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn flowmeter_order(index: u32, order: *mut flowmeter_order_t) -> u32 {
+    // SAFETY: as the caller promises.
+    let main = unsafe { Main::current() };
+    let found = features().nth(index as usize);
+    let found = found.map(|(arc, _)| {
+        let registered = Features::of(main, arc.name);
+        let is_ours = |name: &CStr| features().any(|(_, node)| node == name);
+        let Neighbours { behind, before } = arc.order.among(&registered, is_ours);
+        flowmeter_order_t {
+            runs_before: behind.as_ptr(),
+            runs_after: before.as_ptr(),
+        }
+    });
+    // SAFETY: as the caller promises.
+    unsafe { show(found, order) }
 }
 
 /// A command, by its index in one of the two lists.
@@ -287,12 +312,13 @@ pub unsafe extern "C" fn flowmeter_interface_add_del(sw_if_index: u32, is_add: u
     }
 }
 
-/// An interface's packets are looked up in another table.
+/// An interface's packets of one IP version are going to be looked up in another table.
 ///
 /// # Safety
 /// Called by VPP on its main thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn flowmeter_interface_table(sw_if_index: u32) {
+pub unsafe extern "C" fn flowmeter_interface_table(sw_if_index: u32, is_ip6: u32, table_id: u32) {
     // SAFETY: tables are bound on the main thread.
-    interface_events::table_changed(unsafe { Main::current() }, sw_if_index);
+    let main = unsafe { Main::current() };
+    interface_events::table_changed(main, sw_if_index, is_ip6 != 0, table_id);
 }

@@ -83,7 +83,8 @@ macro_rules! ip_flow_template {
                 [0; 2]
             },
             VLAN_ID / 2: $record.key.observed.vlan().to_be_bytes(),
-            INGRESS_VRF_ID / 4: $record.vrf.to_be_bytes(),
+            INGRESS_VRF_ID / 4: $record.ingress_vrf.to_be_bytes(),
+            EGRESS_VRF_ID / 4: $record.egress_vrf.to_be_bytes(),
             FORWARDING_STATUS / 1: [forwarding_status(&$record.key.observed)],
             FLOW_DIRECTION / 1: [$record.key.observed.direction() as u8],
             FLOW_END_REASON / 1: [$record.end_reason as u8],

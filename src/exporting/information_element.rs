@@ -76,5 +76,6 @@ information_elements! {
     FLOW_START_NANOSECONDS = 156 flowStartNanoseconds,
     FLOW_END_NANOSECONDS = 157 flowEndNanoseconds,
     INGRESS_VRF_ID = 234 ingressVRFID,
+    EGRESS_VRF_ID = 235 egressVRFID,
     ETHERNET_TYPE = 256 ethernetType,
 }

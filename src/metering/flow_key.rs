@@ -35,6 +35,13 @@ pub trait FlowKey: Pod + Eq + Hash + Debug {
 
     /// The observation point's part.
     fn observed(&self) -> &Observed;
+
+    /// IANA elements 234 and 235, `ingressVRFID` and `egressVRFID`, of a packet that was observed at
+    /// `point`; zeros where records of such flows don't have them.
+    #[inline(always)]
+    fn vrf_ids(_point: &ObservationPoint) -> [u32; 2] {
+        [0; 2]
+    }
 }
 
 /// The part of a key that says where a packet was observed and what it carries.
@@ -115,6 +122,11 @@ impl FlowKey for Ipv4Key {
     fn observed(&self) -> &Observed {
         &self.observed
     }
+
+    #[inline(always)]
+    fn vrf_ids(point: &ObservationPoint) -> [u32; 2] {
+        [point.ingress_vrf.ipv4, point.egress_vrf.ipv4]
+    }
 }
 
 impl Ipv4Key {
@@ -149,6 +161,11 @@ impl FlowKey for Ipv6Key {
     #[inline(always)]
     fn observed(&self) -> &Observed {
         &self.observed
+    }
+
+    #[inline(always)]
+    fn vrf_ids(point: &ObservationPoint) -> [u32; 2] {
+        [point.ingress_vrf.ipv6, point.egress_vrf.ipv6]
     }
 }
 

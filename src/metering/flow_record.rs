@@ -65,7 +65,9 @@ pub struct FlowRecord<K: FlowKey> {
     /// IANA element 153, `flowEndMilliseconds`; never before `start`.
     pub end: Timestamp,
     /// IANA element 234, `ingressVRFID`, as the first packet met it.
-    pub vrf: u32,
+    pub ingress_vrf: u32,
+    /// IANA element 235, `egressVRFID`, likewise.
+    pub egress_vrf: u32,
     /// IANA element 5, `ipClassOfService`, of the first packet.
     pub type_of_service: u8,
     /// IANA element 6, `tcpControlBits`: the low 8 bits, of all packets.
@@ -75,18 +77,22 @@ pub struct FlowRecord<K: FlowKey> {
 }
 
 /// The measures of a live flow: 40 octets, so that with an IPv4 key it fills one cache line.
+///
+/// There is room for one table's id. The other's halves are the low 16 bits of two words that need
+/// no more than the 48 above them: a packet each nanosecond takes three days to fill these, and
+/// milliseconds since 1970 fill them in the year 10889.
 #[derive(Clone, Copy, Debug, Zeroable)]
 #[repr(C)]
 pub(super) struct Flow {
-    packets: u64,
+    packets_and_vrf: u64,
     /// Between the counts, which would else be added to as a vector, in more instructions.
-    start: u64,
+    start_and_vrf: u64,
     octets: u64,
     /// Milliseconds from the first packet's time to the latest; [`Self::NO_PACKETS`] where
     /// none has come since the last record.
     duration: u32,
     seen: u32,
-    vrf: u32,
+    ingress_vrf: u32,
     /// TCP flags of this record; in the high octet whether FIN or RST was among those before.
     tcp_flags: u16,
     type_of_service: u8,
@@ -99,24 +105,35 @@ const FIN_OR_RST: u16 = 0x05;
 /// The same before the last record.
 const ENDED_BEFORE: u16 = 0x100;
 
+/// A start, where a flow has it; the latest that there is room for, where it is later.
+#[inline(always)]
+fn start(time: Timestamp) -> u64 {
+    time.as_millis().min(u64::MAX >> Flow::VRF_BITS) << Flow::VRF_BITS
+}
+
 impl Flow {
     /// Longer than any active timeout, so that the packet path's one test for timeouts
     /// also finds the flows that have to start anew.
     pub(super) const NO_PACKETS: u32 = u32::MAX;
+
+    /// Bits of a word that are half of a table's id.
+    const VRF: u64 = (1 << Self::VRF_BITS) - 1;
+    const VRF_BITS: u32 = 16;
 
     /// The flags of which a flow that ended has any.
     pub(super) const ENDED: u16 = FIN_OR_RST | ENDED_BEFORE;
 
     /// A flow that has yet to count its first packet.
     #[inline(always)]
-    pub(super) fn new(type_of_service: u8, first: &Packet<'_>) -> Self {
+    pub(super) fn new<K: FlowKey>(type_of_service: u8, first: &Packet<'_>) -> Self {
+        let [ingress_vrf, egress_vrf] = K::vrf_ids(&first.point);
         Self {
-            packets: 0,
+            packets_and_vrf: u64::from(egress_vrf) & Self::VRF,
             octets: 0,
-            start: first.time.as_millis(),
+            start_and_vrf: start(first.time) | u64::from(egress_vrf >> Self::VRF_BITS),
             duration: 0,
             seen: first.uptime.as_millis(),
-            vrf: first.point.vrf,
+            ingress_vrf,
             tcp_flags: 0,
             type_of_service,
             _reserved: 0,
@@ -133,10 +150,11 @@ impl Flow {
         time: Timestamp,
         uptime: Uptime,
     ) {
-        self.packets += u64::from(packets);
+        let packets = u64::from(packets) << Self::VRF_BITS;
+        self.packets_and_vrf = self.packets_and_vrf.wrapping_add(packets);
         self.octets += u64::from(octets);
         // A packet from before the first one leaves the duration as it is.
-        let since_start = time.as_millis().wrapping_sub(self.start).cast_signed();
+        let since_start = time.as_millis().wrapping_sub(self.start()).cast_signed();
         let duration = since_start.max(i64::from(self.duration));
         self.duration = duration.min(i64::from(Self::NO_PACKETS - 1)) as u32;
         self.seen = uptime.as_millis();
@@ -145,7 +163,7 @@ impl Flow {
 
     /// Forgets what has been recorded; the flow goes on.
     pub(super) fn clear(&mut self) {
-        self.packets = 0;
+        self.packets_and_vrf &= Self::VRF;
         self.octets = 0;
         self.duration = Self::NO_PACKETS;
         self.tcp_flags = u16::from(self.ended()) << 8;
@@ -153,22 +171,27 @@ impl Flow {
 
     /// Makes a packet at `time` the first of the next record, if there was none yet.
     pub(super) fn resume(&mut self, time: Timestamp) {
-        if self.packets == 0 {
-            self.start = time.as_millis();
+        if self.packets() == 0 {
+            self.start_and_vrf = start(time) | (self.start_and_vrf & Self::VRF);
             self.duration = 0;
         }
     }
 
     #[inline(always)]
     pub(super) fn packets(&self) -> u64 {
-        self.packets
+        self.packets_and_vrf >> Self::VRF_BITS
+    }
+
+    #[inline(always)]
+    fn start(&self) -> u64 {
+        self.start_and_vrf >> Self::VRF_BITS
     }
 
     /// The packets and octets that no record has reported yet.
     #[inline(always)]
     pub(super) fn tally(&self) -> Tally {
         Tally {
-            packets: self.packets,
+            packets: self.packets(),
             octets: self.octets,
         }
     }
@@ -208,11 +231,13 @@ impl Flow {
         FlowRecord {
             key: *key,
             attributes: *attributes,
-            packets: self.packets,
+            packets: self.packets(),
             octets: self.octets,
-            start: Timestamp::from_millis(self.start),
-            end: Timestamp::from_millis(self.start.saturating_add(u64::from(self.duration))),
-            vrf: self.vrf,
+            start: Timestamp::from_millis(self.start()),
+            end: Timestamp::from_millis(self.start() + u64::from(self.duration)),
+            ingress_vrf: self.ingress_vrf,
+            egress_vrf: (((self.start_and_vrf & Self::VRF) << Self::VRF_BITS)
+                | (self.packets_and_vrf & Self::VRF)) as u32,
             type_of_service: self.type_of_service,
             tcp_flags: self.tcp_flags as u8,
             end_reason,

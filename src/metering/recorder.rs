@@ -255,7 +255,7 @@ fn tell<E: Export<RecordedKey>>(
     shared: &mut Shared,
     export: &mut E,
 ) -> Result<(), NoRoom> {
-    let mut flow = Flow::new(headers.type_of_service, packet);
+    let mut flow = Flow::new::<RecordedKey>(headers.type_of_service, packet);
     flow.add(
         headers.packets,
         headers.octets,

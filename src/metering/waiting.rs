@@ -82,7 +82,7 @@ fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
     shared.statistics.flows += 1;
     let slot = Slot {
         key: pending.key,
-        flow: Flow::new(pending.type_of_service, packet),
+        flow: Flow::new::<K>(pending.type_of_service, packet),
         attributes: pending.attributes,
     };
     table.write(place, &pending.candidates, slot)
@@ -128,7 +128,7 @@ fn settle<K: FlowKey, E: Export<K>>(
         slot.flow.clear();
     }
     if due.leaves {
-        slot.flow = Flow::new(pending.type_of_service, packet);
+        slot.flow = Flow::new::<K>(pending.type_of_service, packet);
         slot.attributes = pending.attributes;
         shared.statistics.flows += 1;
     } else {

@@ -11,7 +11,7 @@ use flowmeter::metering::{
     Backend, Configuration, Family, Flows, Flush, MeteringProcess, NoRoom, Seed, Swept, Tally,
     Timeouts,
 };
-use flowmeter::observation::{Direction, LinkType, ObservationDomainId, ObservationPoint};
+use flowmeter::observation::{Direction, LinkType, ObservationDomainId, ObservationPoint, VrfIds};
 use flowmeter::packet::Packet;
 use flowmeter::time::{Timestamp, Uptime};
 
@@ -288,11 +288,15 @@ fn defect_10_interfaces_are_what_the_host_says() {
     let mut meter = Meter::new(1000);
     let ingress = ObservationPoint {
         ingress_interface: 5,
-        vrf: 9,
+        ingress_vrf: VrfIds { ipv4: 9, ipv6: 0 },
         ..ObservationPoint::default()
     };
     let egress = ObservationPoint {
         egress_interface: 6,
+        egress_vrf: VrfIds {
+            ipv4: u32::MAX - 2,
+            ipv6: 0,
+        },
         direction: Direction::Egress,
         ..ingress
     };
@@ -300,11 +304,17 @@ fn defect_10_interfaces_are_what_the_host_says() {
     meter.observe_at(0, &udp(1), egress);
     let collector = meter.finish(1);
     let mut seen: Vec<_> = flow_records(&collector)
-        .map(|(_, record)| [10, 14, 61, 234, 89].map(|id| number(&record[&id])))
+        .map(|(_, record)| [10, 14, 61, 234, 235, 89].map(|id| number(&record[&id])))
         .collect();
     seen.sort();
     // At each observation point once; forwarded is only known of what leaves.
-    assert_eq!(seen, [[5, 0, 0, 9, 0], [5, 6, 1, 9, 0b0100_0000]]);
+    assert_eq!(
+        seen,
+        [
+            [5, 0, 0, 9, 0, 0],
+            [5, 6, 1, 9, u64::from(u32::MAX - 2), 0b0100_0000]
+        ]
+    );
 }
 
 /// Defect 11: a hash collision exported and overwrote a live flow. While there is room no

@@ -16,7 +16,7 @@ pub(crate) struct Record {
     pub(crate) end: u64,
     pub(crate) packets: u64,
     pub(crate) octets: u64,
-    vrf: u32,
+    vrf_ids: [u32; 2],
     type_of_service: u8,
     tcp_flags: u8,
     pub(crate) end_reason: EndReason,
@@ -42,7 +42,7 @@ impl Record {
             end: record.end.as_millis(),
             packets: record.packets,
             octets: record.octets,
-            vrf: record.vrf,
+            vrf_ids: [record.ingress_vrf, record.egress_vrf],
             type_of_service: record.type_of_service,
             tcp_flags: record.tcp_flags,
             end_reason: record.end_reason,
@@ -103,7 +103,11 @@ impl Flow {
                 .iter()
                 .map(|packet| u64::from(packet.octets()))
                 .sum(),
-            vrf: u32::from(self.first.id) + 7,
+            vrf_ids: match self.first.key().0 {
+                Kind::Ipv4 => self.first.vrf_ids(),
+                Kind::Ipv6 => self.first.vrf_ids().map(|id| id + 1),
+                Kind::L2 => [0; 2],
+            },
             type_of_service: self.first.type_of_service,
             tcp_flags: self
                 .packets

@@ -2,7 +2,7 @@
 //! Made-up traffic: few flows, many packets, times that jump.
 
 use flowmeter::metering::Timeouts;
-use flowmeter::observation::{LinkType, ObservationPoint};
+use flowmeter::observation::{LinkType, ObservationPoint, VrfIds};
 use flowmeter::packet::Packet;
 use flowmeter::time::{Timestamp, Uptime};
 use proptest::prelude::*;
@@ -178,12 +178,25 @@ impl Sent {
         Uptime::from_millis((self.uptime as u32).wrapping_sub(5000))
     }
 
+    /// The ingress and the egress table of IPv4; IPv6's are the next ones.
+    pub(crate) fn vrf_ids(&self) -> [u32; 2] {
+        let id = u32::from(self.id);
+        [id + 7, (id + 7).wrapping_mul(0x1234_5679) >> 1]
+    }
+
     pub(crate) fn packet(&self) -> Packet<'_> {
         Packet {
             data: &self.octets,
             point: ObservationPoint {
                 link_type: LinkType::Ethernet,
-                vrf: u32::from(self.id) + 7,
+                ingress_vrf: VrfIds {
+                    ipv4: self.vrf_ids()[0],
+                    ipv6: self.vrf_ids()[0] + 1,
+                },
+                egress_vrf: VrfIds {
+                    ipv4: self.vrf_ids()[1],
+                    ipv6: self.vrf_ids()[1] + 1,
+                },
                 ..ObservationPoint::default()
             },
             time: Timestamp::from_millis(self.time),

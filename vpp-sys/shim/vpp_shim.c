@@ -8,12 +8,15 @@
 
 #include <vlib/unix/unix.h>
 #include <vnet/adj/adj.h>
+#include <vnet/bonding/node.h>
 #include <vnet/dpo/drop_dpo.h>
 #include <vnet/dpo/load_balance.h>
 #include <vnet/ethernet/ethernet.h>
 #include <vnet/fib/ip4_fib.h>
 #include <vnet/fib/ip6_fib.h>
 #include <vnet/ip-neighbor/ip_neighbor.h>
+#include <vnet/l2/l2_input.h>
+#include <vnet/l2/l2_output.h>
 
 /* Frames and buffers. */
 
@@ -422,27 +425,126 @@ vpp_shim_log_notice (u32 log_class, const u8 *text, u32 length)
 
 /* Interfaces. */
 
+/* By VPP's names for devices. What follows the interface's node says nothing, since a new interface
+   takes over a removed one's node, and what follows that. */
+static vpp_shim_kind_t
+kind (const vnet_sw_interface_t *si, vnet_hw_interface_t *hi, int is_ethernet)
+{
+  vnet_main_t *vnm = vnet_get_main ();
+  const char *device;
+
+  if (!hi)
+    return VPP_SHIM_KIND_IP;
+  device = vnet_get_device_class (vnm, hi->dev_class_index)->name;
+  if (strcmp (device, "Pipe") == 0)
+    return VPP_SHIM_KIND_LOGICAL;
+  if (!is_ethernet)
+    return vnet_get_hw_interface_class (vnm, hi->hw_class_index)->flags &
+		 (VNET_HW_INTERFACE_CLASS_FLAG_P2P | VNET_HW_INTERFACE_CLASS_FLAG_NBMA) ?
+	     VPP_SHIM_KIND_IP :
+	     VPP_SHIM_KIND_LOGICAL;
+  /* A tunnel has no node that sends its frames. */
+  if (si->type != VNET_SW_INTERFACE_TYPE_HARDWARE || hi->tx_node_index == 0)
+    return VPP_SHIM_KIND_LOGICAL;
+  if (hi->dev_class_index == bond_dev_class.index)
+    return VPP_SHIM_KIND_BOND;
+  if (strcmp (device, "Loopback") == 0 || strcmp (device, "BVI") == 0)
+    return VPP_SHIM_KIND_LOOP;
+  return VPP_SHIM_KIND_DEVICE;
+}
+
+static u32
+bond_of (u32 sw_if_index)
+{
+  const member_if_t *member = bond_get_member_by_sw_if_index (sw_if_index);
+  const bond_if_t *bond = member ? bond_get_bond_if_by_dev_instance (member->bif_dev_instance) : 0;
+
+  return bond ? bond->sw_if_index : sw_if_index;
+}
+
+static vpp_shim_interface_t
+describe (const vnet_sw_interface_t *si)
+{
+  vnet_main_t *vnm = vnet_get_main ();
+  vnet_hw_interface_t *hi = vnet_get_sup_hw_interface_api_visible_or_null (vnm, si->sw_if_index);
+  int is_ethernet = hi && hi->hw_class_index == ethernet_hw_interface_class.index;
+  int one_vlan = si->type == VNET_SW_INTERFACE_TYPE_SUB &&
+		 (si->sub.eth.flags.one_tag || si->sub.eth.flags.two_tags) &&
+		 !si->sub.eth.flags.outer_vlan_id_any;
+
+  return (vpp_shim_interface_t){
+    .sw_if_index = si->sw_if_index,
+    .sup_sw_if_index = si->sup_sw_if_index,
+    .bond_sw_if_index = bond_of (si->sw_if_index),
+    .vlan = one_vlan ? si->sub.eth.outer_vlan_id : 0,
+    .kind = kind (si, hi, is_ethernet),
+    .is_hardware = si->type == VNET_SW_INTERFACE_TYPE_HARDWARE,
+    .is_ethernet = is_ethernet,
+  };
+}
+
 void
 vpp_shim_interfaces (vpp_shim_interface_fn_t *each, void *context)
 {
-  vnet_main_t *vnm = vnet_get_main ();
   vnet_sw_interface_t *si;
 
-  pool_foreach (si, vnm->interface_main.sw_interfaces)
+  pool_foreach (si, vnet_get_main ()->interface_main.sw_interfaces)
     {
-      vnet_hw_interface_t *hi = vnet_get_sup_hw_interface_api_visible_or_null (vnm, si->sw_if_index);
-      int one_vlan = si->type == VNET_SW_INTERFACE_TYPE_SUB &&
-		     (si->sub.eth.flags.one_tag || si->sub.eth.flags.two_tags) &&
-		     !si->sub.eth.flags.outer_vlan_id_any;
-      vpp_shim_interface_t interface = {
-	.sw_if_index = si->sw_if_index,
-	.sup_sw_if_index = si->sup_sw_if_index,
-	.vlan = one_vlan ? si->sub.eth.outer_vlan_id : 0,
-	.is_hardware = si->type == VNET_SW_INTERFACE_TYPE_HARDWARE,
-	.is_ethernet = hi && hi->hw_class_index == ethernet_hw_interface_class.index,
-      };
+      vpp_shim_interface_t interface = describe (si);
       each (context, &interface);
     }
+}
+
+u8
+vpp_shim_interface (u32 sw_if_index, vpp_shim_interface_t *interface)
+{
+  const vnet_sw_interface_t *si = vnet_get_sw_interface_or_null (vnet_get_main (), sw_if_index);
+
+  if (!si)
+    return 0;
+  *interface = describe (si);
+  return 1;
+}
+
+void
+vpp_shim_bond_members (u32 sw_if_index, vpp_shim_number_fn_t *each, void *context)
+{
+  const bond_if_t *bond = bond_get_bond_if_by_sw_if_index (sw_if_index);
+  const u32 *member;
+
+  if (bond)
+    vec_foreach (member, bond->members)
+      each (context, *member);
+}
+
+void
+vpp_shim_sub_interfaces (u32 sw_if_index, vpp_shim_number_fn_t *each, void *context)
+{
+  const vnet_hw_interface_t *hi = vnet_get_sup_hw_interface (vnet_get_main (), sw_if_index);
+  u32 part;
+  u64 id;
+
+  if (hi->sw_if_index != sw_if_index)
+    return;
+  hash_foreach (id, part, hi->sub_interface_sw_if_index_by_id, ({ each (context, part); }));
+}
+
+u8
+vpp_shim_has_bridged_arcs (u32 sw_if_index, u8 is_output)
+{
+  if (is_output)
+    return (l2output_intf_config (sw_if_index)->feature_bitmap & L2OUTPUT_FEAT_OUTPUT_FEAT_ARC) !=
+	   0;
+  return (l2input_intf_config (sw_if_index)->feature_bitmap & L2INPUT_FEAT_INPUT_FEAT_ARC) != 0;
+}
+
+void
+vpp_shim_restore_bridged_arcs (u32 sw_if_index, u8 is_output)
+{
+  if (is_output)
+    l2output_intf_bitmap_enable (sw_if_index, L2OUTPUT_FEAT_OUTPUT_FEAT_ARC, 1);
+  else
+    l2input_intf_bitmap_enable (sw_if_index, L2INPUT_FEAT_INPUT_FEAT_ARC, 1);
 }
 
 static u32
@@ -525,6 +627,37 @@ vpp_shim_gauge_set (u32 index, u64 value)
 {
   if (index != ~0)
     vlib_stats_set_gauge (index, value);
+}
+
+/* Features. */
+
+void
+vpp_shim_features (const char *arc, vpp_shim_feature_fn_t *each, void *context)
+{
+  const vnet_feature_main_t *fm = &feature_main;
+  const char *last = 0;
+
+  for (vnet_feature_arc_registration_t *a = fm->next_arc; a; a = a->next)
+    if (strcmp (a->arc_name, arc) == 0)
+      last = a->last_in_arc;
+  for (vnet_feature_registration_t *f = fm->next_feature; f; f = f->next)
+    {
+      if (strcmp (f->arc_name, arc) != 0)
+	continue;
+      each (context, f->node_name, 0);
+      for (char **later = f->runs_before; later && *later; later++)
+	each (context, f->node_name, *later);
+      for (char **earlier = f->runs_after; earlier && *earlier; earlier++)
+	each (context, *earlier, f->node_name);
+      if (last && strcmp (f->node_name, last) != 0)
+	each (context, f->node_name, last);
+    }
+  /* Of a chain some may not be registered, and the others keep their order. */
+  for (vnet_feature_constraint_registration_t *c = fm->next_constraint; c; c = c->next)
+    if (strcmp (c->arc_name, arc) == 0)
+      for (char **earlier = c->node_names; *earlier; earlier++)
+	for (char **later = earlier + 1; *later; later++)
+	  each (context, *earlier, *later);
 }
 
 /* Exporters. */

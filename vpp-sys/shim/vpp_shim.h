@@ -26,6 +26,9 @@ enum
 {
   VPP_SHIM_BUFFER_DATA = 128 + VLIB_BUFFER_PRE_DATA_SIZE,
   VPP_SHIM_BUFFER_PRE_DATA = VLIB_BUFFER_PRE_DATA_SIZE,
+  /* vnet_buffer2 (b)->gso_size, two octets. */
+  VPP_SHIM_GSO_SIZE =
+    STRUCT_OFFSET_OF (vlib_buffer_t, opaque2) + STRUCT_OFFSET_OF (vnet_buffer_opaque2_t, gso_size),
   /* vnet_buffer (b)->ip.save_rewrite_length, an octet. */
   VPP_SHIM_SAVE_REWRITE_LENGTH = STRUCT_OFFSET_OF (vlib_buffer_t, opaque) +
 				 STRUCT_OFFSET_OF (vnet_buffer_opaque_t, ip.save_rewrite_length),
@@ -136,19 +139,55 @@ u8 *vpp_shim_format_append (u8 *s, const u8 *text, u32 length);
 
 /* Interfaces. */
 
+/* How an interface receives and sends. */
+typedef enum
+{
+  /* Frames from a driver, by device-input or port-rx-eth. */
+  VPP_SHIM_KIND_DEVICE,
+  /* Frames that its members have received. */
+  VPP_SHIM_KIND_BOND,
+  /* Loopbacks and bridges' virtual interfaces: what goes out by it comes in. */
+  VPP_SHIM_KIND_LOOP,
+  /* Frames of a bridge or cross-connect, or packets: a part of another interface, a pipe, or a tunnel. */
+  VPP_SHIM_KIND_LOGICAL,
+  /* Packets only. */
+  VPP_SHIM_KIND_IP,
+} vpp_shim_kind_t;
+
 typedef struct
 {
   u32 sw_if_index;
   u32 sup_sw_if_index;
+  /* The bond that it is a member of; itself if it is none. */
+  u32 bond_sw_if_index;
   /* The outermost VLAN of a sub-interface that stands for one; else 0. */
   u16 vlan;
+  /* A vpp_shim_kind_t. */
+  u8 kind;
   u8 is_hardware;
   u8 is_ethernet;
+  u8 zeros[3];
 } vpp_shim_interface_t;
 
 typedef void (vpp_shim_interface_fn_t) (void *context, const vpp_shim_interface_t *interface);
 
 void vpp_shim_interfaces (vpp_shim_interface_fn_t *each, void *context);
+/* One interface; 0 where there is none of this number. */
+u8 vpp_shim_interface (u32 sw_if_index, vpp_shim_interface_t *interface);
+typedef void (vpp_shim_number_fn_t) (void *context, u32 sw_if_index);
+/* The members of a bond. */
+void vpp_shim_bond_members (u32 sw_if_index, vpp_shim_number_fn_t *each, void *context);
+/* The parts of an interface: sub-interfaces, ends of a pipe. */
+void vpp_shim_sub_interfaces (u32 sw_if_index, vpp_shim_number_fn_t *each, void *context);
+/* As vnet_feature_enable_disable, on the arcs of bridges too. VPP exports it, and does not install the
+   header that declares it, l2_in_out_feat_arc.h. */
+int vnet_l2_feature_enable_disable (const char *arc_name, const char *node_name, u32 sw_if_index,
+				    int enable_disable, void *feature_config,
+				    u32 n_feature_config_bytes);
+/* Whether frames that the interface has in a bridge visit their feature arcs, in the one direction
+   or the other; and has them do so, where features are enabled. */
+u8 vpp_shim_has_bridged_arcs (u32 sw_if_index, u8 is_output);
+void vpp_shim_restore_bridged_arcs (u32 sw_if_index, u8 is_output);
 /* Writes at most size octets, tells how many. */
 u32 vpp_shim_interface_name (u32 sw_if_index, u8 *name, u32 size);
 /* The id of the table that the interface's packets are looked up in; 0 where it has none yet. */
@@ -165,6 +204,12 @@ u8 vpp_shim_interface_address (u32 sw_if_index, u8 is_ip6, u8 *address);
 
 u32 vpp_shim_gauge_add (const char *name);
 void vpp_shim_gauge_set (u32 index, u64 value);
+/* Features that are registered, before VPP orders them. */
+
+/* Called for each feature, with later null, and for each two that are to come in this order. */
+typedef void (vpp_shim_feature_fn_t) (void *context, const char *name, const char *later);
+
+void vpp_shim_features (const char *arc, vpp_shim_feature_fn_t *each, void *context);
 
 /* VPP's own exporter: the first that is set, by `set ipfix exporter` or its API. */
 
@@ -202,7 +247,7 @@ vpp_shim_route_t vpp_shim_route (u32 fib_index, u8 is_ip6, const u8 *address, u8
 
 /* Static asserts for what the other side takes for granted. */
 
-STATIC_ASSERT (sizeof (vpp_shim_interface_t) == 12, "vpp_shim_interface_t");
+STATIC_ASSERT (sizeof (vpp_shim_interface_t) == 20, "vpp_shim_interface_t");
 STATIC_ASSERT (sizeof (vpp_shim_exporter_t) == 48, "vpp_shim_exporter_t");
 STATIC_ASSERT (STRUCT_OFFSET_OF (vlib_buffer_t, data) == VPP_SHIM_BUFFER_DATA,
 	       "packet data follows two cache lines and the headroom");

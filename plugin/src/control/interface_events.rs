@@ -12,9 +12,10 @@ pub(crate) fn added(main: Main, sw_if_index: u32) {
         return;
     }
     let _ = with_control(main, |control| {
-        let interfaces = Interface::all(main);
-        if let Some(interface) = interfaces.iter().find(|i| i.sw_if_index == sw_if_index) {
-            observing::on_interface_added(control, &mut main.barrier(), interface);
+        if let Some(interface) = Interface::find(main, sw_if_index) {
+            let barrier = &mut main.barrier();
+            state::set_point(barrier, &interface);
+            observing::on_interface_added(control, barrier, &interface);
         }
         Ok(())
     });
@@ -33,13 +34,10 @@ pub(crate) fn removed(main: Main, sw_if_index: u32) {
     });
 }
 
-/// The packets of an interface are looked up in another table.
-pub(crate) fn table_changed(main: Main, sw_if_index: u32) {
+/// The packets of an interface are going to be looked up in another table.
+pub(crate) fn table_changed(main: Main, sw_if_index: u32, is_ip6: bool, table_id: u32) {
     if !state::is_running() {
         return;
     }
-    let _ = with_control(main, |control| {
-        observing::on_interface_changed(control, &mut main.barrier(), sw_if_index);
-        Ok(())
-    });
+    state::set_table(&mut main.barrier(), sw_if_index, is_ip6, table_id);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which interfaces are metered, and where.
 //!
-//! On one interface and in one direction packets are observed either as frames (l2) or as what
-//! is routed (ip4, ip6), never both: no packet is counted twice. A rule, an interface's name
-//! with `*` in it, also holds for interfaces that come later.
+//! How an interface receives and sends decides at which places all of its packets are seen. On one
+//! interface and in one direction they are observed either where all pass or where they are routed
+//! or bridged, never both: no packet is counted twice. A rule, an interface's name with `*` in it,
+//! also holds for interfaces that come later.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use flowmeter::metering::Family;
 use flowmeter::observation::Direction;
 
 use crate::dataplane::place::{Layer, Place};
-use crate::ffi::interface::Interface;
+use crate::ffi::interface::Kind;
 
 /// What of an interface's packets is metered, as a user says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(crate) enum Variant {
     Ip4,
     Ip6,
     L2,
-    /// Every packet: frames where the interface has them, else IPv4 and IPv6.
+    /// Every packet.
     All,
 }
 
@@ -89,26 +90,77 @@ pub(crate) struct Selection {
 #[derive(Default)]
 pub(crate) struct Interfaces {
     metered: BTreeMap<u32, BTreeSet<Place>>,
+    /// The bond of each member that is metered for its bond, by the member's number.
+    members: BTreeMap<u32, u32>,
+    /// Where VPP may change what we have enabled.
+    followed: BTreeSet<(u32, Place)>,
     rules: Vec<(String, Selection)>,
 }
 
+impl Kind {
+    /// The places that an interface's frames pass, all of them.
+    const fn frames(self) -> &'static [Place] {
+        match self {
+            Self::Device => &[Place::InputL2, Place::OutputL2],
+            Self::Bond => &[Place::InputBond, Place::OutputL2],
+            // It receives no frames, but packets.
+            Self::Loop => &[Place::OutputL2],
+            Self::Logical => &[Place::InputBridged, Place::OutputBridged],
+            Self::Ip => &[],
+        }
+    }
+
+    /// Whether all packets in this direction pass where frames do.
+    const fn is_wired(self, direction: Direction) -> bool {
+        match self {
+            Self::Device | Self::Bond => true,
+            Self::Loop => matches!(direction, Direction::Egress),
+            Self::Logical | Self::Ip => false,
+        }
+    }
+}
+
 impl Selection {
-    /// The places that it selects on `interface`.
-    pub(super) fn places(self, interface: &Interface) -> Vec<Place> {
-        let frames = interface.is_hardware && interface.is_ethernet;
-        let variant = |place: &Place| match self.variant {
+    /// The places that it selects on an interface of this kind.
+    pub(super) fn places(self, kind: Kind) -> Vec<Place> {
+        let places = Place::ALL.iter().copied();
+        places
+            .filter(|place| self.has(*place))
+            .filter(|place| {
+                if place.is_l2() {
+                    kind.frames().contains(place)
+                } else {
+                    self.variant != Variant::All || !kind.is_wired(place.direction())
+                }
+            })
+            .collect()
+    }
+
+    /// The directions that it selects in which an interface of this kind has no frames, where it
+    /// selects frames.
+    pub(super) fn missing(self, kind: Kind) -> Option<Side> {
+        let has = |direction| {
+            let mut places = kind.frames().iter();
+            !self.side.has(direction) || places.any(|place| place.direction() == direction)
+        };
+        match (has(Direction::Ingress), has(Direction::Egress)) {
+            _ if self.variant != Variant::L2 => None,
+            (true, true) => None,
+            (false, true) => Some(Side::Rx),
+            (true, false) => Some(Side::Tx),
+            (false, false) => Some(Side::Both),
+        }
+    }
+
+    /// Whether it selects a place, where an interface has that.
+    pub(super) fn has(self, place: Place) -> bool {
+        let variant = match self.variant {
             Variant::Ip4 => place.layer() == Layer::Ip4,
             Variant::Ip6 => place.layer() == Layer::Ip6,
             Variant::L2 => place.is_l2(),
-            Variant::All => place.is_l2() == frames,
+            Variant::All => true,
         };
-        let side = |place: &Place| self.side.has(place.direction());
-        Place::ALL
-            .iter()
-            .copied()
-            .filter(variant)
-            .filter(side)
-            .collect()
+        variant && self.side.has(place.direction())
     }
 }
 
@@ -125,11 +177,18 @@ impl Interfaces {
 
     /// Adds places of an interface; tells those that are new.
     pub(super) fn add(&mut self, sw_if_index: u32, places: Vec<Place>) -> Vec<Place> {
+        if places.is_empty() {
+            return places;
+        }
         let metered = self.metered.entry(sw_if_index).or_default();
-        places
+        let new: Vec<_> = places
             .into_iter()
             .filter(|place| metered.insert(*place))
-            .collect()
+            .collect();
+        let followed = new.iter().filter(|place| place.is_followed());
+        self.followed
+            .extend(followed.map(|place| (sw_if_index, *place)));
+        new
     }
 
     /// Removes places of an interface; `false` where it has none.
@@ -138,6 +197,9 @@ impl Interfaces {
             return false;
         };
         metered.retain(|place| !places.contains(place));
+        for place in places {
+            self.followed.remove(&(sw_if_index, *place));
+        }
         if metered.is_empty() {
             self.metered.remove(&sw_if_index);
         }
@@ -157,14 +219,36 @@ impl Interfaces {
         self.rules.len() != before
     }
 
-    /// Why places can't be added to those at which an interface is metered already.
+    /// A place at which an interface is metered already and whose packets would be counted once
+    /// more at one of `places`.
     pub(super) fn conflict(&self, sw_if_index: u32, places: &[Place]) -> Option<Place> {
         let metered = self.metered.get(&sw_if_index)?;
         metered.iter().copied().find(|known| {
             places.iter().any(|place| {
-                place.direction() == known.direction() && place.is_l2() != known.is_l2()
+                place.direction() == known.direction() && place.is_wire() != known.is_wire()
             })
         })
+    }
+
+    /// Whether an interface is metered at a place.
+    pub(super) fn is_metered_at(&self, sw_if_index: u32, place: Place) -> bool {
+        let metered = self.metered.get(&sw_if_index);
+        metered.is_some_and(|places| places.contains(&place))
+    }
+
+    /// The bond that each member is metered for, by the member's number.
+    pub(super) fn members(&self) -> &BTreeMap<u32, u32> {
+        &self.members
+    }
+
+    /// The same, to be changed.
+    pub(super) fn members_mut(&mut self) -> &mut BTreeMap<u32, u32> {
+        &mut self.members
+    }
+
+    /// The places of interfaces where VPP may change what we have enabled.
+    pub(super) fn followed(&self) -> &BTreeSet<(u32, Place)> {
+        &self.followed
     }
 }
 

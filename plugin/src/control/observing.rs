@@ -2,13 +2,18 @@
 //! Interfaces, and rules for interfaces: metered, or no longer; and what follows when VPP adds,
 //! changes or removes one.
 
+use std::collections::BTreeSet;
+
 use flowmeter::observation::Direction;
 
-use super::interfaces::{Selection, Variant, matches};
+use super::interfaces::{Interfaces, Selection, Side, matches};
 use super::state::{self, Control, with_control};
 use super::{exporting, tables};
-use crate::dataplane::place::{Layer, Place, Point};
-use crate::ffi::interface::{Interface, set_feature};
+use crate::dataplane::place::Place;
+use crate::ffi::interface::{
+    Interface, bond_members, has_bridged_arcs, name, restore_bridged_arcs, set_feature,
+    sub_interfaces,
+};
 use crate::ffi::{Barrier, Main, Refusal, Why};
 
 /// Which interface is meant.
@@ -21,11 +26,13 @@ pub(crate) enum Which {
 impl Which {
     /// The interface, if there is one.
     pub(crate) fn find(&self, main: Main) -> Result<Interface, Refusal> {
-        let interfaces = Interface::all(main);
-        let found = interfaces.into_iter().find(|interface| match self {
-            Self::Name(name) => interface.name(main) == *name,
-            Self::Number(number) => interface.sw_if_index == *number,
-        });
+        let found = match self {
+            Self::Name(name) => {
+                let mut interfaces = Interface::all(main).into_iter();
+                interfaces.find(|interface| interface.name(main) == *name)
+            }
+            Self::Number(number) => Interface::find(main, *number),
+        };
         found.ok_or_else(|| {
             let line = match self {
                 Self::Name(name) => {
@@ -51,7 +58,8 @@ pub(crate) fn enable(main: Main, which: &Which, selection: Selection) -> Result<
     let interface = which.find(main)?;
     let barrier = &mut main.barrier();
     with_control(main, |control| {
-        observe(control, barrier, &interface, selection)
+        let places = places(control, main, &interface, selection)?;
+        observe(control, barrier, &interface, places)
     })
 }
 
@@ -78,10 +86,13 @@ pub(crate) fn enable_like(main: Main, pattern: &str, selection: Selection) -> Re
     with_control(main, |control| {
         let like = interfaces_like(main, pattern);
         for interface in &like {
-            places(control, main, interface, selection)?;
+            let places = places(control, main, interface, selection)?;
+            let places = uncovered(control, interface, places);
+            check_parts(control, main, interface, &places)?;
         }
         for interface in &like {
-            observe(control, barrier, interface, selection)?;
+            let places = uncovered(control, interface, selection.places(interface.kind));
+            observe(control, barrier, interface, places)?;
         }
         control.interfaces.add_rule(pattern, selection);
         Ok(())
@@ -108,7 +119,13 @@ pub(crate) fn disable_like(main: Main, pattern: &str, selection: Selection) -> R
 fn interfaces_like(main: Main, pattern: &str) -> Vec<Interface> {
     let mut interfaces = Interface::all(main);
     interfaces.retain(|interface| matches(pattern, &interface.name(main)));
+    sort(&mut interfaces);
     interfaces
+}
+
+/// Puts whole interfaces before parts of them, which these may cover.
+fn sort(interfaces: &mut [Interface]) {
+    interfaces.sort_by_key(|interface| interface.sw_if_index != interface.sup_sw_if_index);
 }
 
 /// Applies the rules to the interfaces that there are, when VPP starts.
@@ -123,7 +140,9 @@ pub(crate) fn apply_rules(main: Main) -> Result<(), Refusal> {
     }
     tables::activate(main, &families)?;
     with_control(main, |control| {
-        for interface in Interface::all(main) {
+        let mut interfaces = Interface::all(main);
+        sort(&mut interfaces);
+        for interface in interfaces {
             on_interface_added(control, &mut main.barrier(), &interface);
         }
         Ok(())
@@ -147,31 +166,72 @@ pub(super) fn on_interface_added(
         if !matches(&pattern, &name) {
             continue;
         }
-        if let Err(refusal) = observe(control, barrier, interface, selection) {
+        let observed = places(control, main, interface, selection).and_then(|places| {
+            let places = uncovered(control, interface, places);
+            observe(control, barrier, interface, places)
+        });
+        if let Err(refusal) = observed {
             let line = format!("interface {pattern}: {}", String::from(refusal));
             control.log.warning(main, &line);
         }
     }
     if !control.interfaces.metered().is_empty() {
-        set_points(barrier, interface);
         exporting::interfaces_changed(control, main);
     }
 }
 
 /// An interface was removed, and VPP has removed its features: its flows end.
 pub(super) fn on_interface_removed(control: &mut Control, barrier: &mut Barrier, sw_if_index: u32) {
+    control.interfaces.members_mut().remove(&sw_if_index);
+    let _ = set_members(control, barrier, sw_if_index, &BTreeSet::new());
     forget(control, barrier, sw_if_index, Place::ALL);
+    // What it sent may have been metered where its parent sends.
+    let interface = Interface::find(barrier.main(), sw_if_index);
+    if interface.is_some_and(|interface| is_covered(control, &interface)) {
+        end(barrier, sw_if_index, Direction::Egress);
+    }
 }
 
-/// Something has changed that the points of an interface say.
-pub(super) fn on_interface_changed(control: &mut Control, barrier: &mut Barrier, sw_if_index: u32) {
-    if !control.interfaces.metered().contains_key(&sw_if_index) {
+/// A message or a command was served, which may have added or removed members of bonds, or removed
+/// features of interfaces that left a bridge.
+pub(super) fn on_request(control: &mut Control, main: Main) {
+    let interfaces = &control.interfaces;
+    let followed = interfaces.followed().iter().copied();
+    let changed: Vec<_> = followed
+        .filter(|&(sw_if_index, place)| match place {
+            Place::InputBond => {
+                let members = bond_members(main, sw_if_index);
+                !members.iter().eq(metered_members(interfaces, sw_if_index))
+            }
+            _ => !has_bridged_arcs(main, sw_if_index, is_output(place)),
+        })
+        .collect();
+    if changed.is_empty() {
         return;
     }
-    let interfaces = Interface::all(barrier.main());
-    if let Some(interface) = interfaces.iter().find(|i| i.sw_if_index == sw_if_index) {
-        set_points(barrier, interface);
+    let barrier = &mut main.barrier();
+    for (sw_if_index, place) in changed {
+        if place == Place::InputBond {
+            let members = bond_members(main, sw_if_index);
+            if let Err(refusal) = set_members(control, barrier, sw_if_index, &members) {
+                control.log.warning(main, &String::from(refusal));
+            }
+        } else {
+            restore_bridged_arcs(barrier, sw_if_index, is_output(place));
+        }
     }
+}
+
+fn is_output(place: Place) -> bool {
+    place.direction() == Direction::Egress
+}
+
+/// The members that are metered for a bond.
+fn metered_members(interfaces: &Interfaces, bond: u32) -> impl Iterator<Item = &u32> {
+    let members = interfaces.members().iter();
+    members
+        .filter(move |(_, of)| **of == bond)
+        .map(|(member, _)| member)
 }
 
 /// The places at which an interface is to be metered, if it can be.
@@ -189,22 +249,21 @@ fn places(
         );
         return Err(Refusal::new(Why::Conflict, line));
     }
-    let places = selection.places(interface);
-    let frames = places.iter().any(|place| place.is_l2());
-    if frames && !(interface.is_hardware && interface.is_ethernet) {
-        let line =
-            format!("l2: {name} has no Ethernet frames of its own: expected ip4, ip6 or all");
+    if let Some(side) = selection.missing(interface.kind) {
+        let (side, verb) = match side {
+            Side::Rx => (" rx", "receives"),
+            Side::Tx => (" tx", "sends"),
+            Side::Both => ("", "has"),
+        };
+        let line = format!("l2{side}: {name} {verb} no Ethernet frames: expected ip4, ip6 or all");
         return Err(Refusal::new(Why::NotEthernet, line));
     }
+    let places = selection.places(interface.kind);
+    let variant = selection.variant.name();
     if let Some(known) = control.interfaces.conflict(interface.sw_if_index, &places) {
         let line = format!(
-            "{}: {name} is metered at {} {} already, and packets would be counted twice: \
+            "{variant}: {name} is metered at {} {} already, and packets would be counted twice: \
              disable that first",
-            if frames {
-                "l2"
-            } else {
-                selection.variant.name()
-            },
             known.layer().name(),
             known.side()
         );
@@ -213,21 +272,67 @@ fn places(
     Ok(places)
 }
 
-/// Meters an interface at the selected places; all of them or none. Workers must have their
-/// tables.
+/// An error where packets that a part of an interface sends would be counted twice: there, and where
+/// the whole interface sends.
+fn check_parts(
+    control: &Control,
+    main: Main,
+    interface: &Interface,
+    places: &[Place],
+) -> Result<(), Refusal> {
+    let covers = |whole: &str, part: &str| {
+        let line = format!(
+            "l2 tx of {whole} has all that {part} sends, and packets would be counted twice: \
+             disable one first"
+        );
+        Err(Refusal::new(Why::Conflict, line))
+    };
+    if places.iter().copied().any(is_output) && is_covered(control, interface) {
+        let whole = name(main, interface.sup_sw_if_index);
+        return covers(&whole, &interface.name(main));
+    }
+    if places.contains(&Place::OutputL2) {
+        let metered = control.interfaces.metered();
+        let sends = |part: &u32| {
+            let places = metered.get(part);
+            places.is_some_and(|places| places.iter().copied().any(is_output))
+        };
+        let mut parts = sub_interfaces(main, interface.sw_if_index).into_iter();
+        if let Some(part) = parts.find(sends) {
+            return covers(&interface.name(main), &name(main, part));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an interface is a part of one that is metered where all sends that is sent by it.
+fn is_covered(control: &Control, interface: &Interface) -> bool {
+    let whole = interface.sup_sw_if_index;
+    let interfaces = &control.interfaces;
+    whole != interface.sw_if_index && interfaces.is_metered_at(whole, Place::OutputL2)
+}
+
+/// What is left of places where a rule also has the interface that this one is a part of.
+fn uncovered(control: &Control, interface: &Interface, mut places: Vec<Place>) -> Vec<Place> {
+    if is_covered(control, interface) {
+        places.retain(|place| !is_output(*place));
+    }
+    places
+}
+
+/// Meters an interface at these places; all of them or none. Workers must have their tables.
 fn observe(
     control: &mut Control,
     barrier: &mut Barrier,
     interface: &Interface,
-    selection: Selection,
+    places: Vec<Place>,
 ) -> Result<(), Refusal> {
     let main = barrier.main();
-    let places = places(control, main, interface, selection)?;
-    set_points(barrier, interface);
+    check_parts(control, main, interface, &places)?;
     let sw_if_index = interface.sw_if_index;
     let new = control.interfaces.add(sw_if_index, places);
-    if let Err(why) = set_features(barrier, &new, sw_if_index, true) {
-        let _ = set_features(barrier, &new, sw_if_index, false);
+    if let Err(why) = set_features(control, barrier, &new, sw_if_index, true) {
+        let _ = set_features(control, barrier, &new, sw_if_index, false);
         forget(control, barrier, sw_if_index, &new);
         return Err(why);
     }
@@ -244,20 +349,19 @@ fn ignore(
     interface: &Interface,
     selection: Selection,
 ) -> Result<bool, Refusal> {
-    let Some(metered) = control.interfaces.metered().get(&interface.sw_if_index) else {
+    let sw_if_index = interface.sw_if_index;
+    let Some(metered) = control.interfaces.metered().get(&sw_if_index) else {
         return Ok(false);
     };
-    // `all` means whatever there is, frames or not.
-    let selected = match selection.variant {
-        Variant::All => Place::ALL.to_vec(),
-        _ => selection.places(interface),
-    };
-    let places: Vec<_> = selected
-        .into_iter()
-        .filter(|place| selection.side.has(place.direction()) && metered.contains(place))
-        .collect();
-    set_features(barrier, &places, interface.sw_if_index, false)?;
-    forget(control, barrier, interface.sw_if_index, &places);
+    let metered = metered.iter().copied();
+    let places: Vec<_> = metered.filter(|place| selection.has(*place)).collect();
+    set_features(control, barrier, &places, sw_if_index, false)?;
+    forget(control, barrier, sw_if_index, &places);
+    if places.contains(&Place::OutputL2) {
+        for part in sub_interfaces(barrier.main(), sw_if_index) {
+            end(barrier, part, Direction::Egress);
+        }
+    }
     Ok(!places.is_empty())
 }
 
@@ -269,46 +373,75 @@ fn forget(control: &mut Control, barrier: &mut Barrier, sw_if_index: u32, places
     let ends = |direction: &Direction| places.iter().any(|place| place.direction() == *direction);
     let directions = [Direction::Ingress, Direction::Egress];
     for direction in directions.into_iter().filter(ends) {
-        for mut worker in state::workers(barrier) {
-            worker.flows.end_interface(sw_if_index, direction);
-        }
+        end(barrier, sw_if_index, direction);
     }
 }
 
-/// Publishes what all packets of an interface have in common, at each place.
-pub(super) fn set_points(barrier: &mut Barrier, interface: &Interface) {
-    let main = barrier.main();
-    let tables = [false, true].map(|is_ip6| interface.table(main, is_ip6));
-    let Some(points) = state::points(barrier) else {
-        return;
-    };
-    for place in Place::ALL {
-        let frames = place.is_l2();
-        let point = Point {
-            // A frame passes the hardware interface, whichever part of it sends it.
-            sw_if_index: if frames {
-                interface.sup_sw_if_index
-            } else {
-                interface.sw_if_index
-            },
-            table: tables[usize::from(place.layer() == Layer::Ip6)],
-            // The tag of a frame is still there.
-            vlan: if frames { 0 } else { interface.vlan },
-        };
-        points.set(*place, interface.sw_if_index, point);
+/// Ends the flows of an interface.
+fn end(barrier: &mut Barrier, sw_if_index: u32, direction: Direction) {
+    for mut worker in state::workers(barrier) {
+        worker.flows.end_interface(sw_if_index, direction);
     }
 }
 
+/// Enables or disables the nodes of these places on an interface.
 fn set_features(
-    barrier: &Barrier,
+    control: &mut Control,
+    barrier: &mut Barrier,
     places: &[Place],
     sw_if_index: u32,
     enable: bool,
 ) -> Result<(), Refusal> {
+    let main = barrier.main();
     for place in places {
-        for arc in place.arcs() {
-            set_feature(barrier, arc.name, place.node(), sw_if_index, enable)?;
+        if *place == Place::InputBond {
+            let members = if enable {
+                bond_members(main, sw_if_index)
+            } else {
+                BTreeSet::new()
+            };
+            set_members(control, barrier, sw_if_index, &members)?;
+            continue;
         }
+        set_arcs(barrier, *place, sw_if_index, enable)?;
+    }
+    Ok(())
+}
+
+/// Has the frames of these interfaces metered for a bond, and of no others.
+fn set_members(
+    control: &mut Control,
+    barrier: &mut Barrier,
+    bond: u32,
+    members: &BTreeSet<u32>,
+) -> Result<(), Refusal> {
+    let main = barrier.main();
+    let before: BTreeSet<_> = metered_members(&control.interfaces, bond)
+        .copied()
+        .collect();
+    for member in before.symmetric_difference(members) {
+        let enable = members.contains(member);
+        set_arcs(barrier, Place::InputBond, *member, enable)?;
+        if enable {
+            control.interfaces.members_mut().insert(*member, bond);
+        } else {
+            control.interfaces.members_mut().remove(member);
+        }
+        if let Some(interface) = Interface::find(main, *member) {
+            state::set_point(barrier, &interface);
+        }
+    }
+    Ok(())
+}
+
+fn set_arcs(
+    barrier: &Barrier,
+    place: Place,
+    sw_if_index: u32,
+    enable: bool,
+) -> Result<(), Refusal> {
+    for arc in place.arcs() {
+        set_feature(barrier, arc.name, place.node(), sw_if_index, enable)?;
     }
     Ok(())
 }

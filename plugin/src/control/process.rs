@@ -80,13 +80,14 @@ fn set_gauges(main: Main) {
     }
 }
 
-/// A message or a command was served. It may have set another exporter: whoever does so expects
-/// records there from then on, and none anywhere else.
+/// A message or a command was served. It may have changed what is enabled on interfaces, or have set
+/// another exporter: whoever does so expects records there from then on, and none anywhere else.
 pub(crate) fn after_request(main: Main) {
     if !state::is_running() {
         return;
     }
     let changed = with_control(main, |control| {
+        observing::on_request(control, main);
         Ok(exporting::exporter_changed(control, main))
     });
     if changed.unwrap_or(false) {

@@ -9,6 +9,8 @@
 use core::ffi::CStr;
 use std::sync::{Arc, OnceLock};
 
+use flowmeter::observation::VrfIds;
+
 use super::exporter::Exporter;
 use super::interfaces::Interfaces;
 use super::making::{Fullness, Tables};
@@ -18,12 +20,13 @@ use super::walks::Walks;
 use crate::dataplane::counters::Counters;
 use crate::dataplane::delivery::Delivery;
 use crate::dataplane::inspection::Inspection;
-use crate::dataplane::place::Points;
+use crate::dataplane::place::{Point, Points};
 use crate::dataplane::recording::Recording;
 use crate::dataplane::thread_meter::{Accounts, ThreadMeter};
 use crate::dataplane::worker::Worker;
 use crate::export::datagram::{LookupNodes, Session};
 use crate::export::shared::Shared;
+use crate::ffi::interface::Interface;
 use crate::ffi::text::Log;
 use crate::ffi::{
     Barrier, Lent, Main, MainCell, PerThread, Published, Refusal, Thread, Why, thread,
@@ -160,6 +163,10 @@ pub(crate) fn start(main: Main) -> Result<(), Refusal> {
             counters: Counters::new(main),
         }
     });
+    let barrier = &mut main.barrier();
+    for interface in Interface::all(main) {
+        set_point(barrier, &interface);
+    }
     Ok(())
 }
 
@@ -266,12 +273,35 @@ pub(crate) fn has_recordings(barrier: &mut Barrier) -> bool {
     workers(barrier).any(|worker| worker.recording.is_some())
 }
 
-/// The observation points, while no thread reads them.
-pub(crate) fn points(barrier: &mut Barrier) -> Option<&mut Points> {
-    STATE
-        .threads
-        .get()
-        .map(|threads| threads.points.write(barrier))
+/// Publishes what all packets of an interface have in common.
+pub(super) fn set_point(barrier: &mut Barrier, interface: &Interface) {
+    let main = barrier.main();
+    let point = Point {
+        tables: VrfIds {
+            ipv4: interface.table(main, false),
+            ipv6: interface.table(main, true),
+        },
+        bond_sw_if_index: interface.bond_sw_if_index,
+        vlan: interface.vlan,
+    };
+    if let Some(threads) = STATE.threads.get() {
+        let points = threads.points.write(barrier);
+        points.set(interface.sw_if_index, point);
+    }
+}
+
+/// Publishes which table an interface's packets of one IP version are looked up in.
+pub(super) fn set_table(barrier: &mut Barrier, sw_if_index: u32, is_ip6: bool, table_id: u32) {
+    if let Some(threads) = STATE.threads.get() {
+        let points = threads.points.write(barrier);
+        let mut point = points.of(sw_if_index);
+        if is_ip6 {
+            point.tables.ipv6 = table_id;
+        } else {
+            point.tables.ipv4 = table_id;
+        }
+        points.set(sw_if_index, point);
+    }
 }
 
 /// The accounts of all workers together.

@@ -11,6 +11,7 @@ use flowmeter::metering::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed, 
 use flowmeter::metering::{
     Export, FlowRecord, MeteringProcess, NoRoom, RecordedKey, Recorder, Swept,
 };
+use flowmeter::observation::Direction;
 use flowmeter::time::Timestamp;
 
 use crate::export::budget::Deadline;
@@ -48,6 +49,7 @@ pub(crate) struct Flow {
     /// Of VPP's time.
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
+    /// The table of the interface where it is observed.
     pub(crate) vrf: u32,
     pub(crate) type_of_service: u8,
     pub(crate) tcp_flags: u8,
@@ -230,7 +232,10 @@ impl Viewer<'_> {
             octets: record.octets,
             start: record.start,
             end: record.end,
-            vrf: record.vrf,
+            vrf: match record.key.observed().direction() {
+                Direction::Ingress => record.ingress_vrf,
+                Direction::Egress => record.egress_vrf,
+            },
             type_of_service: record.type_of_service,
             tcp_flags: record.tcp_flags,
         });

@@ -10,6 +10,7 @@ pub(crate) mod errors;
 pub(crate) mod inspection;
 pub(crate) mod live_flows;
 pub(crate) mod node;
+pub(crate) mod order;
 pub(crate) mod place;
 pub(crate) mod recording;
 pub(crate) mod recording_node;

@@ -11,7 +11,7 @@ use flowmeter::packet::{Packet, Packets};
 use flowmeter::time::{Timestamp, Uptime};
 
 use super::errors;
-use super::place::{Observe, Point, Points, offset, point};
+use super::place::{Observe, Points, offset, point};
 use super::trace::Trace;
 use super::worker::{IgnoredTallies, Worker};
 use crate::ffi::Thread;
@@ -54,7 +54,6 @@ impl<'a> Pass<'a> {
 #[inline(always)]
 pub(crate) fn meter<O: Observe>(pass: &Pass<'_>, worker: &mut Worker, points: &Points) {
     let Pass { frame, common, .. } = pass;
-    let points = points.of(O::PLACE);
     let buffers = frame.buffers();
     if common.flags().is_flow_report() {
         observe_but_reports::<O>(worker, frame, points);
@@ -73,7 +72,7 @@ fn observe_uniform<O: Observe>(
     frame: &Frame<'_>,
     buffers: Buffers<'_>,
     common: Common,
-    points: &[Point],
+    points: &Points,
 ) {
     let (time, uptime) = worker.flows.time(frame.thread());
     counting_ignored(worker, frame, |worker| {
@@ -92,7 +91,7 @@ fn observe_uniform<O: Observe>(
 /// Meters a frame in which some packets are VPP's own reports of flows, which are not.
 #[cold]
 #[inline(never)]
-fn observe_but_reports<O: Observe>(worker: &mut Worker, frame: &Frame<'_>, points: &[Point]) {
+fn observe_but_reports<O: Observe>(worker: &mut Worker, frame: &Frame<'_>, points: &Points) {
     let mut indices = [0; FRAME];
     let buffers = but_reports(frame, &mut indices);
     observe_any::<O>(worker, frame, buffers, points);
@@ -118,7 +117,7 @@ fn observe_any<O: Observe>(
     worker: &mut Worker,
     frame: &Frame<'_>,
     buffers: Buffers<'_>,
-    points: &[Point],
+    points: &Points,
 ) {
     let (time, uptime) = worker.flows.time(frame.thread());
     counting_ignored(worker, frame, |worker| {
@@ -183,7 +182,7 @@ fn observe_traced<O: Observe>(worker: &mut Worker, frame: &Frame<'_>, packets: &
 #[derive(Clone, Copy)]
 struct Any<'a, O> {
     buffers: Buffers<'a>,
-    points: &'a [Point],
+    points: &'a Points,
     time: Timestamp,
     uptime: Uptime,
     place: PhantomData<O>,
@@ -205,7 +204,7 @@ impl<O: Observe> Packets for Any<'_, O> {
             time: self.time,
             uptime: self.uptime,
             length: buffer.length(offset),
-            segment_size: 0,
+            segment_size: buffer.segment_size(),
         }
     }
 

@@ -5,10 +5,11 @@
 //! also owns which of a buffer's interfaces counts at a place, and where the header begins that
 //! the engine reads first.
 
-use core::ffi::{CStr, c_char};
+use core::ffi::CStr;
 
-use flowmeter::observation::{Direction, LinkType, ObservationPoint};
+use flowmeter::observation::{Direction, LinkType, ObservationPoint, VrfIds};
 
+use super::order::Order;
 use crate::ffi::frame::Buffer;
 
 /// What is seen at a place.
@@ -37,16 +38,16 @@ impl Layer {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arc {
     pub(crate) name: &'static CStr,
-    /// Features that come later, as C has lists: a null ends it.
-    pub(crate) runs_before: &'static [*const c_char],
-    /// Features that come earlier; likewise.
-    pub(crate) runs_after: &'static [*const c_char],
+    pub(crate) order: Order,
 }
 
 /// Calls a macro with the names of all places, in the order of their numbers.
 macro_rules! each_place {
     ($with:ident) => {
-        $with! { InputIp4, InputIp6, InputL2, OutputIp4, OutputIp6, OutputL2, }
+        $with! {
+            InputIp4, InputIp6, InputL2, InputBond, InputBridged,
+            OutputIp4, OutputIp6, OutputL2, OutputBridged,
+        }
     };
 }
 
@@ -58,11 +59,8 @@ macro_rules! places {
         layer: $layer:ident,
         direction: $direction:ident,
         node: $node:literal,
-        recording_node: $recording_node:literal,
-        arcs: [$($arc:literal {
-            before: [$($before:literal),*],
-            after: [$($after:literal),*],
-        },)+],
+        recording_node: $recording_node:expr,
+        arcs: [$($arc:literal: $order:expr,)+],
     })+) => {
         /// A place, by number.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,21 +88,15 @@ macro_rules! places {
                 match self { $(Self::$place => $node,)+ }
             }
 
-            /// Its node in flowprobe's place, on the same arcs.
-            pub(crate) const fn recording_node(self) -> &'static CStr {
+            /// Its node in flowprobe's place, on the same arcs, where flowprobe has one.
+            pub(crate) const fn recording_node(self) -> Option<&'static CStr> {
                 match self { $(Self::$place => $recording_node,)+ }
             }
 
             /// The arcs that its nodes are features of.
             pub(crate) const fn arcs(self) -> &'static [Arc] {
                 match self {
-                    $(Self::$place => const {
-                        &[$(Arc {
-                            name: $arc,
-                            runs_before: &[$($before.as_ptr(),)* core::ptr::null()],
-                            runs_after: &[$($after.as_ptr(),)* core::ptr::null()],
-                        }),+]
-                    },)+
+                    $(Self::$place => &[$(Arc { name: $arc, order: $order }),+],)+
                 }
             }
         }
@@ -127,10 +119,10 @@ places! {
         layer: Ip4,
         direction: Ingress,
         node: c"flowmeter-input-ip4",
-        recording_node: c"flowmeter-record-input-ip4",
+        recording_node: Some(c"flowmeter-record-input-ip4"),
         arcs: [
-            c"ip4-unicast" { before: [c"ip4-inacl", c"ip4-lookup"], after: [], },
-            c"ip4-multicast" { before: [c"ip4-mfib-forward-lookup"], after: [], },
+            c"ip4-unicast": Order::First,
+            c"ip4-multicast": Order::First,
         ],
     }
     /// IPv6 packets that are received and routed.
@@ -138,20 +130,44 @@ places! {
         layer: Ip6,
         direction: Ingress,
         node: c"flowmeter-input-ip6",
-        recording_node: c"flowmeter-record-input-ip6",
+        recording_node: Some(c"flowmeter-record-input-ip6"),
         arcs: [
-            c"ip6-unicast" { before: [c"ip6-inacl", c"ip6-lookup"], after: [], },
-            c"ip6-multicast" { before: [c"ip6-mfib-forward-lookup"], after: [], },
+            c"ip6-unicast": Order::First,
+            c"ip6-multicast": Order::First,
         ],
     }
-    /// Frames as they are received.
+    /// Frames as a driver receives them. A driver uses one of the arcs.
     InputL2 {
         layer: L2,
         direction: Ingress,
         node: c"flowmeter-input-l2",
-        recording_node: c"flowmeter-record-input-l2",
+        recording_node: Some(c"flowmeter-record-input-l2"),
         arcs: [
-            c"device-input" { before: [c"ethernet-input"], after: [], },
+            c"device-input": Order::First,
+            c"port-rx-eth": Order::First,
+        ],
+    }
+    /// Frames of a bond, as its members receive them: features of the members.
+    InputBond {
+        layer: L2,
+        direction: Ingress,
+        node: c"flowmeter-input-bond",
+        recording_node: None,
+        arcs: [
+            c"device-input": Order::Between(c"bond-input", c"ethernet-input"),
+            c"port-rx-eth": Order::Between(c"bond-input", c"ethernet-input"),
+        ],
+    }
+    /// Frames that enter a bridge or a cross-connect.
+    InputBridged {
+        layer: L2,
+        direction: Ingress,
+        node: c"flowmeter-input-bridged",
+        recording_node: None,
+        arcs: [
+            c"l2-input-ip4": Order::First,
+            c"l2-input-ip6": Order::First,
+            c"l2-input-nonip": Order::First,
         ],
     }
     /// IPv4 packets that are routed out.
@@ -159,9 +175,13 @@ places! {
         layer: Ip4,
         direction: Egress,
         node: c"flowmeter-output-ip4",
-        recording_node: c"flowmeter-record-output-ip4",
+        recording_node: Some(c"flowmeter-record-output-ip4"),
         arcs: [
-            c"ip4-output" { before: [c"interface-output"], after: [], },
+            c"ip4-output": Order::LastBut(&[
+                c"gso-ip4",
+                c"ipsec4-output-feature",
+                c"interface-output",
+            ]),
         ],
     }
     /// IPv6 packets that are routed out.
@@ -169,9 +189,13 @@ places! {
         layer: Ip6,
         direction: Egress,
         node: c"flowmeter-output-ip6",
-        recording_node: c"flowmeter-record-output-ip6",
+        recording_node: Some(c"flowmeter-record-output-ip6"),
         arcs: [
-            c"ip6-output" { before: [c"interface-output"], after: [], },
+            c"ip6-output": Order::LastBut(&[
+                c"gso-ip6",
+                c"ipsec6-output-feature",
+                c"interface-output",
+            ]),
         ],
     }
     /// Frames as they are sent.
@@ -179,9 +203,21 @@ places! {
         layer: L2,
         direction: Egress,
         node: c"flowmeter-output-l2",
-        recording_node: c"flowmeter-record-output-l2",
+        recording_node: Some(c"flowmeter-record-output-l2"),
         arcs: [
-            c"interface-output" { before: [c"interface-output-arc-end"], after: [], },
+            c"interface-output": Order::LastBut(&[c"interface-output-arc-end"]),
+        ],
+    }
+    /// Frames that leave a bridge or a cross-connect.
+    OutputBridged {
+        layer: L2,
+        direction: Egress,
+        node: c"flowmeter-output-bridged",
+        recording_node: None,
+        arcs: [
+            c"l2-output-ip4": Order::LastBut(&[c"gso-l2-ip4", c"l2-output-feat-arc-end"]),
+            c"l2-output-ip6": Order::LastBut(&[c"gso-l2-ip6", c"l2-output-feat-arc-end"]),
+            c"l2-output-nonip": Order::LastBut(&[c"gso-l2-nonip", c"l2-output-feat-arc-end"]),
         ],
     }
 }
@@ -198,6 +234,20 @@ impl Place {
     /// Whether it sees frames, and not what is routed.
     pub(crate) const fn is_l2(self) -> bool {
         matches!(self.layer(), Layer::L2)
+    }
+
+    /// Whether it sees all that passes an interface, and not only what is routed or bridged.
+    pub(crate) const fn is_wire(self) -> bool {
+        matches!(self, Self::InputL2 | Self::InputBond | Self::OutputL2)
+    }
+
+    /// Whether VPP forgets or changes what is enabled there: bonds' members come and go, and what
+    /// leaves a bridge loses its features.
+    pub(crate) const fn is_followed(self) -> bool {
+        matches!(
+            self,
+            Self::InputBond | Self::InputBridged | Self::OutputBridged
+        )
     }
 
     /// How its packets begin.
@@ -228,64 +278,64 @@ pub(crate) trait Observe: Copy {
     const PLACE: Place;
 }
 
-/// What is the same of all packets that an interface has at a place.
+/// What is the same of all packets of an interface.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Point {
-    /// Whose number stands in records.
-    pub(crate) sw_if_index: u32,
-    /// The id of the table that its packets are looked up in.
-    pub(crate) table: u32,
+    /// The ids of the tables that its IPv4 and IPv6 packets are looked up in.
+    pub(crate) tables: VrfIds,
+    /// The number of the bond that it is a member of; its own if it is none.
+    pub(crate) bond_sw_if_index: u32,
     /// Its VLAN, where its packets have no tag any more.
     pub(crate) vlan: u16,
 }
 
-/// For each place and interface a point. Written only while the workers stand still.
+/// A point for each interface. Written only while the workers stand still.
 #[derive(Default)]
-pub(crate) struct Points([Vec<Point>; Place::ALL.len()]);
+pub(crate) struct Points(Vec<Point>);
 
 impl Points {
-    /// Sets the point of one interface at one place.
-    pub(crate) fn set(&mut self, place: Place, sw_if_index: u32, point: Point) {
-        let points = &mut self.0[place as usize];
+    /// Sets the point of one interface.
+    pub(crate) fn set(&mut self, sw_if_index: u32, point: Point) {
         let index = sw_if_index as usize;
-        if points.len() <= index {
-            points.resize(index + 1, Point::default());
+        if self.0.len() <= index {
+            self.0.resize(index + 1, Point::default());
         }
-        points[index] = point;
+        self.0[index] = point;
     }
 
-    /// The points of one place.
+    /// The point of an interface. All interfaces have one that VPP has told of.
     #[inline(always)]
-    pub(crate) fn of(&self, place: Place) -> &[Point] {
-        &self.0[place as usize]
+    pub(crate) fn of(&self, sw_if_index: u32) -> Point {
+        let point = self.0.get(sw_if_index as usize);
+        point.copied().unwrap_or_default()
     }
 }
 
 /// The observation point of a packet at `O`.
 #[inline(always)]
-pub(crate) fn point<O: Observe>(points: &[Point], buffer: Buffer<'_>) -> ObservationPoint {
-    let egress = matches!(O::PLACE.direction(), Direction::Egress);
-    let sw_if_index = if egress {
-        buffer.tx_sw_if_index()
-    } else {
-        buffer.rx_sw_if_index()
-    };
-    // VPP runs a feature only on interfaces that it was enabled on, and these have points.
-    let point = points.get(sw_if_index as usize);
-    let point = point.copied().unwrap_or_default();
-    let (ingress_interface, egress_interface) = if !egress {
-        (point.sw_if_index, 0)
-    } else if buffer.rx_sw_if_index() == u32::MAX {
-        // Nobody's: VPP's own packets.
-        (0, point.sw_if_index)
-    } else {
-        (buffer.rx_sw_if_index(), point.sw_if_index)
+pub(crate) fn point<O: Observe>(points: &Points, buffer: Buffer<'_>) -> ObservationPoint {
+    let [rx, tx] = [buffer.rx_sw_if_index(), buffer.tx_sw_if_index()];
+    let from = points.of(rx);
+    let (to, ingress_interface, egress_interface) = match O::PLACE.direction() {
+        // What a bond leaves to its members, such as LACP, counts as the bond's, too.
+        Direction::Ingress if matches!(O::PLACE, Place::InputBond) => {
+            (Point::default(), from.bond_sw_if_index, 0)
+        }
+        Direction::Ingress => (Point::default(), rx, 0),
+        // Nobody's are VPP's own packets.
+        Direction::Egress => (points.of(tx), if rx == u32::MAX { 0 } else { rx }, tx),
     };
     ObservationPoint {
         ingress_interface,
         egress_interface,
-        vrf: point.table,
-        vlan: point.vlan,
+        ingress_vrf: from.tables,
+        egress_vrf: to.tables,
+        vlan: match (O::PLACE.layer(), O::PLACE.direction()) {
+            // The tag of a frame is still there.
+            (Layer::L2, _) => 0,
+            (_, Direction::Ingress) => from.vlan,
+            (_, Direction::Egress) => to.vlan,
+        },
         direction: O::PLACE.direction(),
         link_type: O::PLACE.link_type(),
     }

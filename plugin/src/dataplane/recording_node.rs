@@ -12,7 +12,7 @@ use flowmeter::packet::{Packet, Packets};
 use flowmeter::time::{Timestamp, Uptime};
 
 use super::node::{Pass, but_reports, count_ignored};
-use super::place::{Layer, Observe, Point, Points, point};
+use super::place::{Layer, Observe, Points, point};
 use super::recording::Recording;
 use super::thread_meter::ThreadMeter;
 use super::trace::Trace;
@@ -26,7 +26,6 @@ pub(crate) fn meter<O: Observe>(pass: &Pass<'_>, worker: &mut Worker, points: &P
         return;
     };
     let Pass { frame, common, .. } = pass;
-    let points = points.of(O::PLACE);
     if common.flags().is_flow_report() {
         observe_but_reports::<O>(meter, frame, points);
     } else {
@@ -40,7 +39,7 @@ pub(crate) fn meter<O: Observe>(pass: &Pass<'_>, worker: &mut Worker, points: &P
 fn observe_but_reports<O: Observe>(
     meter: &mut ThreadMeter<Recording>,
     frame: &Frame<'_>,
-    points: &[Point],
+    points: &Points,
 ) {
     let mut indices = [0; FRAME];
     let buffers = but_reports(frame, &mut indices);
@@ -53,7 +52,7 @@ fn observe_these<O: Observe>(
     meter: &mut ThreadMeter<Recording>,
     frame: &Frame<'_>,
     buffers: Buffers<'_>,
-    points: &[Point],
+    points: &Points,
 ) {
     let (time, uptime) = meter.time(frame.thread());
     let Some(layers) = meter.metering().map(Recording::layers) else {
@@ -97,7 +96,7 @@ fn trace<O: Observe>(frame: &Frame<'_>, packets: &Recorded<'_, O>) {
 #[derive(Clone, Copy)]
 struct Recorded<'a, O> {
     buffers: Buffers<'a>,
-    points: &'a [Point],
+    points: &'a Points,
     time: Timestamp,
     uptime: Uptime,
     /// Whether MAC addresses are recorded.
@@ -149,7 +148,7 @@ impl<O: Observe> Packets for Recorded<'_, O> {
             time: self.time,
             uptime: self.uptime,
             length: length.max(0) as u32,
-            segment_size: 0,
+            segment_size: buffer.segment_size(),
         }
     }
 

@@ -53,11 +53,12 @@ impl Common {
         Flags(self.0.flags)
     }
 
-    /// Whether all came in by one interface, leave by one, and stand in one buffer each.
+    /// Whether all came in by one interface, leave by one, stand in one buffer each, and are not yet
+    /// to be segmented.
     #[inline(always)]
     pub(crate) fn is_uniform(&self) -> bool {
-        let chained = self.0.flags & vpp_sys::VLIB_BUFFER_NEXT_PRESENT;
-        self.0.interfaces_differ == 0 && chained == 0
+        let unusual = self.0.flags & (vpp_sys::VLIB_BUFFER_NEXT_PRESENT | GSO);
+        self.0.interfaces_differ == 0 && unusual == 0
     }
 
     /// Octets that all packets have in one buffer, from where all data start there; none where
@@ -261,6 +262,9 @@ impl<'a> Buffers<'a> {
     }
 }
 
+/// Says of a buffer's packet that it is yet to be segmented.
+const GSO: u32 = vpp_sys::VNET_BUFFER_F_GSO as u32;
+
 /// Where a buffer's data begins, from its start.
 const DATA: usize = vpp_sys::VPP_SHIM_BUFFER_DATA as usize;
 /// How much headroom is before that.
@@ -304,6 +308,20 @@ impl<'a> Buffer<'a> {
     #[inline(always)]
     pub(crate) fn flags(&self) -> Flags {
         Flags(self.header().flags)
+    }
+
+    /// Where the packet is yet to be segmented, the octets of payload that each segment will have;
+    /// else 0.
+    #[inline(always)]
+    pub(crate) fn segment_size(&self) -> u16 {
+        if self.header().flags & GSO == 0 {
+            return 0;
+        }
+        let octets = self.buffer.cast::<u8>();
+        // SAFETY: these two octets are of the header.
+        let size = unsafe { octets.add(vpp_sys::VPP_SHIM_GSO_SIZE as usize) };
+        // SAFETY: as above, and any two octets are a number.
+        unsafe { size.cast::<u16>().read_unaligned() }
     }
 
     /// Whether it is traced.

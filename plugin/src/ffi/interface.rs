@@ -2,10 +2,27 @@
 //! VPP's interfaces: who they are, and which nodes packets visit on their way.
 
 use core::ffi::{CStr, c_void};
+use core::mem::MaybeUninit;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::BTreeSet;
 
 use super::Main;
 use crate::ffi::refusal::{Refusal, Why};
+
+/// How an interface receives and sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Frames from a driver.
+    Device,
+    /// Frames that its members have received.
+    Bond,
+    /// What goes out by it comes in: loopbacks, and bridges' virtual interfaces.
+    Loop,
+    /// Frames of a bridge, or packets: parts of other interfaces, pipes, and tunnels.
+    Logical,
+    /// Packets only.
+    Ip,
+}
 
 /// An interface.
 #[derive(Clone, Debug)]
@@ -14,8 +31,11 @@ pub(crate) struct Interface {
     pub(crate) sw_if_index: u32,
     /// The number of the hardware interface that it belongs to; its own if it is one.
     pub(crate) sup_sw_if_index: u32,
+    /// The number of the bond that it is a member of; its own if it is none.
+    pub(crate) bond_sw_if_index: u32,
     /// The outermost VLAN of a sub-interface that stands for one; else 0.
     pub(crate) vlan: u16,
+    pub(crate) kind: Kind,
     /// Whether it is a hardware interface and not a part of one.
     pub(crate) is_hardware: bool,
     /// Whether its packets have Ethernet headers.
@@ -33,19 +53,40 @@ impl Interface {
             let interfaces = unsafe { &mut *context.cast::<Vec<Interface>>() };
             // SAFETY: VPP's side shows one for the length of this call.
             let interface = unsafe { &*interface };
-            interfaces.push(Interface {
-                sw_if_index: interface.sw_if_index,
-                sup_sw_if_index: interface.sup_sw_if_index,
-                vlan: interface.vlan,
-                is_hardware: interface.is_hardware != 0,
-                is_ethernet: interface.is_ethernet != 0,
-            });
+            interfaces.push(Interface::read(interface));
         }
         let mut interfaces = Vec::new();
         let context: *mut Vec<Self> = &raw mut interfaces;
         // SAFETY: `each` takes this context, and is not called after this.
         unsafe { vpp_sys::vpp_shim_interfaces(Some(each), context.cast()) };
         interfaces
+    }
+
+    /// The one of this number, if there is one.
+    pub(crate) fn find(_main: Main, sw_if_index: u32) -> Option<Self> {
+        let mut interface = MaybeUninit::uninit();
+        // SAFETY: this is the main thread, and the place can be written.
+        let found = unsafe { vpp_sys::vpp_shim_interface(sw_if_index, interface.as_mut_ptr()) };
+        // SAFETY: it was written where one was found.
+        (found != 0).then(|| Self::read(unsafe { interface.assume_init_ref() }))
+    }
+
+    fn read(interface: &vpp_sys::vpp_shim_interface_t) -> Self {
+        Self {
+            sw_if_index: interface.sw_if_index,
+            sup_sw_if_index: interface.sup_sw_if_index,
+            bond_sw_if_index: interface.bond_sw_if_index,
+            vlan: interface.vlan,
+            kind: match u32::from(interface.kind) {
+                vpp_sys::vpp_shim_kind_t_VPP_SHIM_KIND_DEVICE => Kind::Device,
+                vpp_sys::vpp_shim_kind_t_VPP_SHIM_KIND_BOND => Kind::Bond,
+                vpp_sys::vpp_shim_kind_t_VPP_SHIM_KIND_LOOP => Kind::Loop,
+                vpp_sys::vpp_shim_kind_t_VPP_SHIM_KIND_LOGICAL => Kind::Logical,
+                _ => Kind::Ip,
+            },
+            is_hardware: interface.is_hardware != 0,
+            is_ethernet: interface.is_ethernet != 0,
+        }
     }
 
     /// What VPP calls it.
@@ -105,6 +146,49 @@ fn read(fill: impl FnOnce(*mut u8, u32) -> u32) -> String {
     String::from_utf8_lossy(&text[..length]).into_owned()
 }
 
+/// The numbers of a bond's members; none where it is no bond.
+pub(crate) fn bond_members(_main: Main, sw_if_index: u32) -> BTreeSet<u32> {
+    // SAFETY: this is the main thread.
+    numbers(|each, context| unsafe {
+        vpp_sys::vpp_shim_bond_members(sw_if_index, each, context);
+    })
+}
+
+/// The numbers of an interface's parts. There is an interface of this number.
+pub(crate) fn sub_interfaces(_main: Main, sw_if_index: u32) -> BTreeSet<u32> {
+    // SAFETY: this is the main thread.
+    numbers(|each, context| unsafe {
+        vpp_sys::vpp_shim_sub_interfaces(sw_if_index, each, context);
+    })
+}
+
+/// The numbers that `list` calls a function with.
+fn numbers(list: impl FnOnce(vpp_sys::vpp_shim_number_fn_t, *mut c_void)) -> BTreeSet<u32> {
+    unsafe extern "C" fn each(context: *mut c_void, sw_if_index: u32) {
+        // SAFETY: the set below, which nothing else refers to now.
+        let numbers = unsafe { &mut *context.cast::<BTreeSet<u32>>() };
+        numbers.insert(sw_if_index);
+    }
+    let mut numbers = BTreeSet::new();
+    let context: *mut BTreeSet<u32> = &raw mut numbers;
+    // `each` takes this context, and is not called after this.
+    list(Some(each), context.cast());
+    numbers
+}
+
+/// Whether the frames that an interface has in a bridge visit features; `false` where VPP has
+/// forgotten that some are enabled, as it does when the interface leaves a bridge.
+pub(crate) fn has_bridged_arcs(_main: Main, sw_if_index: u32, is_output: bool) -> bool {
+    // SAFETY: this is the main thread.
+    unsafe { vpp_sys::vpp_shim_has_bridged_arcs(sw_if_index, u8::from(is_output)) != 0 }
+}
+
+/// Reminds VPP of features that are enabled.
+pub(crate) fn restore_bridged_arcs(_barrier: &super::Barrier, sw_if_index: u32, is_output: bool) {
+    // SAFETY: workers stand still.
+    unsafe { vpp_sys::vpp_shim_restore_bridged_arcs(sw_if_index, u8::from(is_output)) }
+}
+
 /// Has the packets of an interface visit `node` on `arc`, or no longer.
 pub(crate) fn set_feature(
     _barrier: &super::Barrier,
@@ -113,9 +197,10 @@ pub(crate) fn set_feature(
     sw_if_index: u32,
     enable: bool,
 ) -> Result<(), Refusal> {
-    // SAFETY: the names end with zeros; workers stand still.
+    // SAFETY: the names end with zeros; workers stand still. On arcs that are not those of bridges,
+    // it does the same as `vnet_feature_enable_disable`.
     let error = unsafe {
-        vpp_sys::vnet_feature_enable_disable(
+        vpp_sys::vnet_l2_feature_enable_disable(
             arc.as_ptr(),
             node.as_ptr(),
             sw_if_index,

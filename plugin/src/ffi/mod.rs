@@ -10,6 +10,7 @@ pub(crate) mod buffer;
 pub(crate) mod command;
 pub(crate) mod counters;
 pub(crate) mod exporter;
+pub(crate) mod feature;
 pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod interface;

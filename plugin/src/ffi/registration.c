@@ -37,6 +37,7 @@ typedef struct observing_node
 typedef struct feature
 {
   struct feature *next;
+  u32 index;
   vnet_feature_registration_t registration;
 } feature_t;
 
@@ -66,16 +67,15 @@ register_node (const flowmeter_node_t *description)
 }
 
 static void
-register_feature (const flowmeter_feature_t *description)
+register_feature (u32 index, const flowmeter_feature_t *description)
 {
   feature_t *feature = calloc (1, sizeof (*feature));
 
   if (!feature)
     return;
+  feature->index = index;
   feature->registration.arc_name = (char *) description->arc;
   feature->registration.node_name = (char *) description->node;
-  feature->registration.runs_before = (char **) description->runs_before;
-  feature->registration.runs_after = (char **) description->runs_after;
   feature->registration.next = feature_main.next_feature;
   feature_main.next_feature = &feature->registration;
   feature->next = features;
@@ -91,8 +91,25 @@ register_observing_nodes (void)
   for (u32 i = 0; flowmeter_node (i, &node); i++)
     register_node (&node);
   for (u32 i = 0; flowmeter_feature (i, &feature); i++)
-    register_feature (&feature);
+    register_feature (i, &feature);
 }
+
+/* Called when all plugins are loaded, and before VPP orders features. Its stanza is not for use. */
+static clib_error_t *
+order_features (vlib_main_t *vm, unformat_input_t *input)
+{
+  flowmeter_order_t order;
+
+  for (feature_t *feature = features; feature; feature = feature->next)
+    if (flowmeter_order (feature->index, &order))
+      {
+	feature->registration.runs_before = (char **) order.runs_before;
+	feature->registration.runs_after = (char **) order.runs_after;
+      }
+  return 0;
+}
+
+VLIB_EARLY_CONFIG_FUNCTION (order_features, "flowmeter-features");
 
 /* VPP unloads a library that early_init refuses: nothing of it may stay registered. */
 static void __attribute__ ((__destructor__))
@@ -187,16 +204,18 @@ interface_add_del (vnet_main_t *vnm, u32 sw_if_index, u32 is_add)
 /* After VPP's own: an interface has its tables then. */
 VNET_SW_INTERFACE_ADD_DEL_FUNCTION_PRIO (interface_add_del, VNET_ITF_FUNC_PRIORITY_HIGH);
 
+/* VPP calls these before the interface has its new table. */
+
 static void
 ip4_table_bind (ip4_main_t *im, uword opaque, u32 sw_if_index, u32 new_fib, u32 old_fib)
 {
-  flowmeter_interface_table (sw_if_index);
+  flowmeter_interface_table (sw_if_index, 0, fib_table_get_table_id (new_fib, FIB_PROTOCOL_IP4));
 }
 
 static void
 ip6_table_bind (ip6_main_t *im, uword opaque, u32 sw_if_index, u32 new_fib, u32 old_fib)
 {
-  flowmeter_interface_table (sw_if_index);
+  flowmeter_interface_table (sw_if_index, 1, fib_table_get_table_id (new_fib, FIB_PROTOCOL_IP6));
 }
 
 /* VPP has no hook for an exporter that is set; it calls this after each message and command. */

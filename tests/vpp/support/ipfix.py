@@ -45,6 +45,7 @@ ELEMENTS = {
     156: ("flowStartNanoseconds", "number"),
     157: ("flowEndNanoseconds", "number"),
     234: ("ingressVRFID", "number"),
+    235: ("egressVRFID", "number"),
     256: ("ethernetType", "number"),
 }
 

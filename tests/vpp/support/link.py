@@ -32,13 +32,22 @@ class Link:
     vpp_address6: str
 
 
-def add_link(vpp: Vpp, number: int, *, addresses: bool = True) -> Link:
+def add_link(
+    vpp: Vpp,
+    number: int,
+    *,
+    addresses: bool = True,
+    words: str = "",
+    elsewhere: Namespace | None = None,
+) -> Link:
     """Link `number` of this VPP, up at both ends. Without `addresses` frames are all that
-    it carries, as in a bridge. It comes before any sub-interface: af_packet counts what it
+    it carries, as in a bridge. `words` are further ones of VPP's command that makes the
+    interface. Its other end may be `elsewhere`, where another kernel's stack is. It comes before
+    any sub-interface: af_packet counts what it
     receives under the number of the hardware interface, which then is another's."""
     namespace = vpp.namespace
     link = Link(
-        namespace,
+        elsewhere or namespace,
         host=f"host{number}",
         vpp=f"host-vpp{number}",
         host_mac=f"02:00:00:00:{number:02x}:01",
@@ -49,7 +58,10 @@ def add_link(vpp: Vpp, number: int, *, addresses: bool = True) -> Link:
         vpp_address6=f"2001:db8:{0xA0 + number:x}::2",
     )
     namespace.add_pair(link.host, f"vpp{number}", link.host_mac, "02:00:00:00:ff:%02x" % number)
-    vpp.cli(f"create host-interface name vpp{number} hw-addr {link.vpp_mac}")
+    if elsewhere:
+        namespace.ip("link", "set", link.host, "netns", elsewhere.name)
+        elsewhere.ip("link", "set", link.host, "up")
+    vpp.cli(f"create host-interface name vpp{number} hw-addr {link.vpp_mac} {words}".strip())
     vpp.configure(f"set interface state {link.vpp} up")
     _fill_buffers(vpp, link)
     if addresses:

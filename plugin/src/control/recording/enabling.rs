@@ -79,7 +79,6 @@ fn set(
 ) -> Result<(), Refusal> {
     let sw_if_index = interface.sw_if_index;
     let barrier = &mut main.barrier();
-    observing::set_points(barrier, interface);
     for variant in variants {
         if let Err(why) = set_features(barrier, sw_if_index, *variant, side, true) {
             for variant in variants {
@@ -248,14 +247,11 @@ fn set_features(
         .iter()
         .filter(|place| place.layer() == layer && side.has(place.direction()));
     for place in places {
+        let Some(node) = place.recording_node() else {
+            continue;
+        };
         for arc in place.arcs() {
-            set_feature(
-                barrier,
-                arc.name,
-                place.recording_node(),
-                sw_if_index,
-                enable,
-            )?;
+            set_feature(barrier, arc.name, node, sw_if_index, enable)?;
         }
     }
     Ok(())
