@@ -209,7 +209,9 @@ def test_vlan_sub_interfaces(start_meter):
     arrived = []
 
     def all_arrived() -> bool:
-        arrived.extend(wire.received())
+        # Not what VPP itself says to all IPv6 neighbours.
+        multicast = b"\x33\x33"
+        arrived.extend(frame for frame in wire.received() if not frame.startswith(multicast))
         return len(arrived) >= len(everything)
 
     until("frames at the other end", all_arrived)
