@@ -12,8 +12,7 @@ use crate::dataplane::thread_meter::Accounts;
 use crate::export::budget::Deadline;
 use crate::ffi::{Barrier, Main, Refusal, Why};
 
-/// Seconds between two checks for snapshots, and for parts of flows, of which a worker shows one in
-/// a millisecond.
+/// Seconds between two checks for snapshots, and for parts of flows.
 const SNAPSHOT_PAUSE: f64 = 1e-4;
 const PART_PAUSE: f64 = 1e-3;
 
@@ -152,6 +151,7 @@ fn walk_on(
                 return Ok(());
             }
             if !thread.is_done {
+                view.go_on();
                 thread.next = Some(view);
             }
         }
@@ -178,6 +178,7 @@ fn walk_at(
     for worker in state::workers(barrier) {
         let mut view = make();
         while !view.is_last() {
+            view.go_on();
             worker.show(&mut view, deadline);
             if !take(&mut view) {
                 return;

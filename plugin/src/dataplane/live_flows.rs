@@ -19,8 +19,12 @@ use crate::export::budget::Deadline;
 /// Groups of slots that are looked at between two looks at the clock: a microsecond or two.
 const STEP: usize = 4;
 
-/// Flows that a part has room for: more than a thread finds at a time.
+/// Flows that a part has room for.
 const ROOM: usize = 1024;
+
+/// In how many calls a part is filled, at most: who asks learns that the thread is at work, and the
+/// thread what else has been found.
+const CALLS: u32 = 50;
 
 /// Which flows are asked for.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +89,9 @@ pub(crate) struct Part<F> {
     pub(crate) matched: u64,
     /// The group behind it.
     next: usize,
+    /// In how many calls it was filled.
+    calls: u32,
+    is_full: bool,
     is_last: bool,
 }
 
@@ -116,13 +123,30 @@ impl View {
         }
     }
 
-    /// Looks at the next part of this process's tables.
+    /// Whether whoever asked is to have what was found.
+    pub(super) fn is_complete(&self) -> bool {
+        let (is_full, calls) = match self {
+            Self::Flows(_, part) => (part.is_full, part.calls),
+            Self::Recorded(part) => (part.is_full, part.calls),
+        };
+        self.is_last() || is_full || calls >= CALLS
+    }
+
+    /// Makes room for the next part.
+    pub(crate) fn go_on(&mut self) {
+        match self {
+            Self::Flows(_, part) => part.go_on(),
+            Self::Recorded(part) => part.go_on(),
+        }
+    }
+
+    /// Looks at more of this process's tables.
     pub(super) fn look_at(&mut self, process: Option<&MeteringProcess>, deadline: Deadline) {
         let Self::Flows(query, part) = self else {
             return;
         };
         let Some(process) = process else {
-            part.end();
+            part.is_last = true;
             return;
         };
         let flows_in_group = MeteringProcess::FLOWS_IN_GROUP;
@@ -143,7 +167,7 @@ impl View {
             return;
         };
         let Some(recorder) = recorder else {
-            part.end();
+            part.is_last = true;
             return;
         };
         let flows_in_group = Recorder::FLOWS_IN_GROUP;
@@ -164,18 +188,22 @@ impl<F> Part<F> {
             found: Vec::with_capacity(ROOM),
             matched: 0,
             next: 0,
+            calls: 0,
+            is_full: false,
             is_last: false,
         }
     }
 
-    fn end(&mut self) {
+    /// Makes room for the next part.
+    fn go_on(&mut self) {
         self.found.clear();
         self.matched = 0;
-        self.is_last = true;
+        self.calls = 0;
+        self.is_full = false;
     }
 
-    /// Shows the groups behind the part before to `show`, which puts what it finds: until time is
-    /// up, or there might be no room for what the next ones hold.
+    /// Shows the next groups to `show`, which puts what it finds: until time is up, or there might
+    /// be no room for what the next ones hold.
     fn fill(
         &mut self,
         groups: usize,
@@ -183,19 +211,19 @@ impl<F> Part<F> {
         deadline: Deadline,
         mut show: impl FnMut(Range<usize>, &mut Self),
     ) {
-        self.found.clear();
-        self.matched = 0;
-        let swept = deadline.repeat(|| {
+        self.calls += 1;
+        deadline.repeat(|| {
             let start = self.next.min(groups);
             self.next = groups.min(start + STEP);
             show(start..self.next, self);
-            if self.next == groups || ROOM - self.found.len() < STEP * flows_in_group {
+            self.is_full = ROOM - self.found.len() < STEP * flows_in_group;
+            if self.next == groups || self.is_full {
                 Swept::Done
             } else {
                 Swept::More
             }
         });
-        self.is_last = swept == Swept::Done && self.next == groups;
+        self.is_last = self.next == groups;
     }
 
     #[inline]

@@ -11,7 +11,7 @@ use flowmeter::packet::{Packet, Packets};
 
 use super::counters::Levels;
 use super::delivery::Delivery;
-use super::inspection::{Inspection, Snapshot, State};
+use super::inspection::{Inspection, Request, Snapshot, State};
 use super::live_flows::View;
 use super::recording::Recording;
 use super::thread_meter::{Accounts, AnyMeter, ThreadMeter};
@@ -39,8 +39,11 @@ pub(crate) struct Worker {
     sweep_clocks: [u64; 2],
     /// When the accounts were last published, and what had been asked for until then.
     published: (u64, u64),
-    /// When flows were last shown.
+    /// A request for live flows that is under way, and when flows were last shown.
+    showing: Option<Request>,
     shown: u64,
+    /// Whether more records are due at once.
+    has_more: bool,
 }
 
 /// What was ignored, by reason.
@@ -60,7 +63,9 @@ impl Worker {
             delivery,
             sweep_clocks: [0; 2],
             published: (0, 0),
+            showing: None,
             shown: 0,
+            has_more: false,
         }
     }
 
@@ -154,17 +159,27 @@ impl Worker {
         metering.map_or_else(Default::default, |metering| metering.statistics().ignored)
     }
 
-    /// Answers a request for live flows, and makes the records that are due on this thread, in
-    /// `node`, which is interrupted again where more is due.
+    /// Shows live flows where that is asked for, and makes the records that are due on this thread,
+    /// in `node`, which is interrupted again where more is to be done.
     pub(crate) fn sweep(&mut self, thread: Thread, node: u32, inspection: &Inspection) {
+        let now = thread.milliseconds();
+        if self.showing.is_some() && now == self.shown && !self.has_more {
+            // Nothing before the next millisecond.
+            thread.interrupt(node);
+            return;
+        }
         let deadline = Deadline::after(thread, BUDGET_MICROSECONDS);
         let began = thread.clocks();
         self.delivery.serve(thread, &mut self.flows);
-        self.answer(thread, inspection);
+        if now != self.shown {
+            self.shown = now;
+            self.answer(thread, inspection);
+        }
         let recording = self.recording.as_mut();
         let recording = recording.map(|meter| meter.announce_and_expire(thread, node, deadline));
         let flows = self.flows.expire(thread, deadline);
-        if flows == Progress::More || recording == Some(Progress::More) {
+        self.has_more = flows == Progress::More || recording == Some(Progress::More);
+        if self.has_more || self.showing.is_some() {
             thread.interrupt(node);
         }
         let clocks = thread.clocks().saturating_sub(began);
@@ -172,20 +187,21 @@ impl Worker {
         self.sweep_clocks = [clocks, longest.max(clocks)];
     }
 
+    /// Goes on with the request under way, or the next one.
     fn answer(&mut self, thread: Thread, inspection: &Inspection) {
-        let now = thread.milliseconds();
-        if now == self.shown {
+        let Some(mut request) = self.showing.take().or_else(|| inspection.take()) else {
             return;
-        }
-        if let Some(mut request) = inspection.take() {
-            self.shown = now;
-            let deadline = Deadline::after(thread, SHOWING_MICROSECONDS);
-            self.show(&mut request.view, deadline);
+        };
+        let deadline = Deadline::after(thread, SHOWING_MICROSECONDS);
+        self.show(&mut request.view, deadline);
+        if request.view.is_complete() {
             inspection.answer(request);
+        } else {
+            self.showing = Some(request);
         }
     }
 
-    /// Shows the next part of the live flows.
+    /// Shows more of the live flows.
     pub(crate) fn show(&self, view: &mut View, deadline: Deadline) {
         view.look_at(self.flows.metering(), deadline);
         let recording = self.recording.as_deref();
