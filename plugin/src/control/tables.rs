@@ -281,11 +281,11 @@ fn deliver(control: &mut Control) {
     }
     let made = core::mem::take(&mut control.tables.made);
     for (thread, table) in made {
-        let sent = deliveries[thread].send(table);
-        control
-            .tables
-            .made
-            .extend(sent.err().map(|table| (thread, table)));
+        if deliveries[thread].is_under_way() {
+            control.tables.made.push((thread, table));
+        } else {
+            deliveries[thread].send(table);
+        }
     }
 }
 

@@ -45,14 +45,10 @@ struct PublishedUsage {
 }
 
 impl Delivery {
-    /// Main thread: sends a table, unless one is under way.
-    pub(crate) fn send(&self, table: Table) -> Result<(), Table> {
-        if self.is_under_way() {
-            return Err(table);
-        }
+    /// Main thread: sends a table, where none is under way.
+    pub(crate) fn send(&self, table: Table) {
         self.is_under_way.store(true, Ordering::Relaxed);
         self.to_thread.store(Some(Box::new(Some(table))));
-        Ok(())
     }
 
     /// Main thread: frees what has come back.
