@@ -212,7 +212,7 @@ def test_tables_of_the_usual_size(start_vpp):
         stream.start()
     # Of each worker, in and out.
     live = 2 * len(streams) * len(sent)
-    size = 1_000_000
+    size = 131_072
     sizes = (999_999, 1_000_000)
     for new_size in sizes:
         for family in ("ip4", "ip6"):

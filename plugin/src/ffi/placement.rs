@@ -9,8 +9,9 @@ use std::fs;
 
 use super::{Main, thread};
 
-/// How much more readily others run, as `nice` counts it.
-const NICE: libc::c_int = 5;
+/// How much more readily others run, as `nice` counts it: little, or it takes for ever where VPP's
+/// threads poll on every CPU that there is.
+const NICE: libc::c_int = 2;
 
 /// CPUs by number.
 type Cpus = Vec<usize>;
