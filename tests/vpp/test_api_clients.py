@@ -368,6 +368,8 @@ def test_table_full_events(start_meter):
         assert 2 <= len(seen) <= seconds + 1, f"{len(seen)} events in {seconds:.1f} s"
         assert {each.pid for each in seen} == {4711}
         assert all(each.lost == 0 and each.live_flows > 0 for each in seen)
+        # They came in less than the idle timeout.
+        assert all(4000 < each.enough < 6500 for each in seen), [each.enough for each in seen]
         assert events(other, name) == [], "it has not asked"
         assert client.api.want_flowmeter_events(enable=False).retval == 0
         generator.replay(vpp, source, frames)
