@@ -2,7 +2,7 @@
 //! Proving the accounts: live flows are counted one by one, in slices, each under a barrier of its
 //! own, since a large table takes longer than workers may stand still.
 
-use flowmeter::metering::{Records, Tally};
+use flowmeter::metering::{Records, Statistics, Tally};
 
 use super::state;
 use crate::dataplane::thread_meter::{Accounts, AnyMeter};
@@ -25,7 +25,7 @@ const PAUSE: f64 = 1e-4;
 /// counted at one moment: there were several slices, and the accounts moved meanwhile.
 pub(crate) fn count(main: Main) -> (Accounts, Option<Tally>) {
     let mut barrier = main.barrier();
-    let before = state::accounts(&mut barrier);
+    let before = moment(&mut barrier);
     let mut tally = Tally::default();
     let mut left = BUDGET;
     for index in 0..thread::count() {
@@ -41,9 +41,16 @@ pub(crate) fn count(main: Main) -> (Accounts, Option<Tally>) {
             }
         }
     }
-    let after = state::accounts(&mut barrier);
-    let at_rest = before.statistics == after.statistics;
-    (after, at_rest.then_some(tally))
+    let at_rest = moment(&mut barrier) == before;
+    (state::accounts(&mut barrier), at_rest.then_some(tally))
+}
+
+/// What changes where flows, or their places in tables, change.
+fn moment(barrier: &mut Barrier) -> (Statistics, usize) {
+    let groups = state::workers(barrier)
+        .map(|worker| worker.meters().map(AnyMeter::groups).sum::<usize>())
+        .sum();
+    (state::accounts(barrier).statistics, groups)
 }
 
 /// Counts a worker's groups from `next` on, which moves behind them; tells what that cost, and what
