@@ -9,7 +9,7 @@ use support::ipfix::{Decoder, Way, total};
 use support::replay::Replay;
 
 /// Octets of an IPv4 flow's record (template 256), and of a set header.
-const RECORD: usize = 67;
+const RECORD: usize = 71;
 const SET_HEADER: usize = 4;
 
 /// RFC 7011 §10.3.3: never more than the path MTU, and full where there is enough to say.
