@@ -6,5 +6,7 @@
 mod asking;
 #[path = "../../plugin/src/frontends/cli/cells.rs"]
 mod cells;
+#[path = "../../plugin/src/export/pacing.rs"]
+mod pacing;
 #[path = "../../plugin/src/frontends/cli/table.rs"]
 mod table;

@@ -56,3 +56,52 @@ impl Pacing {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: usize = MESSAGES_PER_MILLISECOND as usize;
+
+    #[test]
+    fn a_millisecond_has_so_many_messages_and_no_more() {
+        let pacing = Pacing::new();
+        for now in [5, 6, 1000] {
+            assert_eq!((0..100).filter(|_| pacing.take(now)).count(), PACE);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_gets_none_of_its_own() {
+        let pacing = Pacing::new();
+        assert!(pacing.take(7));
+        assert_eq!((0..100).filter(|_| pacing.take(6)).count(), PACE - 1);
+        assert!(!pacing.take(7));
+    }
+
+    #[test]
+    fn what_packets_make_is_missing_to_sweeps() {
+        let pacing = Pacing::new();
+        (0..10).for_each(|_| pacing.charge(7));
+        assert_eq!((0..100).filter(|_| pacing.take(7)).count(), PACE - 10);
+        // And they are never refused.
+        (0..1000).for_each(|_| pacing.charge(8));
+        assert!(!pacing.take(8));
+        assert!(pacing.take(9));
+    }
+
+    #[test]
+    fn threads_share_it() {
+        let pacing = Pacing::new();
+        let sent: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| (0..1000).filter(|_| pacing.take(3)).count()))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .sum()
+        });
+        assert_eq!(sent, PACE);
+    }
+}
