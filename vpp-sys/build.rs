@@ -101,7 +101,7 @@ fn or_exit<T>(result: Result<T, String>) -> T {
     })
 }
 
-/// What compilers of C are told about VPP: its release, and the processor that VPP itself is
+/// What C compilers are given about VPP: its release, and the processor that VPP itself is
 /// built for at least.
 fn flags(release: u32) -> Vec<String> {
     let mut flags = vec![format!("-DFLOWMETER_VPP_RELEASE={release}")];

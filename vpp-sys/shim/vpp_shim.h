@@ -241,7 +241,7 @@ u32 vpp_shim_fib_lock (u32 table_id, u8 is_ip6);
 void vpp_shim_fib_unlock (u32 fib_index, u8 is_ip6);
 
 /* What the FIB does with packets to an address. Where a neighbour is not resolved, writes its
-   adjacency, and asks for it if told so. */
+   adjacency, and asks for it where ask is not 0. */
 vpp_shim_route_t vpp_shim_route (u32 fib_index, u8 is_ip6, const u8 *address, u8 ask,
 				 u32 *adjacency);
 

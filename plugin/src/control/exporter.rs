@@ -111,7 +111,7 @@ pub(crate) struct Exporter {
     pub(super) in_effect: Option<InEffect>,
     /// What the log last said of it.
     pub(super) logged: Option<Gate>,
-    /// When whoever is next on the way is asked for.
+    /// When the next hop's address is asked for.
     pub(super) asking: Asking,
     /// The interfaces' names and descriptions that collectors learn.
     pub(super) interfaces: Interfaces,

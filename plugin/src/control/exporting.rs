@@ -118,7 +118,9 @@ fn log_reachability(control: &mut Control, main: Main, gate: Gate) {
             on_reachable(main, collector.session(), true);
         }
         (Some(collector), Gate::Closed(_)) if !first => {
-            let line = format!("collector {collector} is unreachable: no route, or nobody there");
+            let line = format!(
+                "collector {collector} is unreachable: no route, or the next hop does not answer"
+            );
             control.log.warning(main, &line);
             on_reachable(main, collector.session(), false);
         }

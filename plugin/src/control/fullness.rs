@@ -81,12 +81,12 @@ pub(super) fn report(control: &mut Control, main: Main) {
     let (evicted, enough) = evictions();
     let now = main.milliseconds_now();
     let Fullness {
-        told,
+        logged,
         evicted: before,
     } = &mut control.fullness;
     // Statistics may have been cleared meanwhile.
     *before = evicted.min(*before);
-    if evicted == *before || told.is_some_and(|told| now - told < INTERVAL) {
+    if evicted == *before || logged.is_some_and(|logged| now - logged < INTERVAL) {
         return;
     }
     let line = format!(
@@ -94,6 +94,6 @@ pub(super) fn report(control: &mut Control, main: Main) {
          {enough} would have been enough; see `show flowmeter memory`",
         evicted - *before
     );
-    (*told, *before) = (Some(now), evicted);
+    (*logged, *before) = (Some(now), evicted);
     control.log.warning(main, &line);
 }

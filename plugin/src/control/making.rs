@@ -47,11 +47,11 @@ pub(super) enum Made {
     Tables(Vec<(usize, Table)>),
 }
 
-/// When a table that is too small was last told of.
+/// When the log last said that a table is too small.
 #[derive(Default)]
 pub(crate) struct Fullness {
     /// VPP's milliseconds.
-    pub(super) told: Option<u64>,
+    pub(super) logged: Option<u64>,
     /// Flows that had had to leave by then.
     pub(super) evicted: u64,
 }

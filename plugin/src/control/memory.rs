@@ -111,7 +111,7 @@ impl Names {
     }
 }
 
-/// Octets in reserved huge pages that nobody has.
+/// Octets in reserved huge pages that are free.
 fn huge_pages() -> u64 {
     let count = |name| number(&PathBuf::from(HUGE_PAGES).join(name)).unwrap_or(0);
     let free = count("free_hugepages").saturating_sub(count("resv_hugepages"));

@@ -17,7 +17,7 @@ const CHECK: u32 = 10;
 /// Ticks between two checks of interfaces' names and of how full tables are.
 const SECOND: u32 = 100;
 
-/// Until somebody signals.
+/// Until a signal comes.
 const FOR_EVER: f64 = 1e9;
 
 /// Runs as long as VPP does.
@@ -81,7 +81,7 @@ fn set_gauges(main: Main) {
 }
 
 /// A message or a command was served. It may have changed what is enabled on interfaces, or have set
-/// another exporter: whoever does so expects records there from then on, and none anywhere else.
+/// another exporter: its client expects records there from then on, and none anywhere else.
 pub(crate) fn after_request(main: Main) {
     if !state::is_running() {
         return;

@@ -2,9 +2,9 @@
 //! The flow tables of all threads: made before the first interface is metered, replaced when their
 //! size is set, and made full for a family that is enabled, or whose first packet comes, later.
 //!
-//! There is one maker, a thread of our own, and what is asked for last is what it makes: whoever
-//! asks, and the process, has it go on by [`advance`]. All threads get tables of a size, or none
-//! does.
+//! There is one maker, a thread of our own, and it makes what was asked for last. The command or
+//! message that asks drives it by [`advance`], and so does the process. All threads get tables of a
+//! size, or none does.
 
 use std::io;
 

@@ -12,7 +12,7 @@ pub(crate) struct Walks {
     /// How many there have been.
     count: u64,
     under_way: BTreeSet<u64>,
-    /// What nobody has taken yet, with the thread that it is of.
+    /// What has not been taken yet, with the thread that it is of.
     replies: Vec<(usize, Request)>,
 }
 
@@ -38,7 +38,7 @@ impl Walks {
         walk: u64,
     ) -> Option<View> {
         while let Some(reply) = inspection.reply() {
-            // Those to walks that have ended are nobody's.
+            // Those to walks that have ended are dropped.
             if self.under_way.contains(&reply.walk) {
                 self.replies.push((thread, reply));
             }

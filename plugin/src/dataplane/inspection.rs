@@ -208,7 +208,7 @@ impl Published {
             .store(version.wrapping_add(2), Ordering::Release);
     }
 
-    /// Without a snapshot that nobody wrote to meanwhile, after many tries, `None`.
+    /// `None` where it was being written at each of many tries.
     fn read(&self) -> Option<Snapshot> {
         let mut snapshot = Snapshot::zeroed();
         let words: &mut [u64] = bytemuck::must_cast_slice_mut(slice::from_mut(&mut snapshot));

@@ -123,7 +123,7 @@ impl View {
         }
     }
 
-    /// Whether whoever asked is to have what was found.
+    /// Whether what was found is to be handed to the main thread.
     pub(super) fn is_complete(&self) -> bool {
         let (is_full, calls) = match self {
             Self::Flows(_, part) => (part.is_full, part.calls),

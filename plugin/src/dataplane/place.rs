@@ -303,7 +303,7 @@ impl Points {
         self.0[index] = point;
     }
 
-    /// The point of an interface. All interfaces have one that VPP has told of.
+    /// The point of an interface. All interfaces have one that VPP has announced.
     #[inline(always)]
     pub(crate) fn of(&self, sw_if_index: u32) -> Point {
         let point = self.0.get(sw_if_index as usize);
@@ -322,7 +322,7 @@ pub(crate) fn point<O: Observe>(points: &Points, buffer: Buffer<'_>) -> Observat
             (Point::default(), from.bond_sw_if_index, 0)
         }
         Direction::Ingress => (Point::default(), rx, 0),
-        // Nobody's are VPP's own packets.
+        // VPP's own packets have no interface.
         Direction::Egress => (points.of(tx), if rx == u32::MAX { 0 } else { rx }, tx),
     };
     ObservationPoint {

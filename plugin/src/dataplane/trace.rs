@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What `show trace` says of a packet that was observed.
 //!
-//! A record is written where the packet passes and read when somebody asks, so it holds what
+//! A record is written where the packet passes and read by `show trace`, so it holds what
 //! it says and refers to nothing.
 
 use core::fmt;

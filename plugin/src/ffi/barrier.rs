@@ -56,7 +56,7 @@ pub(crate) struct PerThread<T>(Box<[Slot<T>]>);
 /// On cache lines of its own, so that no two threads share one.
 #[repr(align(128))]
 struct Slot<T> {
-    /// Whether somebody uses it: a thread that asks twice gets it once.
+    /// Whether it is in use: a thread that asks twice gets it once.
     is_lent: Cell<bool>,
     value: UnsafeCell<T>,
 }

@@ -234,7 +234,7 @@ impl<'a> Buffers<'a> {
         let address = self.address(self.indices[number % FRAME]);
         let first = (address + DATA).wrapping_add_signed(isize::from(common.0.start));
         // SAFETY: what VPP says is a buffer's data lies in its headroom and data area, and of
-        // each packet of the frame so much is there, as the caller promises; nobody writes there
+        // each packet of the frame so much is there, as the caller promises; no thread writes there
         // for the length of the node's call.
         unsafe { core::slice::from_raw_parts(first as *const u8, common.octets()) }
     }
@@ -340,7 +340,7 @@ impl<'a> Buffer<'a> {
         let buffer = self.buffer.cast::<u8>();
         // SAFETY: what VPP says is a buffer's data lies in its headroom and data area.
         let first = unsafe { buffer.offset(DATA as isize + start) };
-        // SAFETY: as above; nobody writes there for the length of the node's call.
+        // SAFETY: as above; no thread writes there for the length of the node's call.
         unsafe { core::slice::from_raw_parts(first, length) }
     }
 
@@ -375,7 +375,7 @@ impl<'a> Buffer<'a> {
         // does what is before that, as far as the headroom goes.
         let first =
             unsafe { buffer.offset(DATA as isize + isize::from(header.current_data) + start) };
-        // SAFETY: as above; nobody writes there for the length of the node's call.
+        // SAFETY: as above; no thread writes there for the length of the node's call.
         unsafe { core::slice::from_raw_parts(first, length) }
     }
 

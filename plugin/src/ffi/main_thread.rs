@@ -47,7 +47,7 @@ impl Main {
         (index != u32::MAX).then_some(index)
     }
 
-    /// Suspends this process for a while, or until somebody signals it.
+    /// Suspends this process for a while, or until it is signalled.
     pub(crate) fn wait(self, seconds: f64) {
         // SAFETY: the caller is a process, and holds no borrow of what others use meanwhile.
         unsafe { vpp_sys::vpp_shim_process_wait(self.0.vm(), seconds) }

@@ -47,7 +47,7 @@ reasons! {
     Family = vnet_api_error_t_VNET_API_ERROR_INVALID_ADDRESS_FAMILY,
     /// There is no such thread.
     NoThread = vnet_api_error_t_VNET_API_ERROR_INVALID_WORKER,
-    /// A name is empty, has no end, or can be nobody's.
+    /// A name is empty, has no end, or can be no interface's.
     Name = vnet_api_error_t_VNET_API_ERROR_ILLEGAL_NAME,
     /// The interface has no frames of its own.
     NotEthernet = vnet_api_error_t_VNET_API_ERROR_NON_ETHERNET,

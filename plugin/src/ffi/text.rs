@@ -16,7 +16,7 @@ impl Log {
         Self(unsafe { vpp_sys::vpp_shim_log_class(name.as_ptr()) })
     }
 
-    /// Something that somebody should look at.
+    /// A line that an operator should see.
     pub(crate) fn warning(self, _main: Main, line: &str) {
         // SAFETY: `line` is so long.
         unsafe { vpp_sys::vpp_shim_log_warning(self.0, line.as_ptr(), line.len() as u32) }
@@ -29,7 +29,7 @@ impl Log {
     }
 }
 
-/// Prints to whoever gave the command.
+/// Prints to the client that gave the command.
 pub(crate) fn print(main: Main, text: &str) {
     // SAFETY: `vm` is the main thread's, `text` so long.
     unsafe {

@@ -213,7 +213,7 @@ fn make_meters(main: Main) -> Result<(), Refusal> {
         Recording::recorders(placement.threads(), flows, place)
     })
     .map_err(|error| complain(&format!("flowprobe: no memory for flows ({error})")))?;
-    // Somebody else may have asked for the same meanwhile.
+    // Another client may have asked for the same meanwhile.
     if !lacks_meters(main) {
         return Ok(());
     }

@@ -11,7 +11,7 @@ use super::queue;
 use crate::control::state::with_control;
 use crate::ffi::{Main, MainCell, text};
 
-/// Commands that may wait. Nobody needs many.
+/// Commands that may be queued; no client needs many.
 const MOST_WAITING: usize = 256;
 
 type Command = Box<dyn FnOnce(Main) -> Result<(), String>>;

@@ -39,7 +39,7 @@ pub(super) fn parameters(main: Main) -> Result<ParametersReply, Refusal> {
 }
 
 pub(super) fn exporter(main: Main) -> Result<ExporterReply, Refusal> {
-    // Where nothing is metered, nobody has looked for long.
+    // Where nothing is metered, the last check was long ago.
     exporting::update(main);
     let total = inspection::accounts(main)?;
     with_control(main, |control| {

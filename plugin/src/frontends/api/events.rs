@@ -97,7 +97,7 @@ pub(super) fn exporter(main: Main, session: &Session, reachable: bool) {
     });
 }
 
-/// An operation has ended that its client was told goes on.
+/// An operation has ended that was answered as going on.
 pub(super) fn operation(main: Main, operation: u32, retval: i32) {
     let _ = EVENTS.with(main, |events| {
         for (client, pid) in &events.clients {

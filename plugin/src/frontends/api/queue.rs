@@ -11,10 +11,10 @@ use super::wire::{self, Caller, PROCESSES, Room};
 use crate::ffi::{Main, MainCell};
 use crate::ffi::{Refusal, Why};
 
-/// Requests of one client that may wait. Nobody needs many: they are answered one by one.
+/// Requests of one client that may be queued. No client needs many: they are answered one by one.
 const MOST_WAITING: usize = 256;
 
-/// Milliseconds after which a client is told that its operation goes on. Clients wait for a second
+/// Milliseconds after which a client is answered that its operation goes on. Clients wait for a second
 /// at least, and the process that tells them may have to wait for another one.
 const PATIENCE: u64 = 700;
 
@@ -40,7 +40,7 @@ struct Ticket {
     kind: Kind,
     /// When it came, in milliseconds.
     came: u64,
-    /// Its number as an operation: its client was told that it goes on, and waits no longer.
+    /// Its number as an operation: its client has been answered that it goes on, and waits no longer.
     operation: Option<u32>,
     /// The client has left.
     has_left: bool,
@@ -89,7 +89,7 @@ const NODES: [&CStr; PROCESSES] = [
     c"flowmeter-api-3",
 ];
 
-/// Writes a request down. That of a client that VPP doesn't know is nobody's.
+/// Writes a request down. That of a client that VPP doesn't know is dropped.
 pub(super) fn submit(main: Main, caller: Caller, request: Result<Request, Refusal>) {
     if wire::room(main, caller.client) == Room::Never {
         return;
@@ -231,7 +231,7 @@ pub(super) fn has_left(main: Main, number: u64) -> bool {
     left.unwrap_or(false)
 }
 
-/// A client has left: nobody waits for its answers any more. Operations that it was told go on do.
+/// A client has left, and gets no more answers. Its operations that were answered as going on do.
 pub(super) fn client_left(main: Main, client: u32) {
     let _ = QUEUE.with(main, |queue| {
         let Queue {

@@ -14,7 +14,7 @@ use crate::control::{exporting, flush, tables};
 use crate::ffi::Main;
 use crate::ffi::{Refusal, Why};
 
-/// Longer than anybody waits: until somebody signals.
+/// Until a signal comes.
 const FOR_EVER: f64 = 1e9;
 
 /// Seconds between two looks at operations whose clients wait.

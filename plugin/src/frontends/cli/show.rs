@@ -98,7 +98,7 @@ fn show_exporter(main: Main, out: &mut String) -> Result<(), Refusal> {
                 };
                 let state = match state::shared().gate() {
                     Gate::Open => "reachable",
-                    Gate::Closed(_) => "UNREACHABLE: no route, or nobody there",
+                    Gate::Closed(_) => "UNREACHABLE: no route, or the next hop does not answer",
                 };
                 let _ = writeln!(
                     out,

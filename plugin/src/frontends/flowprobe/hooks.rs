@@ -128,7 +128,7 @@ const TRIES: u32 = 1000;
 const PAUSE: f64 = 1e-3;
 
 /// Shows each enabled variant of interface `sw_if_index`, or of all where that is ~0. A list that
-/// nobody takes more of ends there, after a second; one that nobody takes anything of, at once.
+/// the client takes no more of ends there, after a second; one that it takes nothing of, at once.
 ///
 /// # Safety
 /// Called on VPP's main thread; `each` can be called with `context`.

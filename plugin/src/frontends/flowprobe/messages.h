@@ -2,7 +2,7 @@
 #ifndef included_flowprobe_messages_h
 #define included_flowprobe_messages_h
 
-/* Whether somebody else has registered one of flowprobe's messages. */
+/* Whether another plugin has registered one of flowprobe's messages. */
 int flowprobe_messages_are_taken (void);
 void flowprobe_messages_register (void);
 
