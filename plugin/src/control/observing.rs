@@ -52,7 +52,8 @@ pub(crate) fn find(main: Main, sw_if_index: u32) -> Result<Interface, Refusal> {
 
 /// Meters one interface.
 pub(crate) fn enable(main: Main, which: &Which, selection: Selection) -> Result<(), Refusal> {
-    which.find(main)?;
+    let interface = which.find(main)?;
+    with_control(main, |control| places(control, main, &interface, selection))?;
     tables::activate(main, selection.variant.families())?;
     // Once more: it may have been removed meanwhile.
     let interface = which.find(main)?;
@@ -81,15 +82,21 @@ pub(crate) fn disable(main: Main, which: &Which, selection: Selection) -> Result
 /// Makes a rule. Interfaces that are there are metered at once; one that can't be leaves all
 /// as it is.
 pub(crate) fn enable_like(main: Main, pattern: &str, selection: Selection) -> Result<(), Refusal> {
-    tables::activate(main, selection.variant.families())?;
-    let barrier = &mut main.barrier();
-    with_control(main, |control| {
+    let check = |control: &Control| {
         let like = interfaces_like(main, pattern);
         for interface in &like {
             let places = places(control, main, interface, selection)?;
             let places = uncovered(control, interface, places);
             check_parts(control, main, interface, &places)?;
         }
+        Ok(like)
+    };
+    with_control(main, |control| check(control))?;
+    tables::activate(main, selection.variant.families())?;
+    let barrier = &mut main.barrier();
+    with_control(main, |control| {
+        // Once more: others may have been added meanwhile.
+        let like = check(control)?;
         for interface in &like {
             let places = uncovered(control, interface, selection.places(interface.kind));
             observe(control, barrier, interface, places)?;
