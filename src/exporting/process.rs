@@ -160,6 +160,11 @@ impl<T: Transport> ExportingProcess<T> {
         self.sequence.store(0, Ordering::Relaxed);
     }
 
+    /// The domain that it exports in.
+    pub fn domain(&self) -> ObservationDomainId {
+        self.domain
+    }
+
     /// Exports in another domain from now on. What is under construction leaves in the one before;
     /// in the new one templates precede the next record, and the sequence begins at 0, since it
     /// counts in one domain (RFC 7011 §3.1).

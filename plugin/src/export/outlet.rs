@@ -105,8 +105,12 @@ impl Outlet {
         self.exporting.transport().set_session(session);
     }
 
-    /// Sends what is under construction, and exports in another domain from now on.
+    /// Sends what is under construction, and exports in another domain from now on. In the same
+    /// domain nothing is sent: the main thread's message might arrive behind the worker's next one.
     pub(crate) fn set_domain(&mut self, thread: Thread, domain: ObservationDomainId) {
+        if self.exporting.domain() == domain {
+            return;
+        }
         self.advance(thread);
         self.exporting.set_domain(domain);
         self.exporting.transport().hand_on();
