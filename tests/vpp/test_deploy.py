@@ -19,6 +19,7 @@ from support.flows import of_records
 from support.link import Link, add_link
 from support.process import run
 from support.traffic import many_flows
+from support.vpp import Vpp
 from support.waiting import until
 
 CALICO_VPP = installation.ROOT / "deploy" / "calico-vpp"

@@ -41,12 +41,6 @@ def vpp_version() -> str:
     return re.search(r'^#define VPP_BUILD_VER "(.*)"$', text, re.MULTILINE)[1]
 
 
-def vpp_release() -> int:
-    """VPP's release as a number that can be compared: 2606 for 26.06."""
-    year, month = re.match(r"(\d\d)\.(\d\d)", vpp_version()).groups()
-    return int(year + month)
-
-
 def builds() -> list[Path]:
     """The plugin for this VPP, and those that `.ci/run` has built for others."""
     others = ROOT.glob("target/vpp-*/release/libflowmeter_plugin.so")
