@@ -101,7 +101,7 @@ def test_refusals(given):
         ("flowmeter_rule_add_del", {"pattern": "tap*", "variant": 77}, errors.INVALID_VALUE),
         ("flowmeter_rule_add_del", {"pattern": "tap*", "direction": 77}, errors.INVALID_VALUE),
         # pg5 would do, pg0 would not: neither is.
-        ("flowmeter_rule_add_del", {"pattern": "*", "variant": 3}, errors.NON_ETHERNET),
+        ("flowmeter_rule_add_del", {"pattern": "*", "variant": 3}, errors.FEATURE_ALREADY_ENABLED),
         ("flowmeter_rule_add_del", {"pattern": "pg*"}, errors.FEATURE_ALREADY_ENABLED),
         ("flowmeter_rule_add_del", {"pattern": "tap*", "is_add": False}, errors.NO_SUCH_ENTRY),
         ("flowmeter_set_parameters", {"active_timeout": 604_801}, errors.INVALID_VALUE),
