@@ -8,9 +8,11 @@ use core::ffi::{CStr, c_void};
 use vpp_sys::{vlib_frame_t, vlib_main_t, vlib_node_runtime_t};
 
 use crate::control::{exit, interface_events, process, state};
+use crate::dataplane::node::Pass;
 use crate::dataplane::order::Neighbours;
-use crate::dataplane::place::{Arc, Observe, Place, each_place};
+use crate::dataplane::place::{Arc, Observe, Place, Points, each_place};
 use crate::dataplane::trace::Trace;
+use crate::dataplane::worker::Worker;
 use crate::dataplane::{node, place, recording_node};
 use crate::ffi::feature::Features;
 use crate::ffi::frame::Frame;
@@ -24,6 +26,23 @@ use crate::frontends::{api, cli, flowprobe};
 type NodeFunction =
     unsafe extern "C" fn(*mut vlib_main_t, *mut vlib_node_runtime_t, *mut vlib_frame_t) -> u64;
 
+/// Has `meter` see a frame with this thread's worker, and hands the frame on.
+///
+/// # Safety
+/// Called in a node's function, with its arguments.
+#[inline(always)]
+unsafe fn pass(
+    vm: *mut vlib_main_t,
+    node: *mut vlib_node_runtime_t,
+    frame: *mut vlib_frame_t,
+    meter: impl FnOnce(&Pass<'_>, &mut Worker, &Points),
+) -> u64 {
+    // SAFETY: as the caller promises.
+    let pass = Pass::begin(unsafe { Frame::new(vm, node, frame) });
+    state::with_worker(pass.thread(), |worker, points| meter(&pass, worker, points));
+    pass.hand_on()
+}
+
 /// The function of a place's node.
 ///
 /// # Safety
@@ -34,11 +53,7 @@ unsafe extern "C" fn observe<O: Observe>(
     frame: *mut vlib_frame_t,
 ) -> u64 {
     // SAFETY: the arguments are VPP's, for this call.
-    let pass = node::Pass::begin(unsafe { Frame::new(vm, node, frame) });
-    state::with_worker(pass.thread(), |worker, points| {
-        node::meter::<O>(&pass, worker, points);
-    });
-    pass.hand_on()
+    unsafe { pass(vm, node, frame, node::meter::<O>) }
 }
 
 /// The function of a place's node in flowprobe's place.
@@ -51,11 +66,7 @@ unsafe extern "C" fn record<O: Observe>(
     frame: *mut vlib_frame_t,
 ) -> u64 {
     // SAFETY: the arguments are VPP's, for this call.
-    let pass = node::Pass::begin(unsafe { Frame::new(vm, node, frame) });
-    state::with_worker(pass.thread(), |worker, points| {
-        recording_node::meter::<O>(&pass, worker, points);
-    });
-    pass.hand_on()
+    unsafe { pass(vm, node, frame, recording_node::meter::<O>) }
 }
 
 macro_rules! node_functions {

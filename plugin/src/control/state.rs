@@ -19,7 +19,7 @@ use super::settings::Settings;
 use super::walks::Walks;
 use crate::dataplane::counters::Counters;
 use crate::dataplane::delivery::Delivery;
-use crate::dataplane::inspection::Inspection;
+use crate::dataplane::inspection::{Inspection, Snapshot};
 use crate::dataplane::place::{Point, Points};
 use crate::dataplane::recording::Recording;
 use crate::dataplane::thread_meter::{Accounts, ThreadMeter};
@@ -216,8 +216,9 @@ impl Threads {
     /// Publishes what a worker has: in the statistics segment, and for the main thread.
     fn publish(&self, thread: Thread, worker: &Worker, inspection: &Inspection) {
         let snapshot = worker.snapshot();
+        let Snapshot { accounts, .. } = &snapshot;
         self.counters
-            .set(thread, &snapshot.accounts, &worker.levels());
+            .set(thread, accounts, &worker.levels(accounts));
         inspection.publish(&snapshot);
     }
 }

@@ -104,16 +104,16 @@ impl Worker {
         self.sweep_clocks[1] = 0;
     }
 
-    /// What gauges say of it.
-    pub(crate) fn levels(&self) -> Levels {
+    /// What gauges say of it, whose accounts are these.
+    pub(crate) fn levels(&self, accounts: &Accounts) -> Levels {
         let [last_sweep_clocks, longest_sweep_clocks] = self.sweep_clocks;
         let mut levels = Levels {
             last_sweep_clocks,
             longest_sweep_clocks,
+            live_flows: accounts.live_flows,
             ..Levels::default()
         };
         for meter in self.meters() {
-            levels.live_flows += meter.accounts().live_flows;
             levels.slots += meter.slots() as u64;
             levels.expiry_lag = levels.expiry_lag.max(meter.lag_millis().into());
         }
