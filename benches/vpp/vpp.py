@@ -8,10 +8,12 @@ machine is left alone. Knows nothing of what is measured.
 import os
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 
-from stats_segment import Segment
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tests" / "vpp"))
+from support.stats_segment import Segment  # noqa: E402
 
 # Seconds between two copies of the node counters into the statistics segment. A copy also walks
 # VPP's heap, and with it every packet of a capture: milliseconds that no measured node has.

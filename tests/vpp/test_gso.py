@@ -118,7 +118,7 @@ def test_kernel_sender(start_meter, new_namespace, is_cut_here, version, variant
     on_wire = to_port(wire.received(), version)
     records = meter.flushed()
     came, left = (of_port(at(records, flowDirection=direction)) for direction in (RX, TX))
-    counters = vpp.stats("/if/rx$", vpp.interface_index(sender.vpp))["/if/rx"]
+    counters = vpp.statistics().by_thread("/if/rx", vpp.interface_index(sender.vpp))
     received = sum(packets for packets, _ in counters)
     assert received < came.packets, "VPP has seen packets that were not cut"
     assert came == left

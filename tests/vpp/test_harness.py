@@ -113,7 +113,7 @@ def test_vpp_runs_with_workers(start_vpp, workers):
     vpp = start_vpp(workers=workers, plugins=[])
     names = vpp.cli("show threads")
     assert names.count("vpp_wk_") == workers
-    assert vpp.stats("/sys/num_worker_threads")["/sys/num_worker_threads"] == [workers]
+    assert vpp.stat("/sys/num_worker_threads") == workers
 
 
 def test_several_vpps_run_at_once(start_vpp):

@@ -20,6 +20,7 @@ from . import cores, installation
 from .control_group import ControlGroup
 from .namespace import Namespace
 from .process import Daemon, run
+from .stats_segment import Segment
 from .waiting import PATIENCE, until
 
 #: Plugins of VPP that every VPP here has, beside those that a test asks for.
@@ -59,6 +60,7 @@ class Vpp:
         self.workers = workers
         self.folder = Path(tempfile.mkdtemp(prefix="vpp-"))
         self.stopped = False
+        self._statistics: Segment | None = None
         try:
             plugins, copies = list(plugins), list(copies)
             if (FLOWMETER in plugins or copies) and flows is not None and "flowmeter {" not in stanzas:
@@ -125,32 +127,22 @@ class Vpp:
         assert reply.get("retval") == 0, f"{message}: {reply}"
         return reply
 
-    def stats(self, pattern: str, index: int = 0) -> dict[str, list]:
-        """Entries of the stats segment whose path begins so: for each thread the value of
-        a counter (a pair where it counts packets and octets), for a gauge just one. Of
-        counters that there are several of, such as those of interfaces, `index` is meant."""
-        self.check_alive()
-        program = installation.vpp_program("vpp_get_stats")
-        segment = self._path("stats.sock")
-        try:
-            text = run([program, "socket-name", segment, "dump", "machine", f"^{pattern}"])
-        except Exception:
-            self._check_dying()
-            raise
-        entries: dict[str, dict[int, object]] = {}
-        for line in text.splitlines():
-            parsed = _stats_line(line, str(index))
-            if parsed is not None:
-                name, thread, value = parsed
-                entries.setdefault(name, {})[thread] = value
-        return {
-            name: [values[thread] for thread in sorted(values)]
-            for name, values in entries.items()
-        }
+    def stats(self, prefix: str) -> dict[str, list]:
+        """Entries of the statistics segment whose names begin so: for each thread the value of
+        a counter (a pair where it counts packets and octets), for a gauge just one."""
+        segment = self.statistics()
+        return {name: segment.by_thread(name) for name in segment.present(prefix)}
 
     def stat(self, name: str) -> int:
         """A counter, summed over threads."""
-        return sum(self.stats(f"{re.escape(name)}$")[name])
+        return self.statistics().one(name)
+
+    def statistics(self) -> Segment:
+        """The statistics segment."""
+        self.check_alive()
+        if self._statistics is None:
+            self._statistics = Segment(self._path("stats.sock"))
+        return self._statistics
 
     def error_counters(self) -> dict[tuple[str, str], int]:
         """Counts of `show errors` by node and reason."""
@@ -257,6 +249,8 @@ class Vpp:
             self._clean()
 
     def _clean(self) -> None:
+        if self._statistics is not None:
+            self._statistics.close()
         shutil.rmtree(self.folder)
         for segment in Path("/dev/shm").glob(f"{self.namespace.name}*"):
             segment.unlink()
@@ -332,22 +326,6 @@ plugins {{
         path = self._path("startup.conf")
         path.write_text(text)
         return path
-
-
-def _stats_line(line: str, index: str) -> tuple[str, int, object] | None:
-    """Name, thread and value of one line, where it is of this index or has none."""
-    kind, _, rest = line.partition(":")
-    words = rest.split(":")
-    if len(words) == 2:
-        value, name = words
-        return name, 0, float(value)
-    if len(words) == 4 and words[0] == index:
-        _, thread, value, name = words
-        return name, int(thread), int(value)
-    if len(words) == 5 and words[0] == index:
-        _, thread, packets, octets, name = words
-        return name, int(thread), (int(packets), int(octets))
-    return None
 
 
 def _ended(status: int) -> str:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads VPP's statistics segment, version 2, without asking VPP for anything.
+"""Reads VPP's statistics segment, version 2, as it has been since VPP 22.02.
 
 The segment is memory that VPP shares: a header, and a directory of named entries. Pointers in it
 are VPP's own addresses and count from the base that the header names. Reading costs VPP nothing,
-so that a figure can be looked at while packets flow. Knows nothing of what is measured.
+so tests and benches can read while packets flow. Knows nothing of what is measured.
 
 Node counters are copied into the segment by a process of VPP each `update-interval`; then it
 counts a heartbeat. They are exact for the instant of that copy.
@@ -74,15 +74,26 @@ class Segment:
 
     def one(self, name):
         """A gauge, a counter with one index, or one element of a vector that has a name."""
+        return sum(self.by_thread(name))
+
+    def by_thread(self, name, index=0):
+        """Element `index` of a counter for each thread, a pair where it counts packets and
+        octets. A gauge has one value."""
         kind, value = self._entry(name)
         if kind in (SCALAR, GAUGE):
-            return POINTER.unpack(value)[0]
+            return list(POINTER.unpack(value))
         if kind == SYMLINK:
             entry, index = PAIR.unpack(value)
-            vectors = self._vector(self._pointer_of(entry), "Q")
-            counts = (self._vector(vector, "Q") for vector in vectors)
-            return sum(of_thread[index] for of_thread in counts if index < len(of_thread))
-        return sum(self.simple(name))
+            kind, value = self._read(entry)
+        if kind not in (SIMPLE, COMBINED):
+            raise KeyError(f"{name} is of kind {kind}, which counts nothing")
+        width = 2 if kind == COMBINED else 1
+        values = []
+        for vector in self._vector(*POINTER.unpack(value), "Q"):
+            element = self._vector(vector, "Q", width)[index * width : (index + 1) * width]
+            if element:
+                values.append(tuple(element) if width == 2 else element[0])
+        return values
 
     def present(self, prefix):
         """The names that begin so."""
@@ -104,7 +115,9 @@ class Segment:
 
     def _entry(self, name):
         self._refresh()
-        index = self.entries[name]
+        return self._read(self.entries[name])
+
+    def _read(self, index):
         kind, _, value, _ = ENTRY.unpack_from(self.memory, self._directory() + index * ENTRY.size)
         return kind, value
 
@@ -128,10 +141,6 @@ class Segment:
 
     def _directory(self):
         return self._offset(HEADER.unpack_from(self.memory, 0)[4])
-
-    def _pointer_of(self, index):
-        at = self._directory() + index * ENTRY.size
-        return POINTER.unpack(ENTRY.unpack_from(self.memory, at)[2])[0]
 
     def _offset(self, pointer):
         return pointer - self.base
