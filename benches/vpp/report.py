@@ -48,6 +48,7 @@ COLUMNS = [
     "Plugin",
     "Its node's clocks per packet",
     "Its other nodes'",
+    "Times all other nodes'",
     "Times flowprobe's",
     "Whole graph",
     "More than without",
@@ -66,7 +67,7 @@ def main_table(comparisons):
                 continue
             row = [f"{comparison.flows:,}", name]
             if name == "off":
-                row += ["", "", "", ranged(comparison.values(name, "graph")), *[""] * 5]
+                row += ["", "", "", "", ranged(comparison.values(name, "graph")), *[""] * 5]
                 rows.append(row)
                 continue
             per = runs[0].per_thousand
@@ -76,6 +77,7 @@ def main_table(comparisons):
             row += [
                 ranged(comparison.values(name, "node")),
                 ranged(comparison.values(name, "others")),
+                ranged(comparison.values(name, "relative"), 3),
                 ranged(comparison.values(name, "ratio"), 3),
                 ranged(comparison.values(name, "graph")),
                 ranged(comparison.values(name, "growth")),

@@ -126,10 +126,12 @@ def test_the_same_frames_are_not_counted_twice(vpp):
 
 
 def test_l2_needs_frames(vpp):
-    """An interface in IP mode has none; a sub-interface has those that it has in a bridge."""
+    """An interface in IP mode and local0 have none; a sub-interface has those that it has in a
+    bridge."""
     generator.add_interface(vpp, 4, mode="ip4")
     before = settings(vpp)
     assert_one_line(vpp.cli("flowmeter interface pg4 l2 rx"), "pg4")
+    assert_one_line(vpp.cli("flowmeter interface local0 l2"), "local0 has no Ethernet frames")
     assert settings(vpp) == before
     vpp.cli("create sub-interfaces pg0 100")
     vpp.configure("flowmeter interface pg0.100 l2 rx")

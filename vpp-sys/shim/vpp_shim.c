@@ -438,6 +438,8 @@ kind (const vnet_sw_interface_t *si, vnet_hw_interface_t *hi, int is_ethernet)
   device = vnet_get_device_class (vnm, hi->dev_class_index)->name;
   if (strcmp (device, "Pipe") == 0)
     return VPP_SHIM_KIND_LOGICAL;
+  if (strcmp (device, "local") == 0)
+    return VPP_SHIM_KIND_IP;
   if (!is_ethernet)
     return vnet_get_hw_interface_class (vnm, hi->hw_class_index)->flags &
 		 (VNET_HW_INTERFACE_CLASS_FLAG_P2P | VNET_HW_INTERFACE_CLASS_FLAG_NBMA) ?
