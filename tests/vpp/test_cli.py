@@ -131,7 +131,7 @@ def test_l2_needs_frames(vpp):
     generator.add_interface(vpp, 4, mode="ip4")
     before = settings(vpp)
     assert_one_line(vpp.cli("flowmeter interface pg4 l2 rx"), "pg4")
-    assert_one_line(vpp.cli("flowmeter interface local0 l2"), "local0 has no Ethernet frames")
+    assert_one_line(vpp.cli("flowmeter interface local0 l2"), "local0 receives no Ethernet frames")
     assert settings(vpp) == before
     vpp.cli("create sub-interfaces pg0 100")
     vpp.configure("flowmeter interface pg0.100 l2 rx")

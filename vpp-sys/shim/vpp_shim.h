@@ -103,6 +103,8 @@ f64 vpp_shim_time_now (vlib_main_t *vm);
 f64 vpp_shim_clocks_per_second (const vlib_main_t *vm);
 u64 vpp_shim_cpu_time_now (void);
 u64 vpp_shim_unix_milliseconds (void);
+/* The version of the VPP that runs. */
+const char *vpp_shim_version (void);
 /* How many nodes of a name plugins have asked for, before VPP makes them. */
 u32 vpp_shim_registered_nodes (const char *name);
 u32 vpp_shim_node_index (vlib_main_t *vm, const char *name);

@@ -2,11 +2,11 @@
 //! What VPP reads of a plugin before it loads it. The other registrations are in C, in
 //! registration.c: they need VPP's macros; in C, this one's symbol would be hidden.
 
-use core::ffi::c_char;
+use core::ffi::{CStr, c_char};
 
 use vpp_sys::vlib_plugin_registration_t;
 
-use crate::{COMMIT, VERSION};
+use crate::{COMMIT, VERSION, VPP_VERSION};
 
 /// VPP's structure, in a section that VPP looks for.
 #[repr(transparent)]
@@ -31,6 +31,21 @@ pub static vlib_plugin_registration: Registration = Registration({
     registration.early_init = c"flowmeter_early_init".as_ptr();
     registration
 });
+
+/// An error where this was built for a release and a candidate for it runs, or the reverse. Both
+/// begin with the same year and month, all that VPP compares, but structures differ.
+///
+/// # Safety
+/// VPP has begun to load plugins.
+pub(crate) unsafe fn check_version() -> Result<(), String> {
+    // SAFETY: VPP sets its version, a constant, before it loads plugins.
+    let running = unsafe { CStr::from_ptr(vpp_sys::vpp_shim_version()) }.to_string_lossy();
+    if running.contains("-rc") == VPP_VERSION.contains("-rc") {
+        Ok(())
+    } else {
+        Err(format!("version mismatch: {running} != {VPP_VERSION}"))
+    }
+}
 
 /// Texts after each other, filled up with zeros and cut to leave at least one.
 const fn texts<const N: usize, const M: usize>(texts: [&str; N]) -> [c_char; M] {

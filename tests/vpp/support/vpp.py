@@ -50,11 +50,12 @@ class Vpp:
         copies: Iterable[str] = (),
         plugin_path: str = "plugins {{ path {} }}",
         library: Path = installation.PLUGIN,
+        program: Path | None = None,
         control_group: ControlGroup | None = None,
     ):
         """`copies` are names under which the plugin stands in a directory of its own, first in the
         plugin path. `plugin_path` is how startup.conf names that path's directories. `library` is
-        what stands for the plugin. `flows` is how many each thread has room for; None leaves it to the plugin. A small
+        what stands for the plugin, `program` for VPP. `flows` is how many each thread has room for; None leaves it to the plugin. A small
         table is quick to make, and there are many VPPs here."""
         self.namespace = namespace
         self.workers = workers
@@ -68,7 +69,7 @@ class Vpp:
             configuration = self._configure(
                 plugins, stanzas, buffers, buffer_octets, copies, plugin_path, library
             )
-            words = [installation.vpp_program("vpp"), "-c", configuration]
+            words = [program or installation.vpp_program("vpp"), "-c", configuration]
             words = cores.command(workers, words, self.folder)
             if control_group:
                 words = control_group.command(words)
