@@ -137,6 +137,14 @@ def test_l2_needs_frames(vpp):
     vpp.configure("flowmeter interface pg0.100 l2 rx")
 
 
+def test_a_pattern_leaves_local0_out_at_l2(start_vpp):
+    vpp = start_vpp()
+    generator.add_interface(vpp, 0)
+    vpp.configure("flowmeter interface * l2")
+    shown = vpp.cli("show flowmeter interfaces")
+    assert "pg0" in shown and "local0" not in shown
+
+
 def test_what_is_on_may_be_switched_on_again(start_meter):
     """And still counts once; what is off may be switched off."""
     metered = start_meter()

@@ -16,6 +16,9 @@ use crate::ffi::interface::{
 };
 use crate::ffi::{Barrier, Main, Refusal, Why};
 
+/// The number of `local0`, by which VPP itself sends.
+const LOCAL0: u32 = 0;
+
 /// Which interface is meant.
 #[derive(Clone, Debug)]
 pub(crate) enum Which {
@@ -83,7 +86,11 @@ pub(crate) fn disable(main: Main, which: &Which, selection: Selection) -> Result
 /// as it is.
 pub(crate) fn enable_like(main: Main, pattern: &str, selection: Selection) -> Result<(), Refusal> {
     let check = |control: &Control| {
-        let like = interfaces_like(main, pattern);
+        let mut like = interfaces_like(main, pattern);
+        // Every pattern such as `*` has `local0`, which has no frames and never will.
+        like.retain(|interface| {
+            interface.sw_if_index != LOCAL0 || selection.missing(interface.kind).is_none()
+        });
         for interface in &like {
             let places = places(control, main, interface, selection)?;
             let places = uncovered(control, interface, places);
