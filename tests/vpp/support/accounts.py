@@ -124,8 +124,8 @@ def read(vpp: Vpp) -> Accounts:
 
 
 BALANCED = "accounts balance: every packet and octet is accounted for"
-#: There are more flows than workers may stand still for, and packets came meanwhile.
-MOVING = "live flows not counted one by one"
+#: The verdict if packets came while flows were counted in several slices.
+MOVING = "live flows not verified"
 
 
 def _lines(heads: str, lines: list[str]) -> dict[str, Counts]:
