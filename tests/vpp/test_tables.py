@@ -25,7 +25,8 @@ STARTER = 1024
 
 @pytest.mark.parametrize("variant", ["all", "ip6", "l2"])
 def test_the_default_takes_little(start_vpp, variant):
-    """At most 100 MB of a VPP without workers, all of it at once: nothing is taken as flows come."""
+    """At most 100 MB of a VPP without workers, all of it at once: nothing is taken as flows
+    come."""
     vpp = start_vpp(flows=None)
     source = routing.add_source(vpp)
     before = vpp.resident_octets()
