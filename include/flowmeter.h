@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The C symbols that flowmeter_plugin.so exports: what VPP's registrations, in
- * plugin/src/ffi/registration.c, point to. All of them are called by VPP, on the thread that each
- * group names; none is for anyone else to call.
+ * The C symbols that flowmeter_plugin.so exports for its registrations in
+ * plugin/src/ffi/registration.c. Only VPP calls them, on the thread that each group names.
  *
- * Types of VPP are only named here, so that this header needs none of VPP's.
+ * VPP's types are only declared here, so that this header does not include VPP's headers.
  */
 #ifndef included_flowmeter_h
 #define included_flowmeter_h
@@ -19,10 +18,10 @@ struct vlib_main_t;
 struct vlib_node_runtime_t;
 struct vlib_frame_t;
 
-/* What is registered: lists, by index. Each function returns 0 behind the list's end. */
+/* Lists of what is registered, by index. Each function returns 0 after the end of its list. */
 
-/* An observing node. On any thread it meters the packets of a frame and hands them on to their
-   next feature; it returns how many there were. */
+/* An observing node. Its function runs on any thread, meters the packets of a frame and enqueues
+   them to their next features. It returns the number of packets. */
 typedef struct
 {
   const char *name;
@@ -30,22 +29,22 @@ typedef struct
 			struct vlib_frame_t *frame);
 } flowmeter_node_t;
 
-/* A node as a feature of an arc. */
+/* A node that is a feature on an arc. */
 typedef struct
 {
   const char *arc;
   const char *node;
 } flowmeter_feature_t;
 
-/* Where a feature stands among those of its arc: lists of others, each of which ends with a null. */
+/* The order of a feature on its arc: lists of other features that end with a null pointer. */
 typedef struct
 {
   const char *const *runs_before;
   const char *const *runs_after;
 } flowmeter_order_t;
 
-/* A command, on the main thread. text is the line behind its path. Returns a clib_error_t, null
-   where all went well. */
+/* A command. Its function runs on the main thread; text is the line after the path. It returns a
+   clib_error_t, or null on success. */
 typedef struct
 {
   const char *path;
@@ -53,38 +52,38 @@ typedef struct
   void *(*function) (struct vlib_main_t *vm, const uint8_t *text, uint32_t length);
 } flowmeter_command_t;
 
-/* Lists of commands: ours, and flowprobe's. */
+/* The lists of commands: the flow meter's, and flowprobe's. */
 #define FLOWMETER_COMMANDS 0
 #define FLOWMETER_FLOWPROBE_COMMANDS 1
 
 uint32_t flowmeter_node (uint32_t index, flowmeter_node_t *node);
 uint32_t flowmeter_feature (uint32_t index, flowmeter_feature_t *feature);
-/* On the main thread, when all plugins are loaded. */
+/* Called on the main thread after all plugins are loaded. */
 uint32_t flowmeter_order (uint32_t index, flowmeter_order_t *order);
 uint32_t flowmeter_command (uint32_t list, uint32_t index, flowmeter_command_t *command);
 
-/* The node that makes records of flows that are due, on any thread, when it is interrupted;
-   returns 0, since no packet comes in by it. */
+/* The input node that exports due flows, on any thread, when it is interrupted. It returns 0,
+   because it receives no packets. */
 
 uint64_t flowmeter_expire (struct vlib_main_t *vm, struct vlib_node_runtime_t *node,
 			   struct vlib_frame_t *frame);
 
-/* The process that interrupts it, on the main thread; never returns. */
+/* The process node on the main thread that interrupts it. Never returns. */
 
 uint64_t flowmeter_process (struct vlib_main_t *vm, struct vlib_node_runtime_t *node,
 			    struct vlib_frame_t *frame);
 
-/* How many error counters an observing node has. */
+/* The number of error counters of an observing node. */
 
 #define FLOWMETER_N_ERRORS 9
 
-/* How the trace of a packet reads. Writes at most size octets of text, returns how many. */
+/* Formats a trace record: writes at most size octets of text, and returns their number. */
 
 uint32_t flowmeter_format_trace (const void *trace, uint8_t *text, uint32_t size);
 
-/* The main thread's: start, end, startup.conf, interfaces. A text is that of a stanza, and of
-   length octets. A function that returns a pointer returns a clib_error_t, null where all went
-   well. */
+/* Called on the main thread: init, exit, startup.conf, interface events. text is the content of the
+   stanza, of length octets. A function that returns a pointer returns a clib_error_t, or null on
+   success. */
 
 void *flowmeter_early_init (struct vlib_main_t *vm, void *plugin);
 void *flowmeter_init (struct vlib_main_t *vm);
@@ -93,17 +92,17 @@ void *flowmeter_config (struct vlib_main_t *vm, const uint8_t *text, uint32_t le
 void flowmeter_interface_add_del (uint32_t sw_if_index, uint32_t is_add);
 void flowmeter_interface_table (uint32_t sw_if_index, uint32_t is_ip6, uint32_t table_id);
 
-/* A message or a command was served, anybody's. */
+/* Called after each API message and command of any client. */
 
 void flowmeter_after_request (void);
 
-/* The binary API, plugin/src/frontends/api/flowmeter.api: its messages without what makes them a wire
-   format, in the machine's byte order. Numbers that stand for a choice are the message's, and may
-   be any. plugin/src/frontends/api/api.c turns messages into these, send.c these into messages. */
+/* The binary API (plugin/src/frontends/api/flowmeter.api): the content of its messages in host byte
+   order. Enumeration values are those of the message and are not validated. In
+   plugin/src/frontends/api/, api.c converts messages to these structures, send.c converts back. */
 
 #define FLOWMETER_NAME_OCTETS 64
 
-/* Who asked, and which message answers: as many octets long, and with a retval. */
+/* The client of a request, and the id and size of the reply, which has a retval. */
 typedef struct
 {
   uint32_t client;
@@ -118,7 +117,7 @@ typedef struct
   uint8_t octets[16];
 } flowmeter_address_t;
 
-/* What is metered: at an interface, or by a rule at all of a name. Zeros follow the name. */
+/* What to meter on an interface, or on all that match a rule. The name is padded with zeros. */
 typedef struct
 {
   uint32_t sw_if_index;
@@ -233,7 +232,7 @@ typedef struct
   uint8_t request[FLOWMETER_NAME_OCTETS];
 } flowmeter_operation_t;
 
-/* Requests, on the main thread. Each is written down and answered later, by the processes. */
+/* Requests, on the main thread. They are queued, and answered later by the processes. */
 
 void flowmeter_api_interface_add_del (const flowmeter_caller_t *caller, uint32_t is_add,
 				      const flowmeter_watch_t *watch);
@@ -254,11 +253,11 @@ void flowmeter_api_flow_dump (const flowmeter_caller_t *caller, const flowmeter_
 void flowmeter_api_operation_dump (const flowmeter_caller_t *caller, uint32_t operation);
 void flowmeter_api_want_events (const flowmeter_caller_t *caller, uint32_t enable, uint32_t pid);
 
-/* A client is gone. */
+/* Called when a client has disconnected. */
 
 void flowmeter_api_client_left (uint32_t client);
 
-/* The processes that answer, on the main thread; they never return. */
+/* The process nodes on the main thread that answer requests. Never returns. */
 
 uint64_t flowmeter_api_process (struct vlib_main_t *vm, struct vlib_node_runtime_t *node,
 				struct vlib_frame_t *frame);

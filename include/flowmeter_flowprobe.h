@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The C symbols that flowmeter_plugin.so exports to serve flowprobe's API: what
- * the C of plugin/src/frontends/flowprobe/ calls. As of flowmeter.h otherwise.
+ * The C symbols that flowmeter_plugin.so exports to serve flowprobe's API. The C code in
+ * plugin/src/frontends/flowprobe/ calls them on the main thread.
  */
 #ifndef included_flowmeter_flowprobe_h
 #define included_flowmeter_flowprobe_h
@@ -12,8 +12,7 @@
 extern "C" {
 #endif
 
-/* Messages, on the main thread: numbers in the machine's byte order. An int32_t is what a reply's
-   retval says. */
+/* Messages, with numbers in host byte order. The result is the retval of the reply. */
 
 int32_t flowmeter_flowprobe_set_params (uint8_t layers, uint32_t active, uint32_t passive,
 					uint8_t check);
@@ -22,13 +21,13 @@ int32_t flowmeter_flowprobe_interface_add_del (uint32_t sw_if_index, uint8_t whi
 					       uint8_t direction, uint8_t is_add);
 int32_t flowmeter_flowprobe_tx_interface_add_del (uint32_t sw_if_index, uint8_t which,
 						  uint8_t is_add);
-/* What each returns says whether it took that one: 0 not now, below 0 never. */
+/* each returns above 0 if it took the item, 0 if it cannot now, and below 0 if it never can. */
 void flowmeter_flowprobe_interfaces (uint32_t sw_if_index,
 				     int32_t (*each) (void *context, uint32_t sw_if_index,
 						   uint8_t which, uint8_t direction),
 				     void *context);
 
-/* Says in the log that flowprobe, or another copy of this, is there. */
+/* Logs that flowprobe's messages are already registered. */
 
 void flowmeter_flowprobe_disabled (void);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Finds the installed VPP, generates its types and compiles the shim.
 //!
-//! What it found it tells the crates that depend on this one: `DEP_VPP_SHIM_INCLUDE`,
-//! `DEP_VPP_SHIM_HEADERS`, `DEP_VPP_SHIM_VERSION`, `DEP_VPP_SHIM_RELEASE` (its number),
-//! `DEP_VPP_SHIM_REQUIRED` (how the version of a VPP that loads a plugin has to begin) and
-//! `DEP_VPP_SHIM_FLAGS` (the compiler's, for all that includes VPP's headers).
+//! Dependent crates get the result as `DEP_VPP_SHIM_INCLUDE`, `DEP_VPP_SHIM_HEADERS`,
+//! `DEP_VPP_SHIM_VERSION`, `DEP_VPP_SHIM_RELEASE` (a number), `DEP_VPP_SHIM_REQUIRED` (the prefix
+//! of the versions of VPP that may load the plugin) and `DEP_VPP_SHIM_FLAGS` (compiler flags for
+//! code that includes VPP's headers).
 
 use std::env;
 use std::fs;
@@ -16,13 +16,13 @@ mod release;
 
 use release::Release;
 
-/// Where a VPP may be installed, besides `VPP_PREFIX`.
+/// Prefixes to search if `VPP_PREFIX` is not set.
 const PREFIXES: [&str; 3] = ["/usr/local", "/opt/vpp", "/usr"];
 
-/// A header that vpp-dev brings and nothing else does.
+/// A header that only vpp-dev installs.
 const MARKER: &str = "include/vlib/vlib.h";
 
-/// The header that states VPP's version.
+/// The header with VPP's version.
 const VERSION: &str = "vpp/app/version.h";
 
 fn main() {
@@ -69,9 +69,9 @@ fn main() {
         .allowlist_type("vlib_((simple|combined)_counter_main|counter|error_desc)_t")
         .allowlist_var("VLIB_BUFFER_(IS_TRACED|NEXT_PRESENT)|VNET_BUFFER_F_(FLOW_REPORT|GSO)")
         .allowlist_var("VLIB_NODE_FLAG_TRACE|VLIB_FRAME_SIZE|CLIB_LOG2_CACHE_LINE_BYTES")
-        // Its beginning is the shim's; see src/lib.rs.
+        // src/lib.rs defines it as the shim's structure.
         .blocklist_type("vlib_buffer_t")
-        // Large, and only ever handed on.
+        // Large, and only passed through.
         .opaque_type("vlib_main_t|vnet_main_t|vlib_cli_command_t|unformat_input_t")
         .opaque_type("_unformat_input_t|vlib_cli_command_t")
         .rust_edition(bindgen::RustEdition::Edition2024)
@@ -93,7 +93,7 @@ fn main() {
         .expect("the output directory takes files");
 }
 
-/// What `result` holds, or the end of the build with one line that says why there is nothing.
+/// Returns the value, or ends the build with the error.
 fn or_exit<T>(result: Result<T, String>) -> T {
     result.unwrap_or_else(|error| {
         println!("cargo::error={error}");
@@ -101,8 +101,8 @@ fn or_exit<T>(result: Result<T, String>) -> T {
     })
 }
 
-/// What C compilers are given about VPP: its release, and the processor that VPP itself is
-/// built for at least.
+/// Compiler flags for code that includes VPP's headers: VPP's release, and VPP's baseline
+/// processor.
 fn flags(release: u32) -> Vec<String> {
     let mut flags = vec![format!("-DFLOWMETER_VPP_RELEASE={release}")];
     let architecture = env::var("CARGO_CFG_TARGET_ARCH").expect("set by cargo");
@@ -123,7 +123,7 @@ fn prefix() -> Result<PathBuf, String> {
             return Ok(prefix);
         }
         return Err(format!(
-            "VPP_PREFIX is {}, but there is no {MARKER} in it: name the prefix under which VPP \
+            "VPP_PREFIX is {}, which has no {MARKER}: set it to the prefix under which VPP \
              and its -dev package are installed",
             prefix.display()
         ));
@@ -135,17 +135,21 @@ fn prefix() -> Result<PathBuf, String> {
         .ok_or_else(|| {
             format!(
                 "no VPP headers in {}: install FD.io's packages vpp and vpp-dev, or set VPP_PREFIX \
-                 to where VPP is; without VPP, the engine and the command still build: `cargo build`",
+                 to its prefix; `cargo build` builds the engine and the command without VPP",
                 PREFIXES.join(", ")
             )
         })
 }
 
-/// VPP's version, as its header states it.
+/// Reads VPP's version from its header.
 fn version(headers: &Path) -> Result<String, String> {
     let file = headers.join(VERSION);
-    let text = fs::read_to_string(&file)
-        .map_err(|error| format!("{}: {error}; is vpp-dev installed whole?", file.display()))?;
+    let text = fs::read_to_string(&file).map_err(|error| {
+        format!(
+            "{}: {error}; is vpp-dev installed completely?",
+            file.display()
+        )
+    })?;
     text.lines()
         .find_map(|line| {
             line.strip_prefix("#define VPP_BUILD_VER \"")?

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The C symbols of include/flowmeter.h: what VPP calls, and the lists that it registers.
+//! The C symbols of include/flowmeter.h: the functions that VPP calls, and the lists of what it
+//! registers.
 //!
-//! Each makes the types that say which thread it is on, and calls what does the work.
+//! Each function creates the types that prove its thread, and calls the module that does the work.
 
 use core::ffi::{CStr, c_void};
 
@@ -9,7 +10,7 @@ use vpp_sys::{vlib_frame_t, vlib_main_t, vlib_node_runtime_t};
 
 use crate::control::{exit, interface_events, process, state};
 use crate::dataplane::node::Pass;
-use crate::dataplane::order::Neighbours;
+use crate::dataplane::order::Constraints;
 use crate::dataplane::place::{Arc, Observe, Place, Points, each_place};
 use crate::dataplane::trace::Trace;
 use crate::dataplane::worker::Worker;
@@ -26,10 +27,11 @@ use crate::frontends::{api, cli, flowprobe};
 type NodeFunction =
     unsafe extern "C" fn(*mut vlib_main_t, *mut vlib_node_runtime_t, *mut vlib_frame_t) -> u64;
 
-/// Has `meter` see a frame with this thread's worker, and hands the frame on.
+/// Calls `meter` with a frame and this thread's worker, and enqueues the packets to their next
+/// nodes.
 ///
 /// # Safety
-/// Called in a node's function, with its arguments.
+/// The arguments are those of the current call of a node's function.
 #[inline(always)]
 unsafe fn pass(
     vm: *mut vlib_main_t,
@@ -40,7 +42,7 @@ unsafe fn pass(
     // SAFETY: as the caller promises.
     let pass = Pass::begin(unsafe { Frame::new(vm, node, frame) });
     state::with_worker(pass.thread(), |worker, points| meter(&pass, worker, points));
-    pass.hand_on()
+    pass.enqueue()
 }
 
 /// The function of a place's node.
@@ -56,7 +58,7 @@ unsafe extern "C" fn observe<O: Observe>(
     unsafe { pass(vm, node, frame, node::meter::<O>) }
 }
 
-/// The function of a place's node in flowprobe's place.
+/// The function of a place's node for recorded flows.
 ///
 /// # Safety
 /// Called by VPP as a node's function.
@@ -80,7 +82,7 @@ macro_rules! node_functions {
 
 each_place!(node_functions);
 
-/// The observing nodes, in the order in which they are listed.
+/// The observing nodes.
 fn nodes() -> impl Iterator<Item = flowmeter_node_t> {
     FUNCTIONS.iter().flat_map(|(place, functions)| {
         let names = [Some(place.node()), place.recording_node()];
@@ -96,7 +98,7 @@ fn nodes() -> impl Iterator<Item = flowmeter_node_t> {
     })
 }
 
-/// The features that they are: their arcs and names.
+/// The features of the observing nodes: arc and node name.
 fn features() -> impl Iterator<Item = (&'static Arc, &'static CStr)> {
     Place::ALL.iter().flat_map(|place| {
         let nodes = [Some(place.node()), place.recording_node()];
@@ -105,20 +107,20 @@ fn features() -> impl Iterator<Item = (&'static Arc, &'static CStr)> {
     })
 }
 
-/// An observing node, by its index in the list.
+/// Writes the observing node with this index.
 ///
 /// # Safety
-/// `node` can be written.
+/// `node` is writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmeter_node(index: u32, node: *mut flowmeter_node_t) -> u32 {
     // SAFETY: as the caller promises.
-    unsafe { show(nodes().nth(index as usize), node) }
+    unsafe { write_item(nodes().nth(index as usize), node) }
 }
 
-/// A feature, by its index in the list.
+/// Writes the feature with this index.
 ///
 /// # Safety
-/// `feature` can be written.
+/// `feature` is writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmeter_feature(index: u32, feature: *mut flowmeter_feature_t) -> u32 {
     let found = features().nth(index as usize);
@@ -127,13 +129,13 @@ pub unsafe extern "C" fn flowmeter_feature(index: u32, feature: *mut flowmeter_f
         node: node.as_ptr(),
     });
     // SAFETY: as the caller promises.
-    unsafe { show(found, feature) }
+    unsafe { write_item(found, feature) }
 }
 
-/// Where a feature stands, by its index in the list.
+/// Writes the order of the feature with this index.
 ///
 /// # Safety
-/// Called by VPP on its main thread, when all plugins are loaded; `order` can be written.
+/// Called by VPP on its main thread, after all plugins are loaded; `order` is writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmeter_order(index: u32, order: *mut flowmeter_order_t) -> u32 {
     // SAFETY: as the caller promises.
@@ -142,20 +144,23 @@ pub unsafe extern "C" fn flowmeter_order(index: u32, order: *mut flowmeter_order
     let found = found.map(|(arc, _)| {
         let registered = Features::of(main, arc.name);
         let is_ours = |name: &CStr| features().any(|(_, node)| node == name);
-        let Neighbours { behind, before } = arc.order.among(&registered, is_ours);
+        let Constraints {
+            runs_before,
+            runs_after,
+        } = arc.order.among(&registered, is_ours);
         flowmeter_order_t {
-            runs_before: behind.as_ptr(),
-            runs_after: before.as_ptr(),
+            runs_before: runs_before.as_ptr(),
+            runs_after: runs_after.as_ptr(),
         }
     });
     // SAFETY: as the caller promises.
-    unsafe { show(found, order) }
+    unsafe { write_item(found, order) }
 }
 
-/// A command, by its index in one of the two lists.
+/// Writes the command with this index in one of the two lists.
 ///
 /// # Safety
-/// `command` can be written.
+/// `command` is writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmeter_command(
     list: u32,
@@ -174,21 +179,21 @@ pub unsafe extern "C" fn flowmeter_command(
         function: Some(listed.function),
     });
     // SAFETY: as the caller promises.
-    unsafe { show(found, command) }
+    unsafe { write_item(found, command) }
 }
 
-/// Writes an item of a list, and tells whether there is one.
+/// Writes an item and returns 1, or returns 0 if there is none.
 ///
 /// # Safety
-/// `place` can be written.
-unsafe fn show<T>(item: Option<T>, place: *mut T) -> u32 {
+/// `place` is writable.
+unsafe fn write_item<T>(item: Option<T>, place: *mut T) -> u32 {
     let Some(item) = item else { return 0 };
     // SAFETY: as the caller promises.
     unsafe { place.write(item) };
     1
 }
 
-/// The node of a thread's sweep.
+/// The function of the node of a thread's sweep.
 ///
 /// # Safety
 /// Called by VPP as a node's function.
@@ -206,7 +211,7 @@ pub unsafe extern "C" fn flowmeter_expire(
     0
 }
 
-/// The process that wakes the sweeps; never returns.
+/// The function of the process node that wakes the sweeps. Never returns.
 ///
 /// # Safety
 /// Called by VPP as a process's function.
@@ -220,17 +225,17 @@ pub unsafe extern "C" fn flowmeter_process(
     process::run(unsafe { Main::new(vm) })
 }
 
-/// Writes what `show trace` says of a packet; tells how many octets.
+/// Writes the text of a trace record for `show trace`, and returns its length.
 ///
 /// # Safety
-/// `trace` is what an observing node wrote, and `text` has room for `size` octets.
+/// `trace` was written by an observing node, and `text` has room for `size` octets.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmeter_format_trace(
     trace: *const c_void,
     text: *mut u8,
     size: u32,
 ) -> u32 {
-    // SAFETY: as the caller promises; a trace refers to nothing.
+    // SAFETY: as the caller promises; a trace record has no pointers.
     let trace = unsafe { trace.cast::<Trace>().read_unaligned() };
     // SAFETY: traces are shown on the main thread.
     let line = trace.text(unsafe { Main::current() });
@@ -240,8 +245,8 @@ pub unsafe extern "C" fn flowmeter_format_trace(
     length as u32
 }
 
-/// VPP has loaded this library, and unloads it again where this is an error: nothing of it may be
-/// there twice.
+/// Called after VPP has loaded this library. An error makes VPP unload it: there may be only one
+/// copy of the plugin.
 ///
 /// # Safety
 /// Called by VPP on its main thread, before any plugin starts.
@@ -250,7 +255,7 @@ pub unsafe extern "C" fn flowmeter_early_init(
     _vm: *mut vlib_main_t,
     _plugin: *mut c_void,
 ) -> *mut c_void {
-    // SAFETY: reads what plugins have registered, and this is the thread that loads them.
+    // SAFETY: reads registrations on the thread that loads plugins.
     let copies = unsafe { vpp_sys::vpp_shim_registered_nodes(c"flowmeter-process".as_ptr()) };
     text::outcome(if copies > 1 {
         Err("another copy of the flow meter is loaded already: this copy is disabled".to_owned())
@@ -260,7 +265,7 @@ pub unsafe extern "C" fn flowmeter_early_init(
     })
 }
 
-/// VPP has served a message or a command.
+/// Called after each API message and command.
 ///
 /// # Safety
 /// Called by VPP on its main thread.
@@ -270,7 +275,7 @@ pub unsafe extern "C" fn flowmeter_after_request() {
     process::after_request(unsafe { Main::current() });
 }
 
-/// VPP starts.
+/// Called when VPP starts.
 ///
 /// # Safety
 /// Called by VPP on its main thread.
@@ -281,21 +286,21 @@ pub unsafe extern "C" fn flowmeter_init(vm: *mut vlib_main_t) -> *mut c_void {
     text::outcome(state::init(main, api::LISTENER).map_err(String::from))
 }
 
-/// VPP's main loop has ended, and the workers stand still.
+/// Called when VPP's main loop has ended, with the workers held at the barrier.
 ///
 /// # Safety
 /// Called by VPP on its main thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmeter_exit(vm: *mut vlib_main_t) -> *mut c_void {
-    // SAFETY: VPP ends on its main thread.
+    // SAFETY: VPP exits on its main thread.
     exit::exit(unsafe { Main::new(vm) });
     text::outcome(Ok(()))
 }
 
-/// The stanza of startup.conf.
+/// Called with the stanza of startup.conf.
 ///
 /// # Safety
-/// Called by VPP on its main thread; `text` is `length` octets long.
+/// Called by VPP on its main thread; `text` points to `length` octets.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn flowmeter_config(
     vm: *mut vlib_main_t,
@@ -309,7 +314,7 @@ pub unsafe extern "C" fn flowmeter_config(
     text::outcome(cli::config::config(main, words))
 }
 
-/// An interface was added or removed.
+/// Called when an interface was added or removed.
 ///
 /// # Safety
 /// Called by VPP on its main thread.
@@ -324,7 +329,7 @@ pub unsafe extern "C" fn flowmeter_interface_add_del(sw_if_index: u32, is_add: u
     }
 }
 
-/// An interface's packets of one IP version are going to be looked up in another table.
+/// Called before an interface is bound to another FIB table of one IP version.
 ///
 /// # Safety
 /// Called by VPP on its main thread.

@@ -3,17 +3,17 @@
 //!
 //! ```text
 //! VPP's main thread                              each of VPP's threads
-//!  frontends: words, messages → control           dataplane: frame → engine → next feature
+//!  frontends: commands, messages → control        dataplane: frame → engine → next feature
 //!  control: all or nothing    (barrier) →                    sweep → engine → messages
 //!  process: every 10 ms     (interrupt) →         export: messages → buffers → ip4/ip6-lookup
 //!  inspection                  (queues) ↔         sweep: accounts, live flows
 //! ```
 //!
 //! Imports run one way: `hooks` → `frontends` → `control` → `dataplane` → `export` → `ffi`.
-//! `hooks` is what VPP calls, and `ffi` what is called of VPP. Words are VPP's here; what a flow is
-//! and how it is exported only the engine knows.
+//! VPP calls `hooks`; the plugin calls VPP through `ffi`. The plugin uses VPP's terms. Only the
+//! engine knows what a flow is and how it is exported.
 
-// Hooks are for VPP to call, and only by their symbols.
+// VPP calls hooks by their symbols.
 #![allow(unreachable_pub, reason = "exported symbols of private modules")]
 
 mod control;
@@ -23,9 +23,9 @@ mod ffi;
 mod frontends;
 mod hooks;
 
-/// Our version.
+/// The plugin's version.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The commit that this was built from.
+/// The commit that the plugin was built from.
 const COMMIT: &str = env!("FLOWMETER_COMMIT");
-/// The version of VPP that this was built for.
+/// The version of VPP that the plugin was built for.
 const VPP_VERSION: &str = env!("FLOWMETER_VPP_VERSION");

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every test is given: VPP processes and namespaces that end with it, and options."""
+"""Fixtures of all tests: VPP processes and namespaces that end with the test, and options."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--stress-seconds",
         type=float,
         default=60,
-        help="how long the stress tests go on (60, as in CI)",
+        help="duration of each stress test in seconds (default: 60, as in CI)",
     )
 
 
@@ -44,7 +44,7 @@ def stress_seconds(request: pytest.FixtureRequest) -> float:
 
 @pytest.fixture
 def new_namespace() -> Iterator[Callable[[], Namespace]]:
-    """Makes network namespaces."""
+    """Creates network namespaces."""
     with ExitStack() as stack:
 
         def new() -> Namespace:
@@ -57,8 +57,8 @@ def new_namespace() -> Iterator[Callable[[], Namespace]]:
 
 @pytest.fixture
 def start_vpp(request, new_namespace) -> Iterator[Callable[..., Vpp]]:
-    """Starts VPP processes, each in a namespace of its own, as `Vpp` takes its options.
-    When the test ends they end in order, or the test fails."""
+    """Starts VPP processes with the options of `Vpp`, each in its own namespace. When the test
+    ends, each has to exit cleanly, or the test fails."""
     started: list[Vpp] = []
 
     def start(namespace: Namespace | None = None, **options) -> Vpp:
@@ -69,18 +69,18 @@ def start_vpp(request, new_namespace) -> Iterator[Callable[..., Vpp]]:
     yield start
     failed = request.node.stash.get(_failed, True)
     with ExitStack() as stack:
-        # Whatever happens to one, none outlives the test.
+        # Stop all of them, even if one fails.
         for vpp in started:
             stack.callback(vpp.kill)
         for vpp in started:
             if failed and not vpp.stopped:
-                print(f"VPP said:\n{vpp.tail()}")
+                print(f"VPP's output:\n{vpp.tail()}")
             vpp.stop()
 
 
 @pytest.fixture
 def start_meter(start_vpp) -> Callable[..., Meter]:
-    """Starts a VPP that meters, with a collector of this IP version."""
+    """Starts a VPP with the plugin and a collector of this IP version."""
 
     def start(version: int = 4, **options) -> Meter:
         return meter.start(start_vpp(**options), version)
@@ -90,8 +90,8 @@ def start_meter(start_vpp) -> Callable[..., Meter]:
 
 @pytest.fixture
 def dropin(start_vpp) -> Callable[..., tuple[Vpp, Link, str]]:
-    """Starts a VPP with the plugin in flowprobe's place, a link to a collector, and an interface
-    that packets come in by."""
+    """Starts a VPP with the plugin instead of flowprobe, a link to a collector, and an interface
+    that receives traffic."""
 
     def start(**options) -> tuple[Vpp, Link, str]:
         vpp = start_vpp(copies=["flowprobe"], plugins=(), **options)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs VPP's own tests of flowprobe, unmodified, against the plugin in flowprobe's place.
+"""Runs VPP's own tests of flowprobe, unmodified, with the plugin instead of flowprobe.
 
     flowprobe_tests.py --vpp-source DIRECTORY [--workers N] [NAME...]
 
-The file test/test_flowprobe.py and its framework stay in VPP's repository, at DIRECTORY. It runs
-all 42 tests, or those named (`DatapathTx.test_L2onL2`): also the extended ones, and those that
-the framework would leave out on Debian 12.
+test/test_flowprobe.py and its framework are used from VPP's repository in DIRECTORY. Runs all 42
+tests, or those named (`DatapathTx.test_L2onL2`), including the extended ones and those that the
+framework skips on Debian 12.
 """
 
 import argparse
@@ -22,10 +22,10 @@ from support.installation import PLUGIN, PREFIX, vpp_plugins
 
 
 def vpp_with_cores(workers: int, folder: Path) -> Path:
-    """A program that runs VPP with so many workers, whatever cores there are."""
+    """Writes a program that runs VPP with any number of workers on any number of cores."""
     program = folder / "vpp"
     words = cores.command(workers, [f"{PREFIX}/bin/vpp"], folder)
-    # Files of Linux are covered for VPP alone.
+    # The mounts are visible only to VPP.
     program.write_text(f'#!/bin/sh\nexec unshare --mount -- {shlex.join(words)} "$@"\n')
     program.chmod(0o755)
     return program
@@ -59,12 +59,12 @@ def main() -> int:
             f"--max-vpp-cpus={options.workers + 1 if options.workers else 0}",
             "--extended",
         ]
-        # The framework expects the directory that a test is started from to be its own.
+        # The framework expects to be started in its own directory.
         os.chdir(folder)
 
         import asfframework
 
-        # Before the classes are made, which it would be left out of.
+        # Set before the test classes are created, so that none is skipped.
         asfframework.is_distro_debian12 = False
         asfframework.VppAsfTestCase.extra_vpp_plugin_config = [
             "path",

@@ -306,7 +306,7 @@ def test_operations_of_many_clients(start_vpp):
     until(
         "all to end",
         lambda: not any(going_on for going_on, _, _ in operations(clients[0]).values()),
-        patience=90,
+        timeout=90,
     )
     kept = operations(clients[0])
     assert len(kept) == min(64, len(numbers)) and set(kept) <= set(numbers)

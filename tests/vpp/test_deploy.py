@@ -223,4 +223,4 @@ def test_without_the_annotation_the_stanza_starts_too(start_vpp):
     vpp = start_vpp(stanzas=text, plugins=("flowmeter", "memif"))
     assert_pods_are_metered(vpp)
     shown = vpp.cli("show flowmeter exporter")
-    assert f"src {ANNOTATION}: there is no such interface" in shown
+    assert f"src {ANNOTATION}: no such interface" in shown

@@ -258,7 +258,7 @@ def test_an_interface_as_source(start_vpp, version):
     # None.
     vpp.configure(f"set interface ip address del {link.vpp} {other}/{length}")
     family = {4: "IPv4", 6: "IPv6"}[version]
-    line = f"src {link.vpp}: it has no {family} address; records wait"
+    line = f"src {link.vpp}: no {family} address on this interface; flows are kept"
     until("that to be said", lambda: line in vpp.cli("show flowmeter exporter"))
     generator.replay(vpp, source, sent.frames)
     now = accounts.accounts(vpp)
@@ -284,7 +284,7 @@ def test_an_interface_that_is_deleted(start_vpp):
     )
     assert f"from {name} (10.99.0.1)" in vpp.cli("show flowmeter exporter")
     vpp.configure(f"delete loopback interface intfc {name}")
-    line = f"src {name}: there is no such interface; records wait"
+    line = f"src {name}: no such interface; flows are kept"
     until("that to be said", lambda: line in vpp.cli("show flowmeter exporter"))
     assert vpp.cli("create loopback interface").strip() == name
     vpp.configure(f"set interface ip address {name} 10.99.0.2/32")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who looks at accounts and flows takes nothing from the packets: no worker stands still for it, and
-what is shown is exact."""
+"""Who looks at accounts and flows takes nothing from the packets: no worker stands still for it,
+and what is shown is exact."""
 
 import re
 import threading
@@ -109,7 +109,7 @@ def test_looking_under_traffic_takes_no_barrier(start_vpp, stress_seconds, worke
     vpp.configure(LONG_TIMEOUTS, f"flowmeter interface {source} ip4 rx")
     stream = generator.FlowStream(vpp, source, flows, rate=500_000)
     stream.start()
-    until("all flows", lambda: accounts.read(vpp).live_flows >= flows, patience=120)
+    until("all flows", lambda: accounts.read(vpp).live_flows >= flows, timeout=120)
     vpp.cli("clear runtime")
     with connected(vpp) as client:
         assert client.api.want_flowmeter_events(enable=True, pid=1).retval == 0
@@ -236,8 +236,8 @@ def test_clients_that_leave_in_the_middle_of_a_dump(start_vpp):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_looking_by_a_message_with_a_command(start_meter, workers):
-    """VPP before v26.06 holds the barrier for it: there nothing can be waited for, and what is shown
-    is exact too."""
+    """VPP before v26.06 holds the barrier for it: there nothing can be waited for, and what is
+    shown is exact too."""
     metered = start_meter(workers=workers)
     vpp = metered.vpp
     source = routing.add_source(vpp)

@@ -72,7 +72,7 @@ def test_a_source_and_a_domain(start_vpp):
     )
     shown = vpp.cli("show flowmeter")
     assert "observation domain 70" in shown, shown
-    assert "src host-vpp0: there is no such interface; records wait" in shown, shown
+    assert "src host-vpp0: no such interface; flows are kept" in shown, shown
     link = add_link(vpp, 0)
     sink = meter.add_sink(link)
     source = routing.add_source(vpp)

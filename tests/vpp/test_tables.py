@@ -25,7 +25,8 @@ STARTER = 1024
 
 @pytest.mark.parametrize("variant", ["all", "ip6", "l2"])
 def test_the_default_takes_little(start_vpp, variant):
-    """At most 100 MB of a VPP without workers, all of it at once: nothing is taken as flows come."""
+    """At most 100 MB of a VPP without workers, all of it at once: nothing is taken as flows
+    come."""
     vpp = start_vpp(flows=None)
     source = routing.add_source(vpp)
     before = vpp.resident_octets()
@@ -221,7 +222,8 @@ def test_a_small_control_group(small_group, start_vpp):
     assert accounts.accounts(vpp).live_flows == 100_000
     answer = vpp.cli("set flowmeter flows-per-worker 4000000")
     found = re.search(
-        r"flows-per-worker 4000000: needs [\d.]+[mg] and ([\d.]+)m are free: at most (\d+) fit",
+        r"flows-per-worker 4000000: needs [\d.]+[mg], but only ([\d.]+)m is free: "
+        r"at most (\d+) fit",
         answer,
     )
     assert found, answer
@@ -263,7 +265,7 @@ def test_a_full_table_is_told_of(start_meter):
     vpp.wait_seconds(3)
     [line] = lines()
     found = re.search(
-        r"(\d+) flows had to leave .* flows-per-worker (\d+) would have been enough", line
+        r"(\d+) flows were evicted early: flows-per-worker (\d+) would have been enough", line
     )
     assert int(found[1]) > 100, line
     table = tables(vpp)[0, "ipv4"]

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-//! VPP's release, as its version says it: a number for the preprocessor to compare, and the versions
-//! that a plugin built for it may be loaded by.
+//! VPP's release, from its version: a number that the preprocessor can compare, and the versions of
+//! VPP that may load a plugin that was built for it.
 //!
-//! Part of the build script; `tests/release.rs` tests it.
+//! Part of the build script, tested by `tests/release.rs`.
 
-/// The oldest release that this is built for.
+/// The oldest supported release.
 const OLDEST: u32 = 2510;
 
-/// A release that this can be built for.
+/// A supported release.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Release {
     /// Year and month: 2606 for 26.06.
     pub(crate) number: u32,
-    /// How the version of a VPP has to begin that may load what was built for this one.
+    /// The prefix of the versions of VPP that may load a plugin built for this release.
     pub(crate) required: String,
 }
 
 impl Release {
-    /// Reads a version such as `26.06-release`, or that of a patched VPP, `25.10.0-3~gabc1234`.
+    /// Parses a version such as `26.06-release`, or that of a patched VPP, `25.10.0-3~gabc1234`.
     ///
     /// # Errors
-    /// A line that says why the plugin is not built for this version.
+    /// Fails with a line that says why the plugin cannot be built for this version.
     pub(crate) fn parse(version: &str) -> Result<Self, String> {
         let number = number(version).ok_or_else(|| {
             format!(
@@ -34,8 +34,8 @@ impl Release {
                 dotted(OLDEST)
             ));
         }
-        // Structures stay as they are on a release's branch; before the release they move with
-        // any commit.
+        // Structures do not change on a release branch, but any commit before the release may
+        // change them.
         let is_candidate = version.contains("-rc");
         Ok(Self {
             number,
@@ -48,7 +48,7 @@ impl Release {
     }
 }
 
-/// Year and month, as one number, of `YY.MM` that no other digit follows.
+/// Year and month as one number, from `YY.MM` that is not followed by another digit.
 fn number(version: &str) -> Option<u32> {
     let (year, rest) = version.split_once('.')?;
     let end = rest.find(|c: char| !c.is_ascii_digit());
@@ -61,7 +61,7 @@ fn number(version: &str) -> Option<u32> {
     (1..=12).contains(&month).then_some(year * 100 + month)
 }
 
-/// 2606 as VPP writes it.
+/// A release number in VPP's format: 2606 as 26.06.
 fn dotted(number: u32) -> String {
     format!("{:02}.{:02}", number / 100, number % 100)
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where VPP's releases differ. FLOWMETER_VPP_RELEASE is a release's year and month, 2606 for 26.06;
- * build.rs reads it in VPP's version and gives it to all that includes VPP's headers.
+ * The differences between VPP's releases. FLOWMETER_VPP_RELEASE is a release's year and month, such
+ * as 2606 for 26.06; build.rs reads it from VPP's version and defines it for all code that includes
+ * VPP's headers.
  */
 #ifndef included_vpp_shim_release_h
 #define included_vpp_shim_release_h
@@ -12,8 +13,8 @@
 #error "FLOWMETER_VPP_RELEASE is not defined: see vpp-sys/build.rs"
 #endif
 
-/* The feature arc that a buffer is on, where current_config_index is an index of that arc. From 26.06
-   it is one of all arcs, so buffers with the same one are at the same place. */
+/* The feature arc of a buffer, before 26.06: current_config_index is an index within that arc. From
+   26.06 on it is an index within all arcs and identifies the position alone. */
 static_always_inline u8
 vpp_shim_feature_arc (const vlib_buffer_t *b)
 {

@@ -50,7 +50,7 @@ vpp_shim_buffer_alloc (vlib_main_t *vm, u32 *buffer_index)
   return vlib_buffer_alloc (vm, buffer_index, 1);
 }
 
-/* The receiving and the sending interface, in one number. */
+/* The rx and tx interfaces as one number. */
 static_always_inline u64
 both_interfaces (const vlib_buffer_t *b)
 {
@@ -83,7 +83,7 @@ vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u
   start = (u16) first->current_data;
   shortest = first->current_length;
 
-  /* Nearly always all packets are at one place of one arc. */
+  /* Nearly always, all packets are at the same position of the same arc. */
   for (i = 1; i < n; i++)
     {
       vlib_buffer_t *b = vlib_get_buffer (vm, buffer_indices[i]);
@@ -166,7 +166,7 @@ vpp_shim_main (u16 thread_index)
 u32
 vpp_shim_n_threads (void)
 {
-  /* Known before the threads are there. */
+  /* Known before the threads are created. */
   return vlib_get_thread_main ()->n_vlib_mains;
 }
 
@@ -227,7 +227,7 @@ vpp_shim_unix_milliseconds (void)
   return (u64) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Which no header of VPP declares. */
+/* No header of VPP declares it. */
 extern char *vlib_plugin_app_version;
 
 const char *
@@ -264,12 +264,6 @@ void
 vpp_shim_node_increment (vlib_main_t *vm, u32 node_index, u32 counter, u64 n)
 {
   vlib_node_increment_counter (vm, node_index, counter, n);
-}
-
-u8
-vpp_shim_is_traced (const vlib_node_runtime_t *node)
-{
-  return (node->flags & VLIB_NODE_FLAG_TRACE) != 0;
 }
 
 u32
@@ -326,14 +320,14 @@ vpp_shim_dispatch_pending (vlib_main_t *vm)
 {
   vlib_node_main_t *nm = &vm->node_main;
 
-  /* Nodes add to the vector while it is gone through, and may move it. */
+  /* Nodes add to the vector during the loop, and may move it. */
   for (u32 i = 0; i < vec_len (nm->pending_frames); i++)
     {
       vlib_pending_frame_t pending = nm->pending_frames[i];
       vlib_node_runtime_t *node = vec_elt_at_index (
 	nm->nodes_by_type[VLIB_NODE_TYPE_INTERNAL], pending.node_runtime_index);
 
-      /* Who fills this frame next shall get another. */
+      /* The next node that fills this frame has to get a new one. */
       if (pending.next_frame_index != VLIB_PENDING_FRAME_NO_NEXT_FRAME)
 	{
 	  vlib_next_frame_t *nf = vec_elt_at_index (nm->next_frames, pending.next_frame_index);
@@ -374,21 +368,11 @@ vpp_shim_unformat_rest (unformat_input_t *input)
   return text;
 }
 
-u32
-vpp_shim_vec_len (const u8 *vector)
+static u8 *
+text_vector (const u8 *text, u32 length)
 {
-  return vec_len (vector);
-}
+  u8 *s = 0;
 
-void
-vpp_shim_vec_free (u8 *vector)
-{
-  vec_free (vector);
-}
-
-u8 *
-vpp_shim_format_append (u8 *s, const u8 *text, u32 length)
-{
   vec_add (s, text, length);
   return s;
 }
@@ -396,7 +380,7 @@ vpp_shim_format_append (u8 *s, const u8 *text, u32 length)
 void
 vpp_shim_cli_output (vlib_main_t *vm, const u8 *text, u32 length)
 {
-  u8 *s = vpp_shim_format_append (0, text, length);
+  u8 *s = text_vector (text, length);
   vlib_cli_output (vm, "%v", s);
   vec_free (s);
 }
@@ -404,7 +388,7 @@ vpp_shim_cli_output (vlib_main_t *vm, const u8 *text, u32 length)
 clib_error_t *
 vpp_shim_error (const u8 *text, u32 length)
 {
-  u8 *s = vpp_shim_format_append (0, text, length);
+  u8 *s = text_vector (text, length);
   clib_error_t *error = clib_error_return (0, "%v", s);
   vec_free (s);
   return error;
@@ -419,7 +403,7 @@ vpp_shim_log_class (const char *name)
 void
 vpp_shim_log_warning (u32 log_class, const u8 *text, u32 length)
 {
-  u8 *s = vpp_shim_format_append (0, text, length);
+  u8 *s = text_vector (text, length);
   vlib_log_warn (log_class, "%v", s);
   vec_free (s);
 }
@@ -427,15 +411,15 @@ vpp_shim_log_warning (u32 log_class, const u8 *text, u32 length)
 void
 vpp_shim_log_notice (u32 log_class, const u8 *text, u32 length)
 {
-  u8 *s = vpp_shim_format_append (0, text, length);
+  u8 *s = text_vector (text, length);
   vlib_log_notice (log_class, "%v", s);
   vec_free (s);
 }
 
 /* Interfaces. */
 
-/* By VPP's names for devices. What follows the interface's node says nothing, since a new interface
-   takes over a removed one's node, and what follows that. */
+/* The kind, by the name of the device class. The next nodes of the interface's node cannot be used:
+   a new interface may reuse the node of a removed one, with its next nodes. */
 static vpp_shim_kind_t
 kind (const vnet_sw_interface_t *si, vnet_hw_interface_t *hi, int is_ethernet)
 {
@@ -454,7 +438,7 @@ kind (const vnet_sw_interface_t *si, vnet_hw_interface_t *hi, int is_ethernet)
 		 (VNET_HW_INTERFACE_CLASS_FLAG_P2P | VNET_HW_INTERFACE_CLASS_FLAG_NBMA) ?
 	     VPP_SHIM_KIND_IP :
 	     VPP_SHIM_KIND_LOGICAL;
-  /* A tunnel has no node that sends its frames. */
+  /* A tunnel has no tx node. */
   if (si->type != VNET_SW_INTERFACE_TYPE_HARDWARE || hi->tx_node_index == 0)
     return VPP_SHIM_KIND_LOGICAL;
   if (hi->dev_class_index == bond_dev_class.index)
@@ -532,12 +516,12 @@ void
 vpp_shim_sub_interfaces (u32 sw_if_index, vpp_shim_number_fn_t *each, void *context)
 {
   const vnet_hw_interface_t *hi = vnet_get_sup_hw_interface (vnet_get_main (), sw_if_index);
-  u32 part;
+  u32 child;
   u64 id;
 
   if (hi->sw_if_index != sw_if_index)
     return;
-  hash_foreach (id, part, hi->sub_interface_sw_if_index_by_id, ({ each (context, part); }));
+  hash_foreach (id, child, hi->sub_interface_sw_if_index_by_id, ({ each (context, child); }));
 }
 
 u8
@@ -581,7 +565,7 @@ vpp_shim_interface_tag (u32 sw_if_index, u8 *tag, u32 size)
 {
   u8 *s = vnet_get_sw_interface_tag (vnet_get_main (), sw_if_index);
   u32 length = copy_vector (s, tag, size);
-  /* VPP keeps tags with their terminating zero. */
+  /* VPP stores tags with their terminating zero. */
   while (length && tag[length - 1] == 0)
     length--;
   return length;
@@ -663,7 +647,7 @@ vpp_shim_features (const char *arc, vpp_shim_feature_fn_t *each, void *context)
       if (last && strcmp (f->node_name, last) != 0)
 	each (context, f->node_name, last);
     }
-  /* Of a chain some may not be registered, and the others keep their order. */
+  /* Features of a chain may be missing: order each pair of it. */
   for (vnet_feature_constraint_registration_t *c = fm->next_constraint; c; c = c->next)
     if (strcmp (c->arc_name, arc) == 0)
       for (char **earlier = c->node_names; *earlier; earlier++)
@@ -737,7 +721,7 @@ vpp_shim_fib_unlock (u32 fib_index, u8 is_ip6)
 vpp_shim_route_t
 vpp_shim_route (u32 fib_index, u8 is_ip6, const u8 *address, u8 ask, u32 *adjacency)
 {
-  /* The exporter of `set ipfix exporter` may outlive its table. */
+  /* VPP's exporter may outlive its table. */
   if (is_ip6 ? pool_is_free_index (ip6_main.fibs, fib_index) :
 	       pool_is_free_index (ip4_main.fibs, fib_index))
     return VPP_SHIM_ROUTE_NONE;

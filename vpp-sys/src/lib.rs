@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! VPP as it is: types by bindgen, and the functions of `shim/`, which stand for VPP's macros,
-//! inline functions and functions of variable arguments. No logic and nothing safe.
+//! Raw bindings of VPP: types by bindgen, and the functions of `shim/`, which wrap VPP's macros,
+//! inline functions and variadic functions. It has no logic and nothing safe.
 //!
-//! Layouts are asserted twice: by the constants that bindgen generates, when this crate is
-//! compiled, and by `STATIC_ASSERT`s in `shim/vpp_shim.h`, when the shim is.
+//! Layouts are checked twice: by constants that bindgen generates, when this crate is compiled, and
+//! by `STATIC_ASSERT`s in `shim/vpp_shim.h`, when the shim is compiled.
 
 #![allow(
     missing_docs,
@@ -20,6 +20,6 @@
 
 include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 
-/// A buffer's beginning, where all that is read of it stands; its data begin
-/// [`VPP_SHIM_BUFFER_DATA`] octets on. The shim asserts both.
+/// The first part of a buffer's header, with all fields that are read. The buffer's data area
+/// starts at offset [`VPP_SHIM_BUFFER_DATA`]. The shim checks both.
 pub type vlib_buffer_t = vpp_shim_buffer_t;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the build script reads in VPP's version.
+//! Tests of the build script's parser for VPP's version.
 
 #[path = "../build/release.rs"]
 mod release;
@@ -16,7 +16,7 @@ fn assert_release(version: &str, number: u32, required: &str) {
 }
 
 #[test]
-fn releases_are_numbers_that_can_be_compared() {
+fn releases_have_comparable_numbers() {
     assert_release("25.10-release", 2510, "25.10");
     assert_release("26.02-release", 2602, "26.02");
     assert_release("26.06-release", 2606, "26.06");
@@ -24,8 +24,8 @@ fn releases_are_numbers_that_can_be_compared() {
 }
 
 #[test]
-fn a_patched_vpp_is_of_its_release() {
-    // From scripts/version: commits after the tag, a point release, a build's own number.
+fn a_patched_vpp_has_the_number_of_its_release() {
+    // As from scripts/version: commits after the tag, a point release, a build number.
     assert_release("25.10.0-3~gabc1234", 2510, "25.10");
     assert_release("26.02.0-22~g0123456~b17", 2602, "26.02");
     assert_release("26.06.1-release", 2606, "26.06");
@@ -33,14 +33,14 @@ fn a_patched_vpp_is_of_its_release() {
 }
 
 #[test]
-fn a_candidate_is_for_itself_alone() {
+fn a_release_candidate_requires_its_exact_version() {
     let version = "26.10-rc0~374-gb575ec2c56d";
     assert_release(version, 2610, version);
     assert_release("26.06-rc2", 2606, "26.06-rc2");
 }
 
 #[test]
-fn what_is_too_old_is_refused_in_one_line() {
+fn old_releases_are_refused_with_one_line() {
     for version in ["25.06-release", "25.02.0-7~gabc1234", "24.10-release"] {
         let line = Release::parse(version).expect_err(version);
         assert!(line.contains(version) && line.contains("25.10"), "{line}");
@@ -49,7 +49,7 @@ fn what_is_too_old_is_refused_in_one_line() {
 }
 
 #[test]
-fn what_is_no_version_is_refused_in_one_line() {
+fn invalid_versions_are_refused_with_one_line() {
     let wrong = [
         "",
         "26",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! VPP's end: live flows are exported, as far as there is a way to the collector.
+//! VPP's exit: all live flows are exported if the collector is reachable.
 //!
-//! VPP's main loop has ended, so the nodes that our messages go through are run from here.
+//! VPP's main loop has ended, so this file also runs the nodes that send the messages.
 
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,13 @@ use super::state::{self, with_control};
 use crate::export::budget::Progress;
 use crate::ffi::{Barrier, Main, Thread, thread};
 
-/// How long VPP's end may take for us.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The most time that VPP's exit waits for the export.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// After how long the next millisecond's messages follow.
-const PACE: Duration = Duration::from_millis(1);
+/// The interval between two batches of messages.
+const INTERVAL: Duration = Duration::from_millis(1);
 
-/// Exports all flows, and logs how many could not be.
+/// Exports all flows, and logs how many could not be exported.
 pub(crate) fn exit(main: Main) {
     if !state::is_running() {
         return;
@@ -34,27 +34,27 @@ pub(crate) fn exit(main: Main) {
     }
     for index in 0..thread::count() {
         while finish(&mut barrier, main.thread(), index) == Progress::More
-            && started.elapsed() < PATIENCE
+            && started.elapsed() < TIME_LIMIT
         {
-            // The nodes that run now may meter these messages' interface on this thread.
+            // These nodes may meter the messages' interface on this thread, so nothing is borrowed.
             barrier.dispatch_pending();
-            std::thread::sleep(PACE);
+            std::thread::sleep(INTERVAL);
         }
         barrier.dispatch_pending();
     }
     let left = state::accounts(&mut barrier).live_flows;
     if left > 0 {
-        let line = format!("{left} flows are lost at VPP's end: there was no way to a collector");
+        let line = format!("{left} flows were lost at VPP's exit: no collector was reachable");
         let _ = with_control(main, |control| {
             control.log.warning(main, &line);
             Ok(())
         });
     }
-    // No worker may go on: VPP ends with the barrier held.
+    // VPP exits with the barrier held: no worker may continue.
     core::mem::forget(barrier);
 }
 
-/// Makes a millisecond's worth of records of thread `index`.
+/// Exports flows of thread `index`, within the messages of one millisecond.
 fn finish(barrier: &mut Barrier, thread: Thread, index: usize) -> Progress {
     let Some(mut worker) = state::workers(barrier).nth(index) else {
         return Progress::Done;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Where records go: to the exporter that was set here, else to VPP's own.
+//! The exporter: the plugin's own setting, else VPP's exporter.
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
@@ -7,17 +7,17 @@ use core::ops::RangeInclusive;
 
 use flowmeter::exporting::Interfaces;
 
-use super::asking::Asking;
+use super::resolve_backoff::ResolveBackoff;
 use crate::export::datagram::Session;
 use crate::export::shared::Gate;
 use crate::ffi::exporter::{Table, VppExporter};
-use crate::ffi::{Main, Refusal, Why, interface};
+use crate::ffi::{Main, Refusal, RefusalKind, interface};
 
-/// The address that messages come from.
+/// The source of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     Address(IpAddr),
-    /// The first address that the interface of this name has of the collector's family.
+    /// The first address of the collector's family on the interface with this name.
     Interface(String),
 }
 
@@ -30,13 +30,13 @@ impl fmt::Display for Source {
     }
 }
 
-/// What a user sets.
+/// The exporter as set by a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Setting {
     pub(crate) collector: IpAddr,
     pub(crate) port: u16,
     pub(crate) source: Source,
-    /// The id of the table that datagrams are looked up in.
+    /// The id of the FIB table that datagrams are looked up in.
     pub(crate) table: u32,
     /// In octets.
     pub(crate) path_mtu: u32,
@@ -45,27 +45,27 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    /// Unless set otherwise.
+    /// The default port (RFC 7011 §10.3.4).
     pub(crate) const PORT: u16 = 4739;
-    /// As of VPP's own exporter: what every link takes, with some room for tunnels.
+    /// The default path MTU, as of VPP's exporter: fits common links and leaves room for tunnels.
     pub(crate) const PATH_MTU: u32 = 1400;
-    /// Often enough for collectors that restart.
+    /// The default interval: often enough for collectors that restart.
     pub(crate) const TEMPLATE_INTERVAL: u32 = 30;
-    /// The least that holds every template and every record.
+    /// The smallest MTU that holds every template and every record.
     pub(crate) const MIN_PATH_MTU: u32 = 256;
-    /// Messages end where VPP's buffers do, too.
+    /// Messages are also limited by the size of VPP's buffers.
     pub(crate) const PATH_MTUS: RangeInclusive<u32> = Self::MIN_PATH_MTU..=65_535;
     /// In seconds.
     pub(crate) const TEMPLATE_INTERVALS: RangeInclusive<u32> = 1..=86_400;
-    /// Table ids; the last number is VPP's for none.
+    /// Table ids. VPP uses the largest number for "none".
     pub(crate) const TABLES: RangeInclusive<u32> = 0..=u32::MAX - 1;
 
-    /// Whether messages can go from and to these addresses.
+    /// Checks that both addresses are unicast addresses of one family.
     pub(crate) fn check(&self) -> Result<(), Refusal> {
-        let is_unicast = |word: &str, address: &IpAddr, why| {
+        let is_unicast = |word: &str, address: &IpAddr, kind| {
             if address.is_unspecified() || address.is_multicast() {
                 let line = format!("{word} {address}: expected a unicast address");
-                return Err(Refusal::new(why, line));
+                return Err(Refusal::new(kind, line));
             }
             Ok(())
         };
@@ -76,16 +76,16 @@ impl Setting {
             let line = format!(
                 "src {source}: expected an address of the same family as collector {collector}"
             );
-            return Err(Refusal::new(Why::Family, line));
+            return Err(Refusal::new(RefusalKind::Family, line));
         }
-        is_unicast("collector", collector, Why::Collector)?;
+        is_unicast("collector", collector, RefusalKind::Collector)?;
         match &self.source {
-            Source::Address(source) => is_unicast("src", source, Why::Source),
+            Source::Address(source) => is_unicast("src", source, RefusalKind::Source),
             Source::Interface(_) => Ok(()),
         }
     }
 
-    /// The address that messages come from now, if there is one.
+    /// The current source address, if there is one.
     fn source(&self, main: Main) -> Option<IpAddr> {
         match &self.source {
             Source::Address(address) => Some(*address),
@@ -96,51 +96,51 @@ impl Setting {
         }
     }
 
-    /// What its collector is called.
+    /// The collector's address and port.
     pub(crate) fn socket(&self) -> SocketAddr {
         SocketAddr::new(self.collector, self.port)
     }
 }
 
-/// Where records go.
+/// The exporter and its state.
 #[derive(Default)]
 pub(crate) struct Exporter {
     setting: Option<Setting>,
-    /// Kept while it is in use.
+    /// The locked table, while it is in use.
     table: Option<Table>,
     pub(super) in_effect: Option<InEffect>,
-    /// What the log last said of it.
+    /// The state that was logged last.
     pub(super) logged: Option<Gate>,
-    /// When the next hop's address is asked for.
-    pub(super) asking: Asking,
-    /// The interfaces' names and descriptions that collectors learn.
+    /// When VPP is asked to resolve the next hop.
+    pub(super) backoff: ResolveBackoff,
+    /// The names and descriptions of interfaces that are announced to collectors.
     pub(super) interfaces: Interfaces,
-    /// Whether these may have changed since.
+    /// Whether they may have changed.
     pub(super) interfaces_changed: bool,
 }
 
-/// What the workers use.
+/// The exporter that the workers use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InEffect {
     pub(super) session: Session,
     template_interval: u32,
-    /// Whether it is VPP's own.
-    is_vpps: bool,
+    /// Whether it is VPP's exporter.
+    is_vpp_exporter: bool,
 }
 
 impl Exporter {
-    /// What was set here, if anything.
+    /// The plugin's own setting, if there is one.
     pub(crate) fn setting(&self) -> Option<&Setting> {
         self.setting.as_ref()
     }
 
-    /// What the workers use.
+    /// The exporter that the workers use.
     pub(crate) fn in_effect(&self) -> Option<&InEffect> {
         self.in_effect.as_ref()
     }
 
-    /// Sets where records go; `None` leaves it to VPP's own exporter. `is_running` says whether
-    /// VPP's main loop runs: before, tables and interfaces need not be there yet.
+    /// Sets the exporter; `None` selects VPP's exporter. Until VPP's main loop runs (`is_running`),
+    /// tables and interfaces need not exist.
     pub(crate) fn set(
         &mut self,
         main: Main,
@@ -149,14 +149,14 @@ impl Exporter {
     ) -> Result<(), Refusal> {
         let table = match &setting {
             None => None,
-            // `current` finds it later.
+            // `current` looks the table up later.
             Some(_) if !is_running => None,
             Some(setting) => {
                 if let Source::Interface(name) = &setting.source
                     && interface::find(main, name).is_none()
                 {
                     let line = format!("src {name}: expected an address, or an interface");
-                    return Err(Refusal::new(Why::NoInterface, line));
+                    return Err(Refusal::new(RefusalKind::NoInterface, line));
                 }
                 Some(find_table(main, setting)?)
             }
@@ -166,7 +166,7 @@ impl Exporter {
         Ok(())
     }
 
-    /// What the workers are to use now.
+    /// The exporter that the workers should use now.
     pub(super) fn current(&mut self, main: Main) -> Option<InEffect> {
         if let Some(setting) = &self.setting {
             if self.table.is_none() {
@@ -181,7 +181,7 @@ impl Exporter {
                     path_mtu: setting.path_mtu as usize,
                 },
                 template_interval: setting.template_interval,
-                is_vpps: false,
+                is_vpp_exporter: false,
             });
         }
         let vpp = VppExporter::get(main)?;
@@ -193,7 +193,7 @@ impl Exporter {
                 collector: vpp.collector,
                 source: vpp.source,
                 port: vpp.port,
-                // Where no table was named: the default one.
+                // No table was set: use the default table.
                 fib_index: if vpp.fib_index == u32::MAX {
                     0
                 } else {
@@ -202,13 +202,13 @@ impl Exporter {
                 path_mtu: vpp.path_mtu.max(Setting::MIN_PATH_MTU) as usize,
             },
             template_interval: vpp.template_interval.max(1),
-            is_vpps: true,
+            is_vpp_exporter: true,
         })
     }
 }
 
 impl Exporter {
-    /// Why nothing can go where it was set to go, if that is so.
+    /// Why the plugin's own setting cannot be used now, if so.
     pub(crate) fn obstacle(&self, main: Main) -> Option<String> {
         let setting = self.setting.as_ref()?;
         if self.table.is_none()
@@ -220,11 +220,11 @@ impl Exporter {
             return None;
         };
         if interface::find(main, name).is_none() {
-            return Some(format!("src {name}: there is no such interface"));
+            return Some(format!("src {name}: no such interface"));
         }
         if setting.source(main).is_none() {
             let family = family(setting.collector.is_ipv6());
-            return Some(format!("src {name}: it has no {family} address"));
+            return Some(format!("src {name}: no {family} address on this interface"));
         }
         None
     }
@@ -238,25 +238,25 @@ fn find_table(main: Main, setting: &Setting) -> Result<Table, Refusal> {
     let is_ip6 = setting.collector.is_ipv6();
     Table::find(main, setting.table, is_ip6).ok_or_else(|| {
         let family = family(is_ip6);
-        let line = format!("fib {}: there is no such {family} table", setting.table);
-        Refusal::new(Why::NoTable, line)
+        let line = format!("fib {}: no such {family} table", setting.table);
+        Refusal::new(RefusalKind::NoTable, line)
     })
 }
 
 impl InEffect {
-    /// Where records go.
+    /// The source and destination of messages.
     pub(crate) fn session(&self) -> &Session {
         &self.session
     }
 
-    /// Seconds from templates to templates.
+    /// The interval between repeated templates, in seconds.
     pub(crate) fn template_interval(&self) -> u32 {
         self.template_interval
     }
 
-    /// Whether it is VPP's own.
-    pub(crate) fn is_vpps(&self) -> bool {
-        self.is_vpps
+    /// Whether it is VPP's exporter.
+    pub(crate) fn is_vpp_exporter(&self) -> bool {
+        self.is_vpp_exporter
     }
 }
 

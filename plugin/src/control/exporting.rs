@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The way to the collector: setting it, checking whether it is reachable, and what collectors
-//! learn of interfaces.
+//! The exporter in use: changing it, checking whether the collector is reachable, and announcing
+//! interfaces.
 
 use flowmeter::exporting::Interface as ExportedInterface;
 use flowmeter::metering::NoRoom;
 
-use super::asking::Asking;
 use super::exporter::{InEffect, Setting};
+use super::resolve_backoff::ResolveBackoff;
 use super::state::{self, Control, with_control};
 use crate::export::shared::Gate;
 use crate::ffi::exporter::Route;
 use crate::ffi::interface::Interface;
 use crate::ffi::{Barrier, Main, Refusal};
 
-/// Sets where records go; `None` leaves it to VPP's own exporter.
+/// Sets the exporter; `None` selects VPP's exporter.
 pub(crate) fn set(main: Main, setting: Option<Setting>) -> Result<(), Refusal> {
     state::start(main)?;
     with_control(main, |control| {
@@ -25,7 +25,7 @@ pub(crate) fn set(main: Main, setting: Option<Setting>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Brings the wall clock, the exporter and its reachability up to date.
+/// Updates the wall-clock offset, the exporter and the reachability of the collector.
 pub(crate) fn update(main: Main) {
     let wall = main
         .unix_milliseconds()
@@ -37,37 +37,37 @@ pub(crate) fn update(main: Main) {
     });
 }
 
-/// Whether another exporter is set than the workers use.
+/// Whether the exporter has changed since the workers last got one.
 pub(super) fn exporter_changed(control: &mut Control, main: Main) -> bool {
     control.exporter.current(main) != control.exporter.in_effect
 }
 
-/// Gives workers that were added since the exporter that is in effect.
+/// Gives the current exporter to all workers again, for meters that were added.
 pub(super) fn renew_sessions(control: &mut Control, barrier: &mut Barrier) {
     let in_effect = control.exporter.in_effect;
     set_sessions(control, barrier, in_effect);
 }
 
-/// Has the workers use what is set now, and checks whether there is a way to it.
+/// Gives a changed exporter to the workers, and checks whether the collector is reachable.
 fn update_exporter(control: &mut Control, main: Main) {
     let current = control.exporter.current(main);
     if current != control.exporter.in_effect {
-        control.exporter.asking = Asking::default();
-        // What is under construction goes to the collector that it was made for.
+        control.exporter.backoff = ResolveBackoff::default();
+        // Messages under construction go to the previous collector.
         set_sessions(control, &mut main.barrier(), current);
     }
     let gate = match &control.exporter.in_effect {
         None => Gate::Closed(NoRoom::NoCollector),
         Some(InEffect { session, .. }) => {
             let now = main.milliseconds_now();
-            let asking = &mut control.exporter.asking;
-            let ask = asking.is_due(now);
+            let backoff = &mut control.exporter.backoff;
+            let ask = backoff.is_due(now);
             let route = Route::to(main, session.fib_index, session.collector, ask);
             let missing = match route {
                 Route::Unresolved(adjacency) => Some(adjacency),
                 Route::None | Route::Resolved => None,
             };
-            asking.found(missing, now, ask);
+            backoff.record(missing, now, ask);
             match route {
                 Route::Resolved => Gate::Open,
                 Route::None | Route::Unresolved(_) => Gate::Closed(NoRoom::CollectorUnreachable),
@@ -86,12 +86,12 @@ fn update_exporter(control: &mut Control, main: Main) {
 
 fn set_sessions(control: &mut Control, barrier: &mut Barrier, current: Option<InEffect>) {
     let shared = state::shared();
-    // No record leaves before `update_exporter` has found a way to the new collector.
+    // The gate stays closed until `update_exporter` has found a route to the new collector.
     shared.set_gate(Gate::Closed(NoRoom::NoCollector));
     let thread = barrier.main().thread();
     let session = current.map(|in_effect| in_effect.session);
     let announce = current.map_or(0, |in_effect| in_effect.template_interval());
-    // All recorders count in one sequence, so all send before it begins anew.
+    // All recorders share one sequence, so all have to send before it is reset.
     state::each_recording(barrier, |meter| meter.send(thread));
     for mut worker in state::workers(barrier) {
         for meter in worker.meters_mut() {
@@ -103,12 +103,12 @@ fn set_sessions(control: &mut Control, barrier: &mut Barrier, current: Option<In
     control.exporter.logged = None;
 }
 
-/// One line in the log, and an event, whenever it changes.
+/// Logs a change of reachability, and reports it to the listener.
 fn log_reachability(control: &mut Control, main: Main, gate: Gate) {
     if control.exporter.logged == Some(gate) {
         return;
     }
-    // The first look only begins to resolve the address: not yet a reason to warn.
+    // The first lookup only starts to resolve the next hop, so it is too early to warn.
     let first = control.exporter.logged.is_none();
     let on_reachable = control.listener.on_reachable;
     match (&control.exporter.in_effect, gate) {
@@ -129,15 +129,15 @@ fn log_reachability(control: &mut Control, main: Main, gate: Gate) {
     control.exporter.logged = Some(gate);
 }
 
-/// Has the interfaces' names and descriptions sent to collectors, when the process runs next: not
-/// now, where a barrier may be held.
+/// Schedules the announcement of changed interfaces for the next run of the process, because the
+/// caller may hold the barrier.
 pub(super) fn interfaces_changed(control: &mut Control, main: Main) {
     control.exporter.interfaces_changed = true;
     main.signal(control.nodes.process);
 }
 
-/// Sends collectors what has changed of the interfaces' names and descriptions. Workers stand still
-/// for as long as it takes to hand each of them two pointers, however many interfaces there are.
+/// Has the workers announce changed names and descriptions of interfaces. The barrier is held only
+/// while each worker gets two pointers, however many interfaces there are.
 pub(super) fn update_interfaces(control: &mut Control, main: Main) {
     control.exporter.interfaces_changed = false;
     if control.interfaces.metered().is_empty() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Live flows, found while they go on.
+//! Lists live flows while packets are metered.
 //!
-//! Tables are gone through in parts: a flow is shown as it was when its part's turn came.
+//! Tables are read in parts, and a flow is shown as it was when its part was read.
 
 use core::cmp::{Ordering, Reverse};
 use core::ops::RangeInclusive;
@@ -10,15 +10,15 @@ use std::collections::BinaryHeap;
 use flowmeter::metering::RecordedKey;
 
 use super::inspection;
-pub(crate) use crate::dataplane::live_flows::{Ends, Filter, Flow, Order};
+pub(crate) use crate::dataplane::live_flows::{Endpoints, Filter, Flow, Order};
 use crate::dataplane::live_flows::{Query, View};
 use crate::ffi::{Main, Refusal};
 
-/// How many of the largest may be asked for: they are kept until all flows were seen.
+/// The range of `top`. It is limited, since the largest flows are kept until all tables were read.
 pub(crate) const TOP: RangeInclusive<u32> = 1..=10_000;
 
-/// Shows all flows that are asked for to `take`, as they are found; tells how many there were.
-/// `take` may suspend the process; `false` ends it.
+/// Calls `take` with the matching flows as they are found, and returns how many there were. `take`
+/// may suspend the process, and returns `false` to stop.
 pub(crate) fn each(
     main: Main,
     filter: Filter,
@@ -39,7 +39,7 @@ pub(crate) fn each(
     Ok(matched)
 }
 
-/// The largest of the flows that are asked for, in order, and how many there were of all.
+/// Returns the largest of the matching flows, in order, and the number of all matching flows.
 pub(crate) fn largest(
     main: Main,
     filter: Filter,
@@ -62,7 +62,7 @@ pub(crate) fn largest(
         };
         matched += part.matched;
         part.found.iter().for_each(|flow| largest.take(*flow));
-        // Of the next part only those that may be among the largest.
+        // The next part returns only flows that may be among the largest.
         query.above = largest.least().map(|least| (order, least));
         true
     })?;
@@ -71,7 +71,7 @@ pub(crate) fn largest(
     Ok((flows.collect(), matched))
 }
 
-/// Shows the keys of all recorded flows to `take`.
+/// Calls `take` with the keys of all recorded flows.
 pub(crate) fn each_recorded(
     main: Main,
     mut take: impl FnMut(&[RecordedKey]),
@@ -85,13 +85,13 @@ pub(crate) fn each_recorded(
     })
 }
 
-/// A flow and its size, by which it is compared.
+/// A flow that is ordered by its size.
 struct Sized(u64, Flow);
 
 struct Largest {
     order: Order,
     top: usize,
-    /// The least first out.
+    /// A heap with the smallest flow at the top.
     flows: BinaryHeap<Reverse<Sized>>,
 }
 
@@ -107,7 +107,7 @@ impl Largest {
         self.flows.push(Reverse(Sized(size, flow)));
     }
 
-    /// What a flow must be larger than, once there are enough.
+    /// The size that a flow must exceed, once there are `top` flows.
     fn least(&self) -> Option<u64> {
         let least = self.flows.peek();
         let least = least.map(|Reverse(Sized(least, _))| *least);

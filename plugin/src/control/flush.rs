@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Ends all flows, and begins the accounts anew.
+//! Ending all flows, and resetting the accounts.
 
 use super::inspection;
 use super::state::{self, with_control};
 use crate::export::shared::Gate;
-use crate::ffi::{Main, Refusal, Why};
+use crate::ffi::{Main, Refusal, RefusalKind};
 
-/// How often, and with what pauses in seconds, it is checked whether all flows have left.
+/// How often, and at what interval in seconds, to check whether all flows were exported.
 const CHECKS: u32 = 1000;
 const PAUSE: f64 = 0.01;
-/// The same where there is no way to a collector: a neighbour may yet answer.
+/// The number of checks while no collector is reachable: a next hop may still answer.
 const CHECKS_AT_CLOSED: u32 = 100;
 
-/// Ends all flows, and returns when their records have left.
+/// Ends all flows, and returns when their records have been sent.
 pub(crate) fn end_all(main: Main) -> Result<(), Refusal> {
     state::start(main)?;
     for mut worker in state::workers(&mut main.barrier()) {
@@ -27,8 +27,8 @@ pub(crate) fn end_all(main: Main) -> Result<(), Refusal> {
     for check in 0..CHECKS {
         let threads = inspection::snapshots(main)?;
         if !threads.iter().any(|thread| thread.state().is_ending) {
-            // Messages under construction leave now.
-            state::shared().ask_to_send();
+            // Send the messages under construction now.
+            state::shared().request_flush();
             let _ = main.suspend(2.0 * PAUSE);
             return Ok(());
         }
@@ -36,10 +36,10 @@ pub(crate) fn end_all(main: Main) -> Result<(), Refusal> {
         match state::shared().gate() {
             Gate::Closed(why) if flows > 0 && check >= CHECKS_AT_CLOSED => {
                 let line = format!(
-                    "{flows} flows can't be exported now ({}): see `show flowmeter exporter`",
+                    "{flows} flows cannot be exported now ({}): see `show flowmeter exporter`",
                     why.name()
                 );
-                return Err(Refusal::new(Why::NotYet, line));
+                return Err(Refusal::new(RefusalKind::NotYet, line));
             }
             _ => {}
         }
@@ -48,11 +48,11 @@ pub(crate) fn end_all(main: Main) -> Result<(), Refusal> {
         }
     }
     let flows = inspection::accounts(main)?.live_flows;
-    let line = format!("{flows} flows are still being exported, and will be");
-    Err(Refusal::new(Why::NotYet, line))
+    let line = format!("{flows} flows are still being exported: the export continues");
+    Err(Refusal::new(RefusalKind::NotYet, line))
 }
 
-/// Begins the accounts anew, in the statistics segment too.
+/// Resets the accounts, and publishes them in the statistics segment.
 pub(crate) fn clear_statistics(main: Main) -> Result<(), Refusal> {
     state::start(main)?;
     let barrier = &mut main.barrier();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How full the tables of all threads are, and what is said where one is too small.
+//! How full the tables of all threads are, and the warning about tables that are too small.
 //!
-//! Threads show it when they are asked, and none stands still for that.
+//! Threads publish their usage on request, without the barrier.
 
 use flowmeter::metering::{Family, Usage};
 
@@ -10,26 +10,26 @@ use super::settings::flows_per_worker_for;
 use super::state::{self, Control, with_control};
 use crate::ffi::{Main, Refusal};
 
-/// Milliseconds between two lines of the log.
+/// The least milliseconds between two warnings.
 const INTERVAL: u64 = 60_000;
 
-/// How often, and with what pauses in seconds, it is checked whether all threads have answered.
+/// How often, and at what interval in seconds, to check whether all threads have answered.
 const CHECKS: u32 = 1000;
 const PAUSE: f64 = 1e-3;
 
-/// A table of a thread.
+/// The usage of a thread's table.
 pub(crate) struct TableUsage {
     pub(crate) thread: usize,
     pub(crate) family: Family,
     pub(crate) usage: Usage,
 }
 
-/// The tables of all threads, as they are now.
+/// The current usage of all threads' tables.
 pub(crate) fn usages_now(main: Main) -> Result<Vec<TableUsage>, Refusal> {
     let expire = with_control(main, |control| Ok(control.nodes.expire))?;
     let deliveries = state::deliveries();
     for delivery in deliveries {
-        delivery.ask();
+        delivery.request_usage();
     }
     for _ in 0..CHECKS {
         main.thread().interrupt_all(expire);
@@ -46,7 +46,7 @@ pub(crate) fn usages_now(main: Main) -> Result<Vec<TableUsage>, Refusal> {
     Ok(usages())
 }
 
-/// The same as they were a moment ago, while something is metered.
+/// The usage that all threads have published last.
 fn usages() -> Vec<TableUsage> {
     let threads = state::deliveries().iter().enumerate();
     let all = threads.flat_map(|(thread, delivery)| {
@@ -59,8 +59,8 @@ fn usages() -> Vec<TableUsage> {
     all.filter(|table| table.usage.capacity > 0).collect()
 }
 
-/// Flows that had to leave for lack of room, and the `flows_per_worker` that would have been enough
-/// for all; 0 where there is.
+/// The number of flows that were evicted early, and the `flows_per_worker` that would have been
+/// enough for all; 0 if none was evicted.
 pub(crate) fn evictions() -> (u64, u64) {
     let threads = state::deliveries().len();
     let usages = usages();
@@ -76,7 +76,7 @@ pub(crate) fn evictions() -> (u64, u64) {
     })
 }
 
-/// Says in the log where a table is too small, once a minute at most.
+/// Logs a warning if a table is too small, at most once a minute.
 pub(super) fn report(control: &mut Control, main: Main) {
     let (evicted, enough) = evictions();
     let now = main.milliseconds_now();
@@ -84,14 +84,14 @@ pub(super) fn report(control: &mut Control, main: Main) {
         logged,
         evicted: before,
     } = &mut control.fullness;
-    // Statistics may have been cleared meanwhile.
+    // The statistics may have been cleared since the last report.
     *before = evicted.min(*before);
     if evicted == *before || logged.is_some_and(|logged| now - logged < INTERVAL) {
         return;
     }
     let line = format!(
-        "table full: {} flows had to leave for others before their time: flows-per-worker \
-         {enough} would have been enough; see `show flowmeter memory`",
+        "table full: {} flows were evicted early: flows-per-worker {enough} would have been \
+         enough; see `show flowmeter memory`",
         evicted - *before
     );
     (*logged, *before) = (Some(now), evicted);

@@ -1,45 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Looking at what the workers have, while they go on: they publish their accounts, and show their
-//! flows in parts of their own budget.
+//! Reads the accounts and live flows of running workers: they publish their accounts on request,
+//! and list flows within their own time budget.
 //!
-//! Only a caller that can't be suspended, since it holds the barrier already or is no process, has
-//! the workers stand still for it.
+//! The barrier is used only if the caller cannot be suspended: if it holds the barrier already or
+//! is not a process.
 
 use super::state::{self, with_control};
 use crate::dataplane::inspection::{Request, Snapshot};
 use crate::dataplane::live_flows::View;
 use crate::dataplane::thread_meter::Accounts;
 use crate::export::budget::Deadline;
-use crate::ffi::{Barrier, Main, Refusal, Why};
+use crate::ffi::{Barrier, Main, Refusal, RefusalKind};
 
-/// Seconds between two checks for snapshots, and for parts of flows.
+/// Seconds between two checks for snapshots, and for parts of lists.
 const SNAPSHOT_PAUSE: f64 = 1e-4;
 const PART_PAUSE: f64 = 1e-3;
 
-/// Seconds after which a thread that has not answered is taken not to.
-const PATIENCE: f64 = 5.0;
+/// Seconds after which a request to a thread that has not answered fails.
+const TIMEOUT: f64 = 5.0;
 
-/// What all threads have now, in their order: taken after this was called.
+/// Snapshots of all threads, in thread order, all taken after this call.
 pub(crate) fn snapshots(main: Main) -> Result<Vec<Snapshot>, Refusal> {
     if !main.may_suspend() {
-        return Ok(snapshots_at(&mut main.barrier()));
+        return Ok(snapshots_under_barrier(&mut main.barrier()));
     }
     let expire = with_control(main, |control| Ok(control.nodes.expire))?;
     let inspections = state::inspections();
-    let asked: Vec<_> = inspections
+    let requests: Vec<_> = inspections
         .iter()
-        .map(|inspection| inspection.ask())
+        .map(|inspection| inspection.request_snapshot())
         .collect();
     let mut waited = 0.0;
     loop {
-        let answers = inspections.iter().zip(&asked);
+        let answers = inspections.iter().zip(&requests);
         let answers: Vec<_> = answers
-            .map(|(inspection, asked)| inspection.snapshot_since(*asked))
+            .map(|(inspection, request)| inspection.snapshot_since(*request))
             .collect();
         let Some(missing) = answers.iter().position(Option::is_none) else {
             return Ok(answers.into_iter().flatten().collect());
         };
-        if waited > PATIENCE {
+        if waited > TIMEOUT {
             return Err(no_answer(missing));
         }
         waited += SNAPSHOT_PAUSE;
@@ -51,8 +51,8 @@ pub(crate) fn snapshots(main: Main) -> Result<Vec<Snapshot>, Refusal> {
     }
 }
 
-/// What all threads published last, within 10 ms while something is metered; `None` where that
-/// can't be read now.
+/// The snapshots that all threads published last, at most 10 ms old while something is metered.
+/// `None` if one cannot be read now.
 pub(crate) fn published() -> Option<Vec<Snapshot>> {
     let inspections = state::inspections().iter();
     inspections
@@ -60,12 +60,12 @@ pub(crate) fn published() -> Option<Vec<Snapshot>> {
         .collect()
 }
 
-/// The accounts of all threads together.
+/// The sum of all threads' accounts.
 pub(crate) fn accounts(main: Main) -> Result<Accounts, Refusal> {
     Ok(total(&snapshots(main)?))
 }
 
-/// The sum of several threads' accounts.
+/// The sum of the accounts in these snapshots.
 pub(crate) fn total(snapshots: &[Snapshot]) -> Accounts {
     let mut total = Accounts::default();
     for snapshot in snapshots {
@@ -74,19 +74,20 @@ pub(crate) fn total(snapshots: &[Snapshot]) -> Accounts {
     total
 }
 
-/// Shows the live flows of all threads to `take`, part by part: each thread's from what `make`
-/// makes. `take` may suspend the process, and change what is asked for next; `false` ends the walk.
+/// Walks the live flows of all threads: calls `make` for a view of each thread's tables, and `take`
+/// with each filled part. `take` may suspend the process and change the query for the next part; it
+/// returns `false` to end the walk.
 pub(crate) fn walk(
     main: Main,
     make: impl FnMut() -> View,
     take: &mut impl FnMut(&mut View) -> bool,
 ) -> Result<(), Refusal> {
     if !main.may_suspend() {
-        walk_at(&mut main.barrier(), make, take);
+        walk_under_barrier(&mut main.barrier(), make, take);
         return Ok(());
     }
     let walk = with_control(main, |control| Ok(control.walks.begin()))?;
-    let outcome = walk_on(main, walk, make, take);
+    let outcome = walk_running(main, walk, make, take);
     with_control(main, |control| {
         control.walks.end(walk);
         Ok(())
@@ -94,16 +95,16 @@ pub(crate) fn walk(
     outcome
 }
 
-/// A thread in a walk.
-struct Asked {
-    /// What it is to be asked for next.
+/// The state of one thread in a walk.
+struct ThreadWalk {
+    /// The next request.
     next: Option<View>,
     is_done: bool,
-    /// Seconds for which it has not answered.
+    /// Seconds since its last answer.
     waited: f64,
 }
 
-fn walk_on(
+fn walk_running(
     main: Main,
     walk: u64,
     mut make: impl FnMut() -> View,
@@ -113,7 +114,7 @@ fn walk_on(
     let inspections = state::inspections();
     let mut threads: Vec<_> = inspections
         .iter()
-        .map(|_| Asked {
+        .map(|_| ThreadWalk {
             next: Some(make()),
             is_done: false,
             waited: 0.0,
@@ -140,7 +141,7 @@ fn walk_on(
             })?;
             let Some(mut view) = reply else {
                 thread.waited += PART_PAUSE;
-                if thread.waited > PATIENCE {
+                if thread.waited > TIMEOUT {
                     return Err(no_answer(index));
                 }
                 continue;
@@ -151,7 +152,7 @@ fn walk_on(
                 return Ok(());
             }
             if !thread.is_done {
-                view.go_on();
+                view.start_next();
                 thread.next = Some(view);
             }
         }
@@ -160,16 +161,16 @@ fn walk_on(
 }
 
 fn no_answer(index: usize) -> Refusal {
-    let line = format!("thread {index} has not answered for {PATIENCE} seconds: try again later");
-    Refusal::new(Why::Busy, line)
+    let line = format!("thread {index} has not answered for {TIMEOUT} seconds: try again later");
+    Refusal::new(RefusalKind::Busy, line)
 }
 
-fn snapshots_at(barrier: &mut Barrier) -> Vec<Snapshot> {
+fn snapshots_under_barrier(barrier: &mut Barrier) -> Vec<Snapshot> {
     let workers = state::workers(barrier);
     workers.map(|worker| worker.snapshot()).collect()
 }
 
-fn walk_at(
+fn walk_under_barrier(
     barrier: &mut Barrier,
     mut make: impl FnMut() -> View,
     take: &mut impl FnMut(&mut View) -> bool,
@@ -178,7 +179,7 @@ fn walk_at(
     for worker in state::workers(barrier) {
         let mut view = make();
         while !view.is_last() {
-            view.go_on();
+            view.start_next();
             worker.show(&mut view, deadline);
             if !take(&mut view) {
                 return;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What follows when VPP adds, changes or removes an interface.
+//! Handles interfaces that VPP adds, changes or removes.
 
 use super::state::{self, with_control};
 use super::{observing, recording};
 use crate::ffi::Main;
 use crate::ffi::interface::Interface;
 
-/// An interface was added.
+/// Called when an interface was added.
 pub(crate) fn added(main: Main, sw_if_index: u32) {
     if !state::is_running() {
         return;
@@ -21,7 +21,7 @@ pub(crate) fn added(main: Main, sw_if_index: u32) {
     });
 }
 
-/// An interface was removed, and VPP has removed its features.
+/// Called when an interface was removed, and VPP has disabled its features.
 pub(crate) fn removed(main: Main, sw_if_index: u32) {
     if !state::is_running() {
         return;
@@ -34,7 +34,7 @@ pub(crate) fn removed(main: Main, sw_if_index: u32) {
     });
 }
 
-/// The packets of an interface are going to be looked up in another table.
+/// Called before an interface is bound to another FIB table.
 pub(crate) fn table_changed(main: Main, sw_if_index: u32, is_ip6: bool, table_id: u32) {
     if !state::is_running() {
         return;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which interfaces are metered, and where.
+//! Which interfaces are metered, and at which places.
 //!
-//! How an interface receives and sends decides at which places all of its packets are seen. On one
-//! interface and in one direction they are observed either where all pass or where they are routed
-//! or bridged, never both: no packet is counted twice. A rule, an interface's name with `*` in it,
-//! also holds for interfaces that come later.
+//! An interface's kind decides which places see all of its packets. In one direction of an
+//! interface, packets are observed either where all of them pass, or where they are routed or
+//! bridged, never both: no packet is counted twice. A rule is a pattern with `*` that also applies
+//! to interfaces that are added later.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use flowmeter::observation::Direction;
 use crate::dataplane::place::{Layer, Place};
 use crate::ffi::interface::Kind;
 
-/// What of an interface's packets is metered, as a user says it.
+/// Which of an interface's packets are metered, as a user sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Variant {
     Ip4,
@@ -25,10 +25,10 @@ pub(crate) enum Variant {
 }
 
 impl Variant {
-    /// In the order of the numbers that messages have for them.
+    /// In the order of their numbers in API messages.
     pub(crate) const BY_NUMBER: [Self; 4] = [Self::All, Self::Ip4, Self::Ip6, Self::L2];
 
-    /// The families whose full tables it needs at once; those of others are made when they come.
+    /// The families whose full tables are made at once; others are made when their packets come.
     pub(super) const fn families(self) -> &'static [Family] {
         match self {
             Self::Ip4 | Self::All => &[Family::Ipv4],
@@ -37,7 +37,7 @@ impl Variant {
         }
     }
 
-    /// What commands call it.
+    /// The name in commands.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ip4 => "ip4",
@@ -49,10 +49,10 @@ impl Variant {
 }
 
 impl Side {
-    /// In the order of the numbers that messages have for them.
+    /// In the order of their numbers in API messages.
     pub(crate) const BY_NUMBER: [Self; 3] = [Self::Rx, Self::Tx, Self::Both];
 
-    /// Whether packets of this direction are meant.
+    /// Whether packets of this direction are included.
     pub(crate) const fn has(self, direction: Direction) -> bool {
         match self {
             Self::Rx => matches!(direction, Direction::Ingress),
@@ -61,7 +61,7 @@ impl Side {
         }
     }
 
-    /// What commands call it.
+    /// The name in commands.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Rx => "rx",
@@ -71,7 +71,7 @@ impl Side {
     }
 }
 
-/// Directions, as a user says them.
+/// Directions, as a user sets them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Rx,
@@ -79,38 +79,38 @@ pub(crate) enum Side {
     Both,
 }
 
-/// What a user selects of an interface.
+/// What to meter on an interface, as a user sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Selection {
     pub(crate) variant: Variant,
     pub(crate) side: Side,
 }
 
-/// See the file.
+/// The metered interfaces, and the rules.
 #[derive(Default)]
 pub(crate) struct Interfaces {
     metered: BTreeMap<u32, BTreeSet<Place>>,
-    /// The bond of each member that is metered for its bond, by the member's number.
+    /// For each member that is metered for its bond: the bond, by the member's index.
     members: BTreeMap<u32, u32>,
-    /// Where VPP may change what we have enabled.
+    /// Places whose features VPP may change.
     followed: BTreeSet<(u32, Place)>,
     rules: Vec<(String, Selection)>,
 }
 
 impl Kind {
-    /// The places that an interface's frames pass, all of them.
+    /// The places that see all of an interface's frames.
     const fn frames(self) -> &'static [Place] {
         match self {
             Self::Device => &[Place::InputL2, Place::OutputL2],
             Self::Bond => &[Place::InputBond, Place::OutputL2],
-            // It receives no frames, but packets.
+            // A loopback receives only packets.
             Self::Loop => &[Place::OutputL2],
             Self::Logical => &[Place::InputBridged, Place::OutputBridged],
             Self::Ip => &[],
         }
     }
 
-    /// Whether all packets in this direction pass where frames do.
+    /// Whether the places for frames see all packets in this direction.
     const fn is_wired(self, direction: Direction) -> bool {
         match self {
             Self::Device | Self::Bond => true,
@@ -121,7 +121,7 @@ impl Kind {
 }
 
 impl Selection {
-    /// The places that it selects on an interface of this kind.
+    /// The selected places on an interface of this kind.
     pub(super) fn places(self, kind: Kind) -> Vec<Place> {
         let places = Place::ALL.iter().copied();
         places
@@ -136,8 +136,7 @@ impl Selection {
             .collect()
     }
 
-    /// The directions that it selects in which an interface of this kind has no frames, where it
-    /// selects frames.
+    /// If frames are selected: the selected directions in which an interface of this kind has none.
     pub(super) fn missing(self, kind: Kind) -> Option<Side> {
         let has = |direction| {
             let mut places = kind.frames().iter();
@@ -152,7 +151,7 @@ impl Selection {
         }
     }
 
-    /// Whether it selects a place, where an interface has that.
+    /// Whether a place is selected, on interfaces that have it.
     pub(super) fn has(self, place: Place) -> bool {
         let variant = match self.variant {
             Variant::Ip4 => place.layer() == Layer::Ip4,
@@ -165,17 +164,17 @@ impl Selection {
 }
 
 impl Interfaces {
-    /// The places of each interface that is metered, by its number.
+    /// The places of each metered interface, by its index.
     pub(crate) fn metered(&self) -> &BTreeMap<u32, BTreeSet<Place>> {
         &self.metered
     }
 
-    /// The rules, in the order in which they were made.
+    /// The rules, in the order in which they were added.
     pub(crate) fn rules(&self) -> &[(String, Selection)] {
         &self.rules
     }
 
-    /// Adds places of an interface; tells those that are new.
+    /// Adds places of an interface, and returns those that are new.
     pub(super) fn add(&mut self, sw_if_index: u32, places: Vec<Place>) -> Vec<Place> {
         if places.is_empty() {
             return places;
@@ -191,7 +190,7 @@ impl Interfaces {
         new
     }
 
-    /// Removes places of an interface; `false` where it has none.
+    /// Removes places of an interface. Returns `false` if it has none.
     pub(super) fn remove(&mut self, sw_if_index: u32, places: &[Place]) -> bool {
         let Some(metered) = self.metered.get_mut(&sw_if_index) else {
             return false;
@@ -206,21 +205,21 @@ impl Interfaces {
         true
     }
 
-    /// Adds a rule, or changes it.
+    /// Adds a rule, or replaces the one with the same pattern.
     pub(crate) fn add_rule(&mut self, pattern: &str, selection: Selection) {
         self.rules.retain(|(known, _)| known != pattern);
         self.rules.push((pattern.to_owned(), selection));
     }
 
-    /// Removes a rule; `false` where there is none.
+    /// Removes a rule. Returns `false` if there is none.
     pub(crate) fn remove_rule(&mut self, pattern: &str) -> bool {
         let before = self.rules.len();
         self.rules.retain(|(known, _)| known != pattern);
         self.rules.len() != before
     }
 
-    /// A place at which an interface is metered already and whose packets would be counted once
-    /// more at one of `places`.
+    /// A place at which the interface is already metered and whose packets would be counted again
+    /// at one of `places`.
     pub(super) fn conflict(&self, sw_if_index: u32, places: &[Place]) -> Option<Place> {
         let metered = self.metered.get(&sw_if_index)?;
         metered.iter().copied().find(|known| {
@@ -236,28 +235,28 @@ impl Interfaces {
         metered.is_some_and(|places| places.contains(&place))
     }
 
-    /// The bond that each member is metered for, by the member's number.
+    /// The bond that each member is metered for, by the member's index.
     pub(super) fn members(&self) -> &BTreeMap<u32, u32> {
         &self.members
     }
 
-    /// The same, to be changed.
+    /// Mutable access to [`Self::members`].
     pub(super) fn members_mut(&mut self) -> &mut BTreeMap<u32, u32> {
         &mut self.members
     }
 
-    /// The places of interfaces where VPP may change what we have enabled.
+    /// Interfaces and places whose features VPP may change.
     pub(super) fn followed(&self) -> &BTreeSet<(u32, Place)> {
         &self.followed
     }
 }
 
-/// Whether a word is a rule and no interface's name.
+/// Whether a word is a pattern, not the name of an interface.
 pub(crate) fn is_pattern(word: &str) -> bool {
     word.contains('*')
 }
 
-/// Whether `name` is like `pattern`, in which `*` stands for any characters, also none.
+/// Whether `name` matches `pattern`, in which `*` stands for any number of characters.
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else {
         return pattern == name;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The maker of tables, a thread of our own: it takes their memory where their thread is, and VPP goes
-//! on meanwhile.
+//! Creating tables in a background thread, which allocates their memory on the NUMA node of their
+//! worker while VPP runs.
 //!
-//! Here is also what the main thread remembers of it: what is wanted, made and in effect.
+//! It also has the main thread's state of tables: what is wanted, created and in use.
 
 use std::io;
 use std::thread::JoinHandle;
@@ -11,53 +11,54 @@ use flowmeter::metering::{Configuration, Family, Flows, MeteringProcess, STARTER
 
 use super::settings::Settings;
 use crate::ffi::Main;
-use crate::ffi::placement::{Placement, step_back};
+use crate::ffi::placement::{Placement, become_background_thread};
 
-/// Seconds between two looks at whether it has made what it was to make.
+/// Seconds between two checks whether the tables are ready.
 pub(super) const PAUSE: f64 = 0.01;
 
-/// What is remembered of tables.
+/// The main thread's state of tables.
 #[derive(Default)]
 pub(crate) struct Tables {
-    /// Whether threads are to have tables.
+    /// Whether threads should have tables.
     pub(super) is_wanted: bool,
     /// Families that interfaces were enabled for.
     pub(super) enabled: Vec<Family>,
-    /// The settings with which the tables that there are were made.
+    /// The settings of the tables in use.
     pub(super) in_effect: Option<Settings>,
     pub(super) making: Option<Making>,
-    /// Full tables for threads, which get them one by one.
+    /// Full tables for threads, by thread index. A thread gets one at a time.
     pub(super) made: Vec<(usize, Table)>,
-    /// What could not be made last: its `flows_per_worker`, and why.
+    /// The last failure: `flows_per_worker`, and the reason.
     pub(super) failure: Option<(u32, String)>,
-    /// When tables are tried again for which there was no memory, in VPP's milliseconds.
+    /// When to try again after a failure, in milliseconds since VPP's start.
     pub(super) retry: u64,
 }
 
-/// What is being made, for these settings.
+/// A background thread that is creating tables for these settings.
 pub(super) struct Making {
     pub(super) settings: Settings,
-    pub(super) maker: JoinHandle<io::Result<Made>>,
+    pub(super) thread: JoinHandle<io::Result<Made>>,
 }
 
+/// What the background thread has created.
 pub(super) enum Made {
-    /// One for each thread.
+    /// A process for each thread.
     Processes(Vec<MeteringProcess>),
-    /// Some for some.
+    /// Single tables, by thread index.
     Tables(Vec<(usize, Table)>),
 }
 
-/// When the log last said that a table is too small.
+/// The last warning that a table is too small.
 #[derive(Default)]
 pub(crate) struct Fullness {
-    /// VPP's milliseconds.
+    /// Its time, in milliseconds since VPP's start.
     pub(super) logged: Option<u64>,
-    /// Flows that had had to leave by then.
+    /// The number of evicted flows by then.
     pub(super) evicted: u64,
 }
 
-/// A process for each thread, with all the memory that it will need: a worker that had to wait
-/// for pages would stall, and VPP ends where one stalls for a second.
+/// Creates a process for each thread, with all of its memory: a worker that waits for page faults
+/// would stall, and VPP aborts if one stalls for a second.
 pub(super) fn processes(
     settings: Settings,
     sizes: &[Flows],
@@ -77,7 +78,7 @@ pub(super) fn processes(
     processes.collect()
 }
 
-/// Has a thread of our own make something that takes long, and VPP goes on meanwhile.
+/// Starts a background thread.
 pub(super) fn spawn<T: Send + 'static>(
     main: Main,
     make: impl FnOnce(&Placement) -> io::Result<T> + Send + 'static,
@@ -86,21 +87,21 @@ pub(super) fn spawn<T: Send + 'static>(
     std::thread::Builder::new()
         .name("flowmeter-table".to_owned())
         .spawn(move || {
-            step_back();
+            become_background_thread();
             make(&placement)
         })
 }
 
-/// The same, and waits for it.
+/// Runs `make` in a background thread, and suspends the calling process until it has finished.
 ///
 /// # Errors
-/// Also where the caller is no process that can be suspended: workers would stand still meanwhile.
-pub(crate) fn make_aside<T: Send + 'static>(
+/// Fails if the caller cannot be suspended: the barrier would be held meanwhile.
+pub(crate) fn run_in_background<T: Send + 'static>(
     main: Main,
     make: impl FnOnce(&Placement) -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     if !main.may_suspend() {
-        return Err(io::Error::other("workers stand still"));
+        return Err(io::Error::other("the workers are held at the barrier"));
     }
     let making = spawn(main, make)?;
     while !making.is_finished() && main.suspend(PAUSE) {}

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What memory there is for tables, so that more is never asked for than would fit: a VPP that takes
-//! too much is killed.
+//! The memory that is free for tables. Tables that would not fit are refused, because a VPP that
+//! takes too much memory is killed.
 
 use core::fmt::{self, Display, Formatter};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What part of a limit is left to VPP and others.
+/// One part in `MARGIN` of each limit is left to VPP and other processes.
 const MARGIN: u64 = 16;
 
 const HUGE_PAGE: u64 = 2 << 20;
 const HUGE_PAGES: &str = "/sys/kernel/mm/hugepages/hugepages-2048kB";
 const CGROUPS: &str = "/sys/fs/cgroup";
 
-/// Octets that are free for tables: what this machine and each control group around this process
-/// have, but for a margin; or in reserved huge pages, where more of them are free.
+/// Octets that are free for tables: the least that is free in this machine and in each control
+/// group of this process, less a margin; or the free reserved huge pages, if that is more.
 pub(super) fn free() -> u64 {
     let machine = machine();
     let total = machine.map_or(u64::MAX, |machine| machine.limit);
@@ -27,7 +27,7 @@ pub(super) fn free() -> u64 {
     usual.unwrap_or(u64::MAX).max(huge_pages())
 }
 
-/// A limit of memory, and what stands against it.
+/// A memory limit and the memory in use.
 #[derive(Clone, Copy, Debug)]
 struct Space {
     limit: u64,
@@ -35,7 +35,7 @@ struct Space {
 }
 
 impl Space {
-    /// What is free of it, where the machine has `total`.
+    /// The free memory, on a machine with `total` octets.
     fn free(self, total: u64) -> u64 {
         let limit = self.limit.min(total);
         (limit - limit / MARGIN).saturating_sub(self.used)
@@ -52,11 +52,11 @@ fn machine() -> Option<Space> {
     })
 }
 
-/// The control groups around this process that limit memory, of either version.
+/// The control groups of this process that limit memory, of version 1 or 2.
 fn groups() -> Vec<Space> {
     let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let mut spaces = Vec::new();
-    // As in "0::/system.slice/vpp.service" and "4:memory:/docker/1f2e".
+    // For example "0::/system.slice/vpp.service" and "4:memory:/docker/1f2e".
     for line in text.lines() {
         let mut parts = line.splitn(3, ':').skip(1);
         let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else {
@@ -69,7 +69,7 @@ fn groups() -> Vec<Space> {
         } else {
             continue;
         };
-        // Inside a container it may be that only the root of all can be seen.
+        // In a container, only the root may be visible.
         let below = Path::new(path.trim_start_matches('/'));
         let around = below.ancestors().map(|group| root.join(group));
         spaces.extend(around.filter_map(|group| names.space(&group)));
@@ -77,11 +77,11 @@ fn groups() -> Vec<Space> {
     spaces
 }
 
-/// The files of a control group that tell of its memory.
+/// The names of a control group's memory files.
 struct Names {
     limit: &'static str,
     usage: &'static str,
-    /// In `memory.stat`: files that were read once, which make room for whatever needs it.
+    /// The field in `memory.stat` of the page cache that can be reclaimed.
     inactive: &'static str,
 }
 
@@ -98,7 +98,7 @@ const VERSION_2: Names = Names {
 };
 
 impl Names {
-    /// The space of a group; `None` where it has no limit.
+    /// The limit and usage of a group; `None` if it has no limit.
     fn space(&self, group: &Path) -> Option<Space> {
         let limit = number(&group.join(self.limit))?;
         let usage = number(&group.join(self.usage))?;
@@ -111,25 +111,25 @@ impl Names {
     }
 }
 
-/// Octets in reserved huge pages that are free.
+/// Octets in free reserved huge pages.
 fn huge_pages() -> u64 {
     let count = |name| number(&PathBuf::from(HUGE_PAGES).join(name)).unwrap_or(0);
     let free = count("free_hugepages").saturating_sub(count("resv_hugepages"));
     free * HUGE_PAGE
 }
 
-/// The number that a file has.
+/// Reads a number from a file.
 fn number(path: &Path) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// The number behind a name at the beginning of a line.
+/// The number after a name at the start of a line.
 fn field(text: &str, name: &str) -> Option<u64> {
     let mut lines = text.lines().map(str::split_whitespace);
     lines.find_map(|mut words| (words.next() == Some(name)).then(|| words.next()?.parse().ok()))?
 }
 
-/// Octets, as VPP shows sizes of memory.
+/// Octets in VPP's format for memory sizes.
 pub(crate) struct Size(pub(crate) u64);
 
 impl Display for Size {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the main thread does: the state of the plugin, and every change of it. A change is made
-//! whole, or refused with a [`Refusal`](crate::ffi::Refusal).
+//! The state of the plugin and all changes of it, on the main thread. A change is made completely,
+//! or refused with a [`Refusal`](crate::ffi::Refusal).
 //!
-//! It knows neither words nor messages. What takes long suspends the process that asks for it.
+//! It knows neither commands nor messages. An operation that takes long suspends the calling
+//! process.
 
-mod asking;
 pub(crate) mod exit;
 pub(crate) mod exporter;
 pub(crate) mod exporting;
@@ -19,6 +19,7 @@ pub(crate) mod memory;
 pub(crate) mod observing;
 pub(crate) mod process;
 pub(crate) mod recording;
+mod resolve_backoff;
 pub(crate) mod settings;
 pub(crate) mod state;
 pub(crate) mod tables;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Interfaces, and rules for interfaces: metered, or no longer; and what follows when VPP adds,
-//! changes or removes one.
+//! Starts and stops metering interfaces, applies rules, and follows VPP's changes of interfaces.
 
 use std::collections::BTreeSet;
 
@@ -14,20 +13,20 @@ use crate::ffi::interface::{
     Interface, bond_members, has_bridged_arcs, name, restore_bridged_arcs, set_feature,
     sub_interfaces,
 };
-use crate::ffi::{Barrier, Main, Refusal, Why};
+use crate::ffi::{Barrier, Main, Refusal, RefusalKind};
 
-/// The number of `local0`, by which VPP itself sends.
+/// The `sw_if_index` of `local0`, the interface of packets that VPP itself sends.
 const LOCAL0: u32 = 0;
 
-/// Which interface is meant.
+/// An interface, by name or by `sw_if_index`.
 #[derive(Clone, Debug)]
-pub(crate) enum Which {
+pub(crate) enum InterfaceRef {
     Name(String),
     Number(u32),
 }
 
-impl Which {
-    /// The interface, if there is one.
+impl InterfaceRef {
+    /// Looks the interface up.
     pub(crate) fn find(&self, main: Main) -> Result<Interface, Refusal> {
         let found = match self {
             Self::Name(name) => {
@@ -39,62 +38,74 @@ impl Which {
         found.ok_or_else(|| {
             let line = match self {
                 Self::Name(name) => {
-                    format!("{name}: there is no such interface; see `show interface`")
+                    format!("{name}: no such interface; see `show interface`")
                 }
-                Self::Number(number) => format!("there is no interface {number}"),
+                Self::Number(number) => format!("no such interface: {number}"),
             };
-            Refusal::new(Why::NoInterface, line)
+            Refusal::new(RefusalKind::NoInterface, line)
         })
     }
 }
 
-/// The interface of this number, if there is one.
+/// Looks an interface up by its index.
 pub(crate) fn find(main: Main, sw_if_index: u32) -> Result<Interface, Refusal> {
-    Which::Number(sw_if_index).find(main)
+    InterfaceRef::Number(sw_if_index).find(main)
 }
 
-/// Meters one interface.
-pub(crate) fn enable(main: Main, which: &Which, selection: Selection) -> Result<(), Refusal> {
+/// Starts metering an interface.
+pub(crate) fn enable(
+    main: Main,
+    which: &InterfaceRef,
+    selection: Selection,
+) -> Result<(), Refusal> {
     let interface = which.find(main)?;
     with_control(main, |control| places(control, main, &interface, selection))?;
     tables::activate(main, selection.variant.families())?;
-    // Once more: it may have been removed meanwhile.
+    // Check again: the interface may have been removed while the tables were created.
     let interface = which.find(main)?;
     let barrier = &mut main.barrier();
     with_control(main, |control| {
         let places = places(control, main, &interface, selection)?;
-        observe(control, barrier, &interface, places)
+        enable_places(control, barrier, &interface, places)
     })
 }
 
-/// Meters one interface no longer.
-pub(crate) fn disable(main: Main, which: &Which, selection: Selection) -> Result<(), Refusal> {
+/// Stops metering an interface.
+pub(crate) fn disable(
+    main: Main,
+    which: &InterfaceRef,
+    selection: Selection,
+) -> Result<(), Refusal> {
     let interface = which.find(main)?;
     let barrier = &mut main.barrier();
     let was = with_control(main, |control| {
-        ignore(control, barrier, &interface, selection)
+        disable_places(control, barrier, &interface, selection)
     })?;
     if was {
         return Ok(());
     }
     let name = interface.name(main);
-    let line = format!("{name}: it is not metered so; see `show flowmeter interfaces`");
-    Err(Refusal::new(Why::NoEntry, line))
+    let line = format!("{name}: not metered in this way; see `show flowmeter interfaces`");
+    Err(Refusal::new(RefusalKind::NoEntry, line))
 }
 
-/// Makes a rule. Interfaces that are there are metered at once; one that can't be leaves all
-/// as it is.
-pub(crate) fn enable_like(main: Main, pattern: &str, selection: Selection) -> Result<(), Refusal> {
+/// Adds a rule and starts metering the interfaces that match. If one of them cannot be metered,
+/// nothing changes.
+pub(crate) fn enable_matching(
+    main: Main,
+    pattern: &str,
+    selection: Selection,
+) -> Result<(), Refusal> {
     let check = |control: &Control| {
-        let mut like = interfaces_like(main, pattern);
-        // Every pattern such as `*` has `local0`, which has no frames and never will.
+        let mut like = matching_interfaces(main, pattern);
+        // A pattern such as `*` matches `local0`, which never has frames.
         like.retain(|interface| {
             interface.sw_if_index != LOCAL0 || selection.missing(interface.kind).is_none()
         });
         for interface in &like {
             let places = places(control, main, interface, selection)?;
             let places = uncovered(control, interface, places);
-            check_parts(control, main, interface, &places)?;
+            check_sub_interfaces(control, main, interface, &places)?;
         }
         Ok(like)
     };
@@ -102,47 +113,51 @@ pub(crate) fn enable_like(main: Main, pattern: &str, selection: Selection) -> Re
     tables::activate(main, selection.variant.families())?;
     let barrier = &mut main.barrier();
     with_control(main, |control| {
-        // Once more: others may have been added meanwhile.
+        // Check again: interfaces may have been added while the tables were created.
         let like = check(control)?;
         for interface in &like {
             let places = uncovered(control, interface, selection.places(interface.kind));
-            observe(control, barrier, interface, places)?;
+            enable_places(control, barrier, interface, places)?;
         }
         control.interfaces.add_rule(pattern, selection);
         Ok(())
     })
 }
 
-/// Removes a rule, and meters the interfaces like it no longer.
-pub(crate) fn disable_like(main: Main, pattern: &str, selection: Selection) -> Result<(), Refusal> {
+/// Removes a rule, and stops metering the interfaces that match.
+pub(crate) fn disable_matching(
+    main: Main,
+    pattern: &str,
+    selection: Selection,
+) -> Result<(), Refusal> {
     let barrier = &mut main.barrier();
     let any = with_control(main, |control| {
         let mut any = control.interfaces.remove_rule(pattern);
-        for interface in interfaces_like(main, pattern) {
-            any |= ignore(control, barrier, &interface, selection)?;
+        for interface in matching_interfaces(main, pattern) {
+            any |= disable_places(control, barrier, &interface, selection)?;
         }
         Ok(any)
     })?;
     if any {
         return Ok(());
     }
-    let line = format!("{pattern}: nothing like it is metered; see `show flowmeter interfaces`");
-    Err(Refusal::new(Why::NoEntry, line))
+    let line = format!("{pattern}: no rule or interface matches; see `show flowmeter interfaces`");
+    Err(Refusal::new(RefusalKind::NoEntry, line))
 }
 
-fn interfaces_like(main: Main, pattern: &str) -> Vec<Interface> {
+fn matching_interfaces(main: Main, pattern: &str) -> Vec<Interface> {
     let mut interfaces = Interface::all(main);
     interfaces.retain(|interface| matches(pattern, &interface.name(main)));
     sort(&mut interfaces);
     interfaces
 }
 
-/// Puts whole interfaces before parts of them, which these may cover.
+/// Sorts parents before their sub-interfaces, whose packets they may cover.
 fn sort(interfaces: &mut [Interface]) {
     interfaces.sort_by_key(|interface| interface.sw_if_index != interface.sup_sw_if_index);
 }
 
-/// Applies the rules to the interfaces that there are, when VPP starts.
+/// Applies the rules to the existing interfaces, when VPP starts.
 pub(crate) fn apply_rules(main: Main) -> Result<(), Refusal> {
     let families = with_control(main, |control| {
         let rules = control.interfaces.rules().iter();
@@ -163,7 +178,7 @@ pub(crate) fn apply_rules(main: Main) -> Result<(), Refusal> {
     })
 }
 
-/// An interface was added: the rules apply to it.
+/// Applies the rules to an interface that was added.
 pub(super) fn on_interface_added(
     control: &mut Control,
     barrier: &mut Barrier,
@@ -171,7 +186,7 @@ pub(super) fn on_interface_added(
 ) {
     let main = barrier.main();
     if state::workers(barrier).any(|worker| worker.flows.metering().is_none()) {
-        // `apply_rules` applies them when the tables are made.
+        // `apply_rules` does this when the tables have been created.
         return;
     }
     let name = interface.name(main);
@@ -182,7 +197,7 @@ pub(super) fn on_interface_added(
         }
         let observed = places(control, main, interface, selection).and_then(|places| {
             let places = uncovered(control, interface, places);
-            observe(control, barrier, interface, places)
+            enable_places(control, barrier, interface, places)
         });
         if let Err(refusal) = observed {
             let line = format!("interface {pattern}: {}", String::from(refusal));
@@ -194,20 +209,20 @@ pub(super) fn on_interface_added(
     }
 }
 
-/// An interface was removed, and VPP has removed its features: its flows end.
+/// Ends the flows of an interface that was removed. VPP has disabled its features.
 pub(super) fn on_interface_removed(control: &mut Control, barrier: &mut Barrier, sw_if_index: u32) {
     control.interfaces.members_mut().remove(&sw_if_index);
     let _ = set_members(control, barrier, sw_if_index, &BTreeSet::new());
-    forget(control, barrier, sw_if_index, Place::ALL);
-    // What it sent may have been metered where its parent sends.
+    remove_places(control, barrier, sw_if_index, Place::ALL);
+    // Packets that it sent may have been metered at l2 tx of its parent.
     let interface = Interface::find(barrier.main(), sw_if_index);
     if interface.is_some_and(|interface| is_covered(control, &interface)) {
-        end(barrier, sw_if_index, Direction::Egress);
+        end_flows(barrier, sw_if_index, Direction::Egress);
     }
 }
 
-/// A message or a command was served, which may have added or removed members of bonds, or removed
-/// features of interfaces that left a bridge.
+/// Called after each API message and command, which may have added or removed members of bonds, or
+/// disabled features of interfaces that left a bridge.
 pub(super) fn on_request(control: &mut Control, main: Main) {
     let interfaces = &control.interfaces;
     let followed = interfaces.followed().iter().copied();
@@ -248,7 +263,7 @@ fn metered_members(interfaces: &Interfaces, bond: u32) -> impl Iterator<Item = &
         .map(|(member, _)| member)
 }
 
-/// The places at which an interface is to be metered, if it can be.
+/// The places at which to meter an interface, or why it cannot be metered.
 fn places(
     control: &Control,
     main: Main,
@@ -258,10 +273,10 @@ fn places(
     let name = interface.name(main);
     if control.recording.is_enabled() {
         let line = format!(
-            "{name}: interfaces are metered in flowprobe's place: disable these first, see \
-             `show flowprobe feature`"
+            "{name}: interfaces are metered by flowprobe's commands or API: disable them first, \
+             see `show flowprobe feature`"
         );
-        return Err(Refusal::new(Why::Conflict, line));
+        return Err(Refusal::new(RefusalKind::Conflict, line));
     }
     if let Some(side) = selection.missing(interface.kind) {
         let (side, verb) = match side {
@@ -270,63 +285,63 @@ fn places(
             Side::Both => ("", "has"),
         };
         let line = format!("l2{side}: {name} {verb} no Ethernet frames: expected ip4, ip6 or all");
-        return Err(Refusal::new(Why::NotEthernet, line));
+        return Err(Refusal::new(RefusalKind::NotEthernet, line));
     }
     let places = selection.places(interface.kind);
     let variant = selection.variant.name();
     if let Some(known) = control.interfaces.conflict(interface.sw_if_index, &places) {
         let line = format!(
-            "{variant}: {name} is metered at {} {} already, and packets would be counted twice: \
+            "{variant}: {name} is already metered at {} {}, and packets would be counted twice: \
              disable that first",
             known.layer().name(),
             known.side()
         );
-        return Err(Refusal::new(Why::Conflict, line));
+        return Err(Refusal::new(RefusalKind::Conflict, line));
     }
     Ok(places)
 }
 
-/// An error where packets that a part of an interface sends would be counted twice: there, and where
-/// the whole interface sends.
-fn check_parts(
+/// Refuses places where packets that a sub-interface sends would be counted twice: there, and at l2
+/// tx of its parent.
+fn check_sub_interfaces(
     control: &Control,
     main: Main,
     interface: &Interface,
     places: &[Place],
 ) -> Result<(), Refusal> {
-    let covers = |whole: &str, part: &str| {
+    let covers = |parent: &str, child: &str| {
         let line = format!(
-            "l2 tx of {whole} has all that {part} sends, and packets would be counted twice: \
-             disable one first"
+            "l2 tx of {parent} includes what {child} sends, and packets would be counted twice: \
+             disable one of them first"
         );
-        Err(Refusal::new(Why::Conflict, line))
+        Err(Refusal::new(RefusalKind::Conflict, line))
     };
     if places.iter().copied().any(is_output) && is_covered(control, interface) {
-        let whole = name(main, interface.sup_sw_if_index);
-        return covers(&whole, &interface.name(main));
+        let parent = name(main, interface.sup_sw_if_index);
+        return covers(&parent, &interface.name(main));
     }
     if places.contains(&Place::OutputL2) {
         let metered = control.interfaces.metered();
-        let sends = |part: &u32| {
-            let places = metered.get(part);
+        let sends = |child: &u32| {
+            let places = metered.get(child);
             places.is_some_and(|places| places.iter().copied().any(is_output))
         };
-        let mut parts = sub_interfaces(main, interface.sw_if_index).into_iter();
-        if let Some(part) = parts.find(sends) {
-            return covers(&interface.name(main), &name(main, part));
+        let mut children = sub_interfaces(main, interface.sw_if_index).into_iter();
+        if let Some(child) = children.find(sends) {
+            return covers(&interface.name(main), &name(main, child));
         }
     }
     Ok(())
 }
 
-/// Whether an interface is a part of one that is metered where all sends that is sent by it.
+/// Whether an interface is a sub-interface whose parent is metered at l2 tx.
 fn is_covered(control: &Control, interface: &Interface) -> bool {
-    let whole = interface.sup_sw_if_index;
+    let parent = interface.sup_sw_if_index;
     let interfaces = &control.interfaces;
-    whole != interface.sw_if_index && interfaces.is_metered_at(whole, Place::OutputL2)
+    parent != interface.sw_if_index && interfaces.is_metered_at(parent, Place::OutputL2)
 }
 
-/// What is left of places where a rule also has the interface that this one is a part of.
+/// The places without those that the parent's l2 tx covers.
 fn uncovered(control: &Control, interface: &Interface, mut places: Vec<Place>) -> Vec<Place> {
     if is_covered(control, interface) {
         places.retain(|place| !is_output(*place));
@@ -334,20 +349,20 @@ fn uncovered(control: &Control, interface: &Interface, mut places: Vec<Place>) -
     places
 }
 
-/// Meters an interface at these places; all of them or none. Workers must have their tables.
-fn observe(
+/// Meters an interface at all of these places, or at none on failure. Workers must have tables.
+fn enable_places(
     control: &mut Control,
     barrier: &mut Barrier,
     interface: &Interface,
     places: Vec<Place>,
 ) -> Result<(), Refusal> {
     let main = barrier.main();
-    check_parts(control, main, interface, &places)?;
+    check_sub_interfaces(control, main, interface, &places)?;
     let sw_if_index = interface.sw_if_index;
     let new = control.interfaces.add(sw_if_index, places);
     if let Err(why) = set_features(control, barrier, &new, sw_if_index, true) {
         let _ = set_features(control, barrier, &new, sw_if_index, false);
-        forget(control, barrier, sw_if_index, &new);
+        remove_places(control, barrier, sw_if_index, &new);
         return Err(why);
     }
     exporting::interfaces_changed(control, main);
@@ -355,9 +370,9 @@ fn observe(
     Ok(())
 }
 
-/// Meters an interface no longer at these places, and ends its flows; tells whether it was metered
-/// at any.
-fn ignore(
+/// Stops metering an interface at the selected places and ends its flows. Returns whether it was
+/// metered at any of them.
+fn disable_places(
     control: &mut Control,
     barrier: &mut Barrier,
     interface: &Interface,
@@ -370,29 +385,29 @@ fn ignore(
     let metered = metered.iter().copied();
     let places: Vec<_> = metered.filter(|place| selection.has(*place)).collect();
     set_features(control, barrier, &places, sw_if_index, false)?;
-    forget(control, barrier, sw_if_index, &places);
+    remove_places(control, barrier, sw_if_index, &places);
     if places.contains(&Place::OutputL2) {
-        for part in sub_interfaces(barrier.main(), sw_if_index) {
-            end(barrier, part, Direction::Egress);
+        for child in sub_interfaces(barrier.main(), sw_if_index) {
+            end_flows(barrier, child, Direction::Egress);
         }
     }
     Ok(!places.is_empty())
 }
 
 /// Removes places of an interface, and ends its flows.
-fn forget(control: &mut Control, barrier: &mut Barrier, sw_if_index: u32, places: &[Place]) {
+fn remove_places(control: &mut Control, barrier: &mut Barrier, sw_if_index: u32, places: &[Place]) {
     if !control.interfaces.remove(sw_if_index, places) {
         return;
     }
     let ends = |direction: &Direction| places.iter().any(|place| place.direction() == *direction);
     let directions = [Direction::Ingress, Direction::Egress];
     for direction in directions.into_iter().filter(ends) {
-        end(barrier, sw_if_index, direction);
+        end_flows(barrier, sw_if_index, direction);
     }
 }
 
-/// Ends the flows of an interface.
-fn end(barrier: &mut Barrier, sw_if_index: u32, direction: Direction) {
+/// Ends the flows of an interface in one direction.
+fn end_flows(barrier: &mut Barrier, sw_if_index: u32, direction: Direction) {
     for mut worker in state::workers(barrier) {
         worker.flows.end_interface(sw_if_index, direction);
     }
@@ -422,7 +437,7 @@ fn set_features(
     Ok(())
 }
 
-/// Has the frames of these interfaces metered for a bond, and of no others.
+/// Meters the frames of exactly these interfaces for a bond.
 fn set_members(
     control: &mut Control,
     barrier: &mut Barrier,

@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The process on the main thread that wakes the workers' sweeps, and sleeps where there is
-//! nothing to sweep.
+//! The process node that wakes the workers' sweeps, and sleeps while there is nothing to sweep.
 
 use super::state::{self, with_control};
-use super::tables::Standing;
+use super::tables::TableState;
 use super::{exporting, fullness, inspection, observing, tables};
 use crate::dataplane::inspection::Snapshot;
 use crate::ffi::Main;
 
-/// Seconds from sweep to sweep: 1 M flows take 740 groups of slots each time.
+/// Seconds between two sweeps. With 1 M flows, each one visits 740 groups of slots.
 const TICK: f64 = 0.01;
 
 /// Ticks between two checks of clock, exporter and route.
 const CHECK: u32 = 10;
 
-/// Ticks between two checks of interfaces' names and of how full tables are.
+/// Ticks between two checks of the names of interfaces and of full tables.
 const SECOND: u32 = 100;
 
-/// Until a signal comes.
-const FOR_EVER: f64 = 1e9;
+/// Seconds to wait if only a signal should end the wait.
+const FOREVER: f64 = 1e9;
 
-/// Runs as long as VPP does.
+/// Runs until VPP exits.
 pub(crate) fn run(main: Main) -> ! {
     let started = state::start(main).and_then(|()| observing::apply_rules(main));
     if let Err(refusal) = started {
@@ -34,13 +33,13 @@ pub(crate) fn run(main: Main) -> ! {
     let mut sleeps = main.flow_report_sleeps();
     loop {
         if ticks.is_multiple_of(SECOND) {
-            tidy(main);
+            every_second(main);
         }
         if !tick(main, ticks.is_multiple_of(CHECK), &mut sleeps) {
-            // Workers publish once more.
+            // Let the workers publish once more.
             let _ = main.suspend(TICK);
             set_gauges(main);
-            main.wait(FOR_EVER);
+            main.wait(FOREVER);
             ticks = 0;
             continue;
         }
@@ -50,7 +49,7 @@ pub(crate) fn run(main: Main) -> ! {
     }
 }
 
-/// One round; `false` where there is nothing to do until something is enabled.
+/// One tick. Returns `false` if there is nothing to do until something is enabled.
 fn tick(main: Main, check: bool, sleeps: &mut u32) -> bool {
     if !state::is_running() {
         return false;
@@ -58,12 +57,12 @@ fn tick(main: Main, check: bool, sleeps: &mut u32) -> bool {
     if check {
         exporting::update(main);
     }
-    // VPP's own reports were asked for, by the clock or by `ipfix flush`: so are ours.
+    // VPP's process has run, by its timer or for `ipfix flush`: send our messages, too.
     let now = main.flow_report_sleeps();
     if core::mem::replace(sleeps, now) != now {
-        state::shared().ask_to_send();
+        state::shared().request_flush();
     }
-    let tables = tables::advance(main).unwrap_or(Standing::UnderWay);
+    let tables = tables::advance(main).unwrap_or(TableState::InProgress);
     let metered = with_control(main, |control| {
         if control.exporter.interfaces_changed {
             exporting::update_interfaces(control, main);
@@ -71,7 +70,7 @@ fn tick(main: Main, check: bool, sleeps: &mut u32) -> bool {
         main.thread().interrupt_all(control.nodes.expire);
         Ok(!control.interfaces.metered().is_empty() || control.recording.is_enabled())
     });
-    metered.unwrap_or(true) || !check || tables != Standing::Settled || is_busy(main)
+    metered.unwrap_or(true) || !check || tables != TableState::Settled || is_busy(main)
 }
 
 fn set_gauges(main: Main) {
@@ -80,8 +79,8 @@ fn set_gauges(main: Main) {
     }
 }
 
-/// A message or a command was served. It may have changed what is enabled on interfaces, or have set
-/// another exporter: its client expects records there from then on, and none anywhere else.
+/// Called after each API message and command, which may have changed features of interfaces or the
+/// exporter. The client of a changed exporter expects that all later records go there.
 pub(crate) fn after_request(main: Main) {
     if !state::is_running() {
         return;
@@ -95,10 +94,9 @@ pub(crate) fn after_request(main: Main) {
     }
 }
 
-/// Frees memory that workers don't need any more, sends collectors new names, and lets frontends
-/// look around.
-fn tidy(main: Main) {
-    if any(|thread| thread.state().has_retired) {
+/// Frees unused tables, announces changed interfaces, and calls the listener.
+fn every_second(main: Main) {
+    if any_thread(|thread| thread.state().has_retired) {
         tables::free_retired(main);
     }
     let on_second = with_control(main, |control| {
@@ -113,18 +111,18 @@ fn tidy(main: Main) {
 
 /// Whether a worker still has flows or an unsent message.
 fn is_busy(main: Main) -> bool {
-    if any(|thread| !thread.state().is_idle) {
+    if any_thread(|thread| !thread.state().is_idle) {
         return true;
     }
-    // They may have been given something to do since they published that: this is the last look
-    // for long.
+    // The snapshots may be out of date, and this is the last check before a long sleep: check the
+    // workers under the barrier.
     let barrier = &mut main.barrier();
     state::publish(barrier);
     state::workers(barrier).any(|worker| !worker.is_idle())
 }
 
-/// Whether it is so for any thread, as it was published last.
-fn any(is_so: impl Fn(&Snapshot) -> bool) -> bool {
+/// Whether `predicate` is true for any thread's last snapshot.
+fn any_thread(predicate: impl Fn(&Snapshot) -> bool) -> bool {
     let threads = inspection::published();
-    threads.is_none_or(|threads| threads.iter().any(is_so))
+    threads.is_none_or(|threads| threads.iter().any(predicate))
 }

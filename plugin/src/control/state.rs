@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The state of the flow meter of this VPP: what belongs to the main thread, each thread's
-//! worker, and what all threads share.
+//! The plugin's state: the main thread's part, each thread's worker, and what all threads share.
 //!
-//! A worker is its thread's own, or the main thread's while it holds a [`Barrier`]; observation
-//! points are written under a barrier and read by all threads; the rest is the main thread's.
-//! Nothing here is borrowed while a process is suspended.
+//! A worker is used by its own thread, or by the main thread while it holds a [`Barrier`].
+//! Observation points are written under the barrier and read by all threads. Everything else
+//! belongs to the main thread. A process must not be suspended while it borrows any of it.
 
 use core::ffi::CStr;
 use std::sync::{Arc, OnceLock};
@@ -29,10 +28,10 @@ use crate::export::shared::Shared;
 use crate::ffi::interface::Interface;
 use crate::ffi::text::Log;
 use crate::ffi::{
-    Barrier, Lent, Main, MainCell, PerThread, Published, Refusal, Thread, Why, thread,
+    Barrier, Lent, Main, MainCell, PerThread, Published, Refusal, RefusalKind, Thread, thread,
 };
 
-/// See the file.
+/// The state of the plugin.
 struct State {
     control: MainCell<Option<Control>>,
     threads: OnceLock<Threads>,
@@ -45,7 +44,7 @@ static STATE: State = State {
     shared: Shared::new(),
 };
 
-/// What belongs to the main thread.
+/// The main thread's part.
 pub(crate) struct Control {
     pub(crate) settings: Settings,
     pub(crate) tables: Tables,
@@ -59,16 +58,16 @@ pub(crate) struct Control {
     pub(crate) listener: Listener,
 }
 
-/// What frontends are called for.
+/// Callbacks to the frontends.
 #[derive(Clone, Copy)]
 pub(crate) struct Listener {
-    /// Every second, while something is metered.
+    /// Called every second while something is metered.
     pub(crate) on_second: fn(Main),
-    /// A collector has become reachable, or unreachable.
+    /// Called when a collector has become reachable or unreachable.
     pub(crate) on_reachable: fn(Main, &Session, bool),
 }
 
-/// Nodes by number.
+/// Indices of nodes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Nodes {
     pub(crate) expire: u32,
@@ -76,23 +75,23 @@ pub(crate) struct Nodes {
     pub(crate) lookup: LookupNodes,
 }
 
-/// What the dataplane uses, once VPP's threads are there.
+/// The part of all threads, created once VPP's threads exist.
 struct Threads {
     workers: PerThread<Worker>,
-    /// What the main thread sees of each worker.
+    /// The exchange of snapshots and lists with each thread.
     inspections: Box<[Inspection]>,
-    /// What goes to each worker while it runs.
+    /// The exchange of tables with each thread.
     deliveries: Box<[Arc<Delivery>]>,
     points: Published<Points>,
     counters: Counters,
 }
 
-/// Sets the main thread's part up, when VPP starts.
+/// Creates the main thread's part, when VPP starts.
 pub(crate) fn init(main: Main, listener: Listener) -> Result<(), Refusal> {
     let node = |name: &CStr| {
         main.node(name).ok_or_else(|| {
             let line = format!("VPP has no node {}", name.to_string_lossy());
-            Refusal::new(Why::NotStarted, line)
+            Refusal::new(RefusalKind::NotStarted, line)
         })
     };
     let control = Control {
@@ -118,10 +117,10 @@ pub(crate) fn init(main: Main, listener: Listener) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Does something with the main thread's part.
+/// Calls `act` with the main thread's part.
 ///
 /// # Errors
-/// Where the plugin did not start.
+/// Fails if the plugin did not start, or if the part is already borrowed.
 pub(crate) fn with_control<T>(
     main: Main,
     act: impl FnOnce(&mut Control) -> Result<T, Refusal>,
@@ -129,20 +128,20 @@ pub(crate) fn with_control<T>(
     let done = STATE.control.with(main, |control| {
         let control = control.as_mut().ok_or_else(|| {
             let line = "the flow meter did not start: see VPP's log";
-            Refusal::new(Why::NotStarted, line)
+            Refusal::new(RefusalKind::NotStarted, line)
         })?;
         act(control)
     });
-    let busy = || Refusal::new(Why::Busy, "the flow meter is busy: try again");
+    let busy = || Refusal::new(RefusalKind::Busy, "the flow meter is busy: try again");
     done.ok_or_else(busy).flatten()
 }
 
-/// Whether VPP's main loop runs, and the workers are there.
+/// Whether VPP's main loop runs and the workers have been created.
 pub(crate) fn is_running() -> bool {
     STATE.threads.get().is_some()
 }
 
-/// Makes the workers, once VPP's main loop runs and its threads are there.
+/// Creates the workers, once VPP's main loop runs and its threads exist.
 pub(crate) fn start(main: Main) -> Result<(), Refusal> {
     if is_running() {
         return Ok(());
@@ -170,8 +169,8 @@ pub(crate) fn start(main: Main) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Does something with this thread's worker and the points that it reads; nothing where there
-/// are no workers yet.
+/// Calls `act` with this thread's worker and the observation points, if the workers have been
+/// created.
 #[inline(always)]
 pub(crate) fn with_worker(thread: Thread, act: impl FnOnce(&mut Worker, &Points)) {
     let Some(threads) = STATE.threads.get() else {
@@ -184,7 +183,7 @@ pub(crate) fn with_worker(thread: Thread, act: impl FnOnce(&mut Worker, &Points)
     }
 }
 
-/// One call of the node of a thread's sweep.
+/// Runs one call of the node of a thread's sweep.
 pub(crate) fn sweep(thread: Thread, node: u32) {
     let Some(threads) = STATE.threads.get() else {
         return;
@@ -199,7 +198,7 @@ pub(crate) fn sweep(thread: Thread, node: u32) {
     }
 }
 
-/// Publishes what all workers have, while they stand still.
+/// Publishes the accounts of all workers.
 pub(crate) fn publish(barrier: &mut Barrier) {
     let Some(threads) = STATE.threads.get() else {
         return;
@@ -213,23 +212,22 @@ pub(crate) fn publish(barrier: &mut Barrier) {
 }
 
 impl Threads {
-    /// Publishes what a worker has: in the statistics segment, and for the main thread.
+    /// Publishes a worker's accounts in the statistics segment, and its snapshot.
     fn publish(&self, thread: Thread, worker: &Worker, inspection: &Inspection) {
         let snapshot = worker.snapshot();
         let Snapshot { accounts, .. } = &snapshot;
         self.counters
-            .set(thread, accounts, &worker.levels(accounts));
+            .set(thread, accounts, &worker.gauge_values(accounts));
         inspection.publish(&snapshot);
     }
 }
 
-/// What all threads share.
+/// The export state that all threads share.
 pub(crate) fn shared() -> &'static Shared {
     &STATE.shared
 }
 
-/// What goes to each worker while it runs, and what is seen of its tables; none where they aren't
-/// there yet.
+/// The exchange of tables with each thread; empty before the workers are created.
 pub(crate) fn deliveries() -> &'static [Arc<Delivery>] {
     STATE
         .threads
@@ -242,7 +240,7 @@ pub(crate) fn counters() -> Option<&'static Counters> {
     STATE.threads.get().map(|threads| &threads.counters)
 }
 
-/// What the main thread sees of each worker; none where they aren't there yet.
+/// The exchange of snapshots and lists with each thread; empty before the workers are created.
 pub(crate) fn inspections() -> &'static [Inspection] {
     STATE
         .threads
@@ -250,14 +248,14 @@ pub(crate) fn inspections() -> &'static [Inspection] {
         .map_or(&[], |threads| &threads.inspections)
 }
 
-/// All workers, while they stand still; none where they aren't there yet.
+/// All workers; none before they are created.
 pub(crate) fn workers(barrier: &mut Barrier) -> impl Iterator<Item = Lent<'_, Worker>> {
     let workers = STATE.threads.get();
     let workers = workers.map(|threads| threads.workers.all(barrier));
     workers.into_iter().flatten()
 }
 
-/// Shows each thread's meter of recorded flows to `act`, where there are any.
+/// Calls `act` with each thread's meter of recorded flows.
 pub(crate) fn each_recording(
     barrier: &mut Barrier,
     mut act: impl FnMut(&mut ThreadMeter<Recording>),
@@ -274,7 +272,7 @@ pub(crate) fn has_recordings(barrier: &mut Barrier) -> bool {
     workers(barrier).any(|worker| worker.recording.is_some())
 }
 
-/// Publishes what all packets of an interface have in common.
+/// Publishes the observation point of an interface.
 pub(super) fn set_point(barrier: &mut Barrier, interface: &Interface) {
     let main = barrier.main();
     let point = Point {
@@ -291,7 +289,7 @@ pub(super) fn set_point(barrier: &mut Barrier, interface: &Interface) {
     }
 }
 
-/// Publishes which table an interface's packets of one IP version are looked up in.
+/// Publishes the FIB table of an interface's packets of one IP version.
 pub(super) fn set_table(barrier: &mut Barrier, sw_if_index: u32, is_ip6: bool, table_id: u32) {
     if let Some(threads) = STATE.threads.get() {
         let points = threads.points.write(barrier);
@@ -305,7 +303,7 @@ pub(super) fn set_table(barrier: &mut Barrier, sw_if_index: u32, is_ip6: bool, t
     }
 }
 
-/// The accounts of all workers together.
+/// The sum of all workers' accounts.
 pub(crate) fn accounts(barrier: &mut Barrier) -> Accounts {
     let mut total = Accounts::default();
     for worker in workers(barrier) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The flow tables of all threads: made before the first interface is metered, replaced when their
-//! size is set, and made full for a family that is enabled, or whose first packet comes, later.
+//! The flow tables of all threads. They are created before the first interface is metered, and
+//! replaced when their size changes. A family has a small starter table until it is enabled or its
+//! first packet comes; then it gets its full table.
 //!
-//! There is one maker, a thread of our own, and it makes what was asked for last. The command or
-//! message that asks drives it by [`advance`], and so does the process. All threads get tables of a
-//! size, or none does.
+//! At most one background thread creates tables, with the latest settings. The requesting command
+//! or message drives it with [`advance`], and so does the process. Tables of a new size are given
+//! to all threads or to none.
 
 use std::io;
 
@@ -15,31 +16,31 @@ use super::memory;
 use super::settings::{Settings, flows_of};
 use super::state::{self, Control, with_control};
 use crate::ffi::placement::Placement;
-use crate::ffi::{Main, Refusal, Why, thread};
+use crate::ffi::{Main, Refusal, RefusalKind, thread};
 
-/// How often it is checked whether flows have left: for ten seconds.
+/// How often to check whether the flows of replaced tables were exported: for ten seconds.
 const CHECKS: u32 = 1000;
 
-/// Milliseconds until a table that there was no memory for is tried again.
+/// Milliseconds until a table is tried again for which there was no memory.
 const RETRY: u64 = 60_000;
 
-/// Where the tables stand.
+/// The state of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// They are as they are to be.
+pub(super) enum TableState {
+    /// All tables are as set.
     Settled,
-    /// They are being made, or are on their way.
-    UnderWay,
-    /// Flows of tables that were replaced have yet to leave.
+    /// Tables are being created, or are in transit.
+    InProgress,
+    /// Flows of replaced tables are still to be exported.
     Retiring,
 }
 
-/// What is set now.
+/// The current settings.
 pub(crate) fn settings(main: Main) -> Result<Settings, Refusal> {
     with_control(main, |control| Ok(control.settings))
 }
 
-/// Sets it anew, at any time, under traffic.
+/// Changes the settings, at any time, under traffic.
 pub(crate) fn set(main: Main, settings: Settings) -> Result<(), Refusal> {
     state::start(main)?;
     let before = with_control(main, |control| {
@@ -47,7 +48,7 @@ pub(crate) fn set(main: Main, settings: Settings) -> Result<(), Refusal> {
         if control.tables.is_wanted && settings.flows() != before.flows() {
             check(settings.flows())?;
         }
-        // At once: who sets something else while tables are made finds it.
+        // Now, so that another change while tables are being created starts from it.
         control.settings = settings;
         Ok(before)
     })?;
@@ -66,15 +67,15 @@ pub(crate) fn set(main: Main, settings: Settings) -> Result<(), Refusal> {
     settled
 }
 
-/// Gives every thread tables, where they have none yet, and full ones for these families: before an
-/// interface is metered.
+/// Before an interface is metered: gives every thread tables if it has none, and full ones for
+/// these families.
 pub(crate) fn activate(main: Main, families: &[Family]) -> Result<(), Refusal> {
     state::start(main)?;
     let flows = with_control(main, |control| {
         let flows = control.settings.flows();
         let tables = &mut control.tables;
         match tables.in_effect {
-            // What is being made was checked before.
+            // Tables that are being created were checked before.
             None if tables.making.is_some() => {}
             None => check(flows)?,
             Some(settings) => check_more(&missing(settings, families))?,
@@ -86,7 +87,7 @@ pub(crate) fn activate(main: Main, families: &[Family]) -> Result<(), Refusal> {
             }
         }
         if tables.in_effect.is_none() && !main.may_suspend() {
-            // Workers may stand still for the caller: full tables follow.
+            // The barrier may be held for the caller: start with small tables, full ones follow.
             let starters = sizes(flows, &[]);
             let processes = processes(control.settings, &starters, |_| {});
             install(control, main, processes.map_err(no_memory(flows))?);
@@ -97,30 +98,30 @@ pub(crate) fn activate(main: Main, families: &[Family]) -> Result<(), Refusal> {
     settle(main, flows)
 }
 
-/// Goes on until the tables are as they are to be. Where the caller can't be suspended, the process
-/// sees to that.
+/// Drives [`advance`] until the tables are as set. If the caller cannot be suspended, the process
+/// does it later.
 fn settle(main: Main, flows: u32) -> Result<(), Refusal> {
     let mut retiring = 0;
     loop {
-        let standing = advance(main)?;
+        let state = advance(main)?;
         let expire = with_control(main, |control| {
             let tables = &mut control.tables;
             match tables.failure.take_if(|(failed, _)| *failed == flows) {
-                Some((_, line)) => Err(Refusal::new(Why::NoMemory, line)),
+                Some((_, line)) => Err(Refusal::new(RefusalKind::NoMemory, line)),
                 None => Ok(control.nodes.expire),
             }
         })?;
-        match standing {
-            Standing::Settled => return Ok(()),
-            Standing::UnderWay => {}
-            Standing::Retiring if retiring < CHECKS => retiring += 1,
-            Standing::Retiring => {
+        match state {
+            TableState::Settled => return Ok(()),
+            TableState::InProgress => {}
+            TableState::Retiring if retiring < CHECKS => retiring += 1,
+            TableState::Retiring => {
                 return with_control(main, |control| {
                     give_up(control, flows);
                     Err(Refusal::new(
-                        Why::Busy,
-                        "the flows of the tables before are still being exported: try again \
-                         later, or see `show flowmeter exporter`",
+                        RefusalKind::Busy,
+                        "flows of the replaced tables are still being exported: try again later, \
+                         or see `show flowmeter exporter`",
                     ))
                 });
             }
@@ -133,68 +134,68 @@ fn settle(main: Main, flows: u32) -> Result<(), Refusal> {
 }
 
 /// Does what can be done now, without waiting.
-pub(super) fn advance(main: Main) -> Result<Standing, Refusal> {
+pub(super) fn advance(main: Main) -> Result<TableState, Refusal> {
     with_control(main, |control| {
         let making = &mut control.tables.making;
-        if let Some(made) = making.take_if(|making| making.maker.is_finished()) {
+        if let Some(made) = making.take_if(|making| making.thread.is_finished()) {
             finish(control, main, made);
         }
         deliver(control);
         for delivery in state::deliveries() {
-            delivery.ask();
+            delivery.request_usage();
         }
         Ok(start_next(control, main))
     })
 }
 
-/// Has the maker begin with what is missing, if it has nothing to do.
-fn start_next(control: &mut Control, main: Main) -> Standing {
+/// Starts to create missing tables, if no others are being created or in transit.
+fn start_next(control: &mut Control, main: Main) -> TableState {
     let settings = control.settings;
     let tables = &mut control.tables;
     let deliveries = state::deliveries();
-    let is_under_way = deliveries.iter().any(|delivery| delivery.is_under_way());
-    if tables.making.is_some() || !tables.made.is_empty() || is_under_way {
-        return Standing::UnderWay;
+    let is_in_transit = deliveries.iter().any(|delivery| delivery.is_in_transit());
+    if tables.making.is_some() || !tables.made.is_empty() || is_in_transit {
+        return TableState::InProgress;
     }
     if !tables.is_wanted {
-        return Standing::Settled;
+        return TableState::Settled;
     }
     let Some(in_effect) = tables
         .in_effect
         .filter(|made| made.flows() == settings.flows())
     else {
         if deliveries.iter().any(|delivery| delivery.is_retiring()) {
-            return Standing::Retiring;
+            return TableState::Retiring;
         }
         let sizes = sizes(settings.flows(), &tables.enabled);
         make(control, main, settings, move |placement| {
-            let place = |thread| placement.work_for(thread);
+            let place = |thread| placement.move_near(thread);
             Ok(Made::Processes(processes(settings, &sizes, place)?))
         });
-        return Standing::UnderWay;
+        return TableState::InProgress;
     };
     let missing = missing(in_effect, &tables.enabled);
     if missing.is_empty() || main.milliseconds_now() < tables.retry {
-        return Standing::Settled;
+        return TableState::Settled;
     }
     if let Err(refusal) = check_more(&missing) {
         tables.retry = main.milliseconds_now() + RETRY;
         control.log.warning(main, &String::from(refusal));
-        return Standing::Settled;
+        return TableState::Settled;
     }
     make(control, main, in_effect, move |placement| {
         let tables = missing.into_iter().map(|(thread, family, flows)| {
-            placement.work_for(thread);
+            placement.move_near(thread);
             let mut table = Table::new(family, flows)?;
             table.populate();
             Ok((thread, table))
         });
         Ok(Made::Tables(tables.collect::<io::Result<_>>()?))
     });
-    Standing::UnderWay
+    TableState::InProgress
 }
 
-/// Has the maker begin.
+/// Starts a background thread that creates tables.
 fn make(
     control: &mut Control,
     main: Main,
@@ -203,28 +204,28 @@ fn make(
 ) {
     control.tables.failure = None;
     match spawn(main, make) {
-        Ok(maker) => control.tables.making = Some(Making { settings, maker }),
+        Ok(thread) => control.tables.making = Some(Making { settings, thread }),
         Err(error) => fail(control, main, settings, error),
     }
 }
 
-/// Takes what the maker has made, unless something else has been asked for meanwhile.
+/// Takes over the created tables, unless the settings have changed meanwhile.
 fn finish(control: &mut Control, main: Main, making: Making) {
-    let Making { settings, maker } = making;
-    let made = maker
+    let Making { settings, thread } = making;
+    let made = thread
         .join()
         .unwrap_or_else(|_| Err(io::Error::other("the thread that makes tables panicked")));
-    let is_asked = control.settings.flows() == settings.flows();
+    let is_current = control.settings.flows() == settings.flows();
     let in_effect = control.tables.in_effect;
     match made {
-        Ok(Made::Processes(processes)) if is_asked => install(control, main, processes),
+        Ok(Made::Processes(processes)) if is_current => install(control, main, processes),
         Ok(Made::Tables(made)) if in_effect == Some(settings) => control.tables.made = made,
         Ok(_) => {}
         Err(error) => fail(control, main, settings, error),
     }
 }
 
-/// There is no memory for tables, whatever the system said before.
+/// Handles a failed allocation of tables, in spite of the check before.
 fn fail(control: &mut Control, main: Main, settings: Settings, error: io::Error) {
     let flows = settings.flows();
     let line = String::from(no_memory(flows)(error));
@@ -236,12 +237,12 @@ fn fail(control: &mut Control, main: Main, settings: Settings, error: io::Error)
 
 fn no_memory(flows: u32) -> impl Fn(io::Error) -> Refusal {
     move |error| {
-        let line = format!("flows-per-worker {flows}: no memory ({error}): ask for fewer");
-        Refusal::new(Why::NoMemory, line)
+        let line = format!("flows-per-worker {flows}: out of memory ({error}): set fewer");
+        Refusal::new(RefusalKind::NoMemory, line)
     }
 }
 
-/// Leaves it at the tables that there are.
+/// Restores the settings of the tables in use.
 fn give_up(control: &mut Control, flows: u32) {
     match control.tables.in_effect {
         None => control.tables.is_wanted = false,
@@ -252,11 +253,11 @@ fn give_up(control: &mut Control, flows: u32) {
     }
 }
 
-/// Gives every thread its process; the flows of those before are ended.
+/// Gives every thread its new process; the flows of the previous ones are ended.
 fn install(control: &mut Control, main: Main, processes: Vec<MeteringProcess>) {
     let timeouts = control.settings.timeouts();
     let mut barrier = main.barrier();
-    // Of a resize before.
+    // Processes of an earlier resize.
     let retired: Vec<_> = state::workers(&mut barrier)
         .filter_map(|mut worker| worker.flows.take_retired())
         .collect();
@@ -268,13 +269,13 @@ fn install(control: &mut Control, main: Main, processes: Vec<MeteringProcess>) {
         delivery.publish(&worker.flows);
     }
     drop(barrier);
-    // Freed when the workers run again.
+    // Freed after the barrier, while the workers run.
     drop(retired);
     control.tables.made.clear();
     control.tables.in_effect = Some(control.settings);
 }
 
-/// Sends full tables to their threads, and frees what has come back.
+/// Sends full tables to their threads, and frees returned ones.
 fn deliver(control: &mut Control) {
     let deliveries = state::deliveries();
     for delivery in deliveries {
@@ -290,17 +291,17 @@ fn deliver(control: &mut Control) {
     }
 }
 
-/// Frees the memory of tables that were replaced and have no flows any more.
+/// Frees replaced tables that have no flows left.
 pub(super) fn free_retired(main: Main) {
     let retired: Vec<_> = state::workers(&mut main.barrier())
         .filter_map(|mut worker| worker.flows.take_retired())
         .collect();
-    // Freed when the workers run again.
+    // Freed after the barrier, while the workers run.
     drop(retired);
 }
 
-/// The sizes of each thread's tables: full ones of families that are enabled or that the thread has
-/// seen, starter tables of the others.
+/// The sizes of each thread's tables: full tables for families that are enabled or that the thread
+/// has seen, starter tables for the others.
 fn sizes(flows: u32, enabled: &[Family]) -> Vec<Flows> {
     let threads = state::deliveries().iter().enumerate();
     let threads = threads.map(|(thread, delivery)| {
@@ -325,7 +326,7 @@ fn sizes(flows: u32, enabled: &[Family]) -> Vec<Flows> {
     threads.collect()
 }
 
-/// The full tables that threads lack, whose families are enabled or have come.
+/// The full tables that threads lack for families that are enabled or that they have seen.
 fn missing(settings: Settings, enabled: &[Family]) -> Vec<(usize, Family, usize)> {
     let mut missing = Vec::new();
     for (thread, delivery) in state::deliveries().iter().enumerate() {
@@ -342,7 +343,7 @@ fn missing(settings: Settings, enabled: &[Family]) -> Vec<(usize, Family, usize)
     missing
 }
 
-/// Octets that the full tables of all threads take.
+/// The octets of the full tables of all threads.
 fn octets(flows: u32) -> u64 {
     let threads = 0..thread::count();
     let flows = threads.map(|thread| flows_of(flows, thread, thread::count()));
@@ -351,13 +352,13 @@ fn octets(flows: u32) -> u64 {
     octets.map(|octets| octets as u64).sum()
 }
 
-/// Whether there is memory for all tables of this size, also those that may never be needed.
+/// Checks that there is memory for all full tables of this size, including those not needed yet.
 fn check(flows: u32) -> Result<(), Refusal> {
     let (needed, free) = (octets(flows), memory::free());
     if needed <= free {
         return Ok(());
     }
-    // The most that fit: `fits` do, and `too_many` do not.
+    // Binary search for the largest size that fits: `fits` does, and `too_many` does not.
     let (mut fits, mut too_many) = (0, flows);
     while too_many - fits > 1 {
         let middle = fits + (too_many - fits) / 2;
@@ -372,15 +373,15 @@ fn check(flows: u32) -> Result<(), Refusal> {
         unit *= 10;
     }
     let line = format!(
-        "flows-per-worker {flows}: needs {} and {} are free: at most {} fit",
+        "flows-per-worker {flows}: needs {}, but only {} is free: at most {} fit",
         memory::Size(needed),
         memory::Size(free),
         fits - fits % unit
     );
-    Err(Refusal::new(Why::NoMemory, line))
+    Err(Refusal::new(RefusalKind::NoMemory, line))
 }
 
-/// Whether there is memory for these tables.
+/// Checks that there is memory for these tables.
 fn check_more(missing: &[(usize, Family, usize)]) -> Result<(), Refusal> {
     let octets = missing
         .iter()
@@ -392,15 +393,15 @@ fn check_more(missing: &[(usize, Family, usize)]) -> Result<(), Refusal> {
     let mut families: Vec<_> = missing.iter().map(|(_, family, _)| family.name()).collect();
     families.dedup();
     let line = format!(
-        "tables for {} flows: need {} and {} are free: set flows-per-worker to fewer",
+        "tables for {} flows: need {}, but only {} is free: set flows-per-worker to fewer",
         families.join(" and "),
         memory::Size(needed),
         memory::Size(free),
     );
-    Err(Refusal::new(Why::NoMemory, line))
+    Err(Refusal::new(RefusalKind::NoMemory, line))
 }
 
-/// Whether there is memory for so many recorded flows on each thread.
+/// Checks that there is memory for `flows` recorded flows on each thread.
 pub(crate) fn check_recorded(flows: usize) -> Result<(), Refusal> {
     // Their slots are as large as those of IPv6 flows.
     let octets = Family::Ipv6.octets_for(flows) * thread::count();
@@ -409,9 +410,9 @@ pub(crate) fn check_recorded(flows: usize) -> Result<(), Refusal> {
         return Ok(());
     }
     let line = format!(
-        "{flows} flows on each thread need {}, and {} are free",
+        "{flows} flows on each thread need {}, but only {} is free",
         memory::Size(needed),
         memory::Size(free),
     );
-    Err(Refusal::new(Why::NoMemory, line))
+    Err(Refusal::new(RefusalKind::NoMemory, line))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Proving the accounts: live flows are counted one by one, in slices, each under a barrier of its
-//! own, since a large table takes longer than workers may stand still.
+//! Verifies the accounts by counting live flows one by one. Each slice is counted under its own
+//! barrier, because a large table takes longer than the workers may be stopped.
 
 use flowmeter::metering::{Records, Statistics, Tally};
 
@@ -8,24 +8,24 @@ use super::state;
 use crate::dataplane::thread_meter::{Accounts, AnyMeter};
 use crate::ffi::{Barrier, Main, thread};
 
-/// What a slice may cost, in flows that are counted: some hundred microseconds. Empty groups
-/// cost little, so a table with few flows is one slice however large it is.
+/// The budget of a slice, in counted flows: a few hundred microseconds. Empty groups cost little,
+/// so a table with few flows is one slice, however large it is.
 const BUDGET: usize = 16_384;
 
 /// Groups of slots that are counted together.
 const STEP: usize = 256;
 
-/// What as many groups cost as one flow does.
+/// The number of groups that cost as much as one flow.
 const GROUPS_AS_FLOW: usize = 16;
 
 /// Seconds for which the workers run between two slices.
 const PAUSE: f64 = 1e-4;
 
-/// The accounts of all workers, and what stands in their live flows; `None` where that was not
-/// counted at one moment: there were several slices, and the accounts moved meanwhile.
+/// Returns the accounts of all workers, and the packets and octets counted in their live flows. The
+/// count is `None` if it is not consistent: there were several slices, and packets came in between.
 pub(crate) fn count(main: Main) -> (Accounts, Option<Tally>) {
     let mut barrier = main.barrier();
-    let before = moment(&mut barrier);
+    let before = fingerprint(&mut barrier);
     let mut tally = Tally::default();
     let mut left = BUDGET;
     for index in 0..thread::count() {
@@ -41,20 +41,20 @@ pub(crate) fn count(main: Main) -> (Accounts, Option<Tally>) {
             }
         }
     }
-    let at_rest = moment(&mut barrier) == before;
+    let at_rest = fingerprint(&mut barrier) == before;
     (state::accounts(&mut barrier), at_rest.then_some(tally))
 }
 
-/// What changes where flows, or their places in tables, change.
-fn moment(barrier: &mut Barrier) -> (Statistics, usize) {
+/// A value that changes whenever flows, or their slots in tables, change.
+fn fingerprint(barrier: &mut Barrier) -> (Statistics, usize) {
     let groups = state::workers(barrier)
         .map(|worker| worker.meters().map(AnyMeter::groups).sum::<usize>())
         .sum();
     (state::accounts(barrier).statistics, groups)
 }
 
-/// Counts a worker's groups from `next` on, which moves behind them; tells what that cost, and what
-/// stands in their flows. `None` where there are no more.
+/// Counts a worker's next groups, and advances `next`. Returns the cost, and the packets and octets
+/// of the flows; `None` if there are no more groups.
 fn count_some(barrier: &mut Barrier, index: usize, next: &mut usize) -> Option<(usize, Tally)> {
     let worker = state::workers(barrier).nth(index)?;
     let all = worker.meters().map(AnyMeter::groups).max()?;

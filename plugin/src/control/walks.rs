@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Walks through the threads' live flows that are under way, and the replies to each.
+//! The active walks through the threads' live flows, and the replies to each.
 
 use std::collections::BTreeSet;
 
 use crate::dataplane::inspection::{Inspection, Request};
 use crate::dataplane::live_flows::View;
 
-/// See the file.
+/// All active walks.
 #[derive(Default)]
 pub(crate) struct Walks {
-    /// How many there have been.
+    /// The number of walks so far.
     count: u64,
-    under_way: BTreeSet<u64>,
-    /// What has not been taken yet, with the thread that it is of.
+    active: BTreeSet<u64>,
+    /// Replies that have not been taken yet, by thread index.
     replies: Vec<(usize, Request)>,
 }
 
 impl Walks {
-    /// Begins one; its number.
+    /// Starts a walk, and returns its number.
     pub(super) fn begin(&mut self) -> u64 {
         self.count += 1;
-        self.under_way.insert(self.count);
+        self.active.insert(self.count);
         self.count
     }
 
-    /// Ends one, whether all has been seen or not.
+    /// Ends a walk, complete or not.
     pub(super) fn end(&mut self, walk: u64) {
-        self.under_way.remove(&walk);
+        self.active.remove(&walk);
         self.replies.retain(|(_, reply)| reply.walk != walk);
     }
 
-    /// What a thread has answered to a walk, if it has.
+    /// Takes a thread's reply to a walk, if there is one.
     pub(super) fn reply(
         &mut self,
         thread: usize,
@@ -38,8 +38,8 @@ impl Walks {
         walk: u64,
     ) -> Option<View> {
         while let Some(reply) = inspection.reply() {
-            // Those to walks that have ended are dropped.
-            if self.under_way.contains(&reply.walk) {
+            // Replies to walks that have ended are dropped.
+            if self.active.contains(&reply.walk) {
                 self.replies.push((thread, reply));
             }
         }

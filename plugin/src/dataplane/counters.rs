@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The accounts in VPP's statistics segment, under /flowmeter/: counters with a value for each
-//! thread, and gauges of each thread. docs/vpp.md lists them.
+//! The accounts in VPP's statistics segment, under /flowmeter/: counters with one value for each
+//! thread, and gauges for each thread. docs/vpp.md lists them.
 //!
-//! Each thread sets its counters. What gauges say it leaves here, and the main thread sets them.
+//! Each thread sets its own counters. It stores the values of its gauges here, and the main thread
+//! copies them to the statistics segment.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,70 +13,70 @@ use super::thread_meter::Accounts;
 use crate::ffi::counters::{Combined, Gauge, Simple};
 use crate::ffi::{Main, Thread, thread};
 
-/// See the file.
+/// All counters and gauges.
 pub(crate) struct Counters {
     observed: Combined,
     metered: Combined,
     ignored: Vec<Combined>,
-    exported: Vec<Recorded>,
-    lost: Vec<Recorded>,
+    exported: Vec<RecordCounters>,
+    lost: Vec<RecordCounters>,
     live: Combined,
     created: Simple,
     messages: Simple,
     records: Simple,
-    threads: Vec<OfThread>,
+    threads: Vec<ThreadGauges>,
 }
 
-/// Records by reason, and what stood in them.
-struct Recorded {
+/// The number of records with one reason, and their packets and octets.
+struct RecordCounters {
     records: Simple,
     tally: Combined,
 }
 
-/// What a thread's gauges say.
+/// The values of a thread's gauges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Levels {
-    /// Flows in its tables.
+pub(crate) struct GaugeValues {
+    /// Flows in the thread's tables.
     pub(crate) live_flows: u64,
-    /// Flows that its tables have slots for.
+    /// Slots of the thread's tables.
     pub(crate) slots: u64,
-    /// Clocks that its last call of the sweep took.
+    /// Clocks of the last call of the sweep.
     pub(crate) last_sweep_clocks: u64,
-    /// The same of the longest since the counters were cleared.
+    /// Clocks of the longest call since the counters were cleared.
     pub(crate) longest_sweep_clocks: u64,
-    /// Milliseconds by which the sweep was behind its schedule after that call.
+    /// Milliseconds by which the sweep was behind its schedule after the last call.
     pub(crate) expiry_lag: u64,
 }
 
-/// A thread's gauges, and what it left for them; on cache lines of its own.
+/// A thread's gauges and their values, on their own cache lines.
 #[repr(align(128))]
-struct OfThread {
-    levels: [AtomicU64; LEVELS.len()],
-    gauges: [Gauge; LEVELS.len()],
+struct ThreadGauges {
+    values: [AtomicU64; GAUGES.len()],
+    gauges: [Gauge; GAUGES.len()],
 }
 
-type Level = (&'static str, fn(&Levels) -> u64);
+type NamedGauge = (&'static str, fn(&GaugeValues) -> u64);
 
 /// The gauges of each thread.
-const LEVELS: [Level; 5] = [
-    ("live_flows", |levels| levels.live_flows),
-    ("slots", |levels| levels.slots),
-    ("sweep_clocks_last", |levels| levels.last_sweep_clocks),
-    ("sweep_clocks_max", |levels| levels.longest_sweep_clocks),
-    ("expiry_lag_milliseconds", |levels| levels.expiry_lag),
+const GAUGES: [NamedGauge; 5] = [
+    ("live_flows", |values| values.live_flows),
+    ("slots", |values| values.slots),
+    ("sweep_clocks_last", |values| values.last_sweep_clocks),
+    ("sweep_clocks_max", |values| values.longest_sweep_clocks),
+    ("expiry_lag_milliseconds", |values| values.expiry_lag),
 ];
 
 impl Counters {
-    /// Adds them all.
+    /// Adds all of them to the statistics segment.
     pub(crate) fn new(main: Main) -> Self {
         let simple = |path: &str| Simple::new(main, &format!("/flowmeter/{path}"));
         let combined = |path: &str| Combined::new(main, &format!("/flowmeter/{path}"));
-        let recorded = |path: &str, reason: &str| Recorded {
+        let recorded = |path: &str, reason: &str| RecordCounters {
             records: simple(&format!("records/{path}/{reason}")),
             tally: combined(&format!("{path}/{reason}")),
         };
         let gauges = |thread: usize| {
-            LEVELS.map(|(name, _)| Gauge::new(main, &format!("/flowmeter/thread/{thread}/{name}")))
+            GAUGES.map(|(name, _)| Gauge::new(main, &format!("/flowmeter/thread/{thread}/{name}")))
         };
         Self {
             observed: combined("observed"),
@@ -95,27 +96,27 @@ impl Counters {
             messages: simple("sent/messages"),
             records: simple("sent/records"),
             threads: (0..thread::count())
-                .map(|thread| OfThread {
-                    levels: Default::default(),
+                .map(|thread| ThreadGauges {
+                    values: Default::default(),
                     gauges: gauges(thread),
                 })
                 .collect(),
         }
     }
 
-    /// Sets a thread's values: this one's, or another's while that stands still.
-    pub(crate) fn set(&self, thread: Thread, accounts: &Accounts, levels: &Levels) {
+    /// Sets the values of `thread`: the calling thread, or one that is held at the barrier.
+    pub(crate) fn set(&self, thread: Thread, accounts: &Accounts, values: &GaugeValues) {
         self.set_accounts(thread, accounts);
         if let Some(own) = self.threads.get(usize::from(thread.index())) {
-            own.leave(levels);
+            own.store(values);
         }
     }
 
-    /// Sets all gauges to what the threads left for them.
+    /// Sets all gauges to the values that the threads have stored.
     pub(crate) fn set_gauges(&self, main: Main) {
         for thread in &self.threads {
-            for (gauge, level) in thread.gauges.iter().zip(&thread.levels) {
-                gauge.set(main, level.load(Ordering::Relaxed));
+            for (gauge, value) in thread.gauges.iter().zip(&thread.values) {
+                gauge.set(main, value.load(Ordering::Relaxed));
             }
         }
     }
@@ -125,7 +126,7 @@ impl Counters {
         let set = |counter: &Combined, tally: Tally| {
             counter.set(thread, tally.packets, tally.octets);
         };
-        let set_recorded = |counter: &Recorded, records: Records| {
+        let set_recorded = |counter: &RecordCounters, records: Records| {
             counter.records.set(thread, records.records);
             set(&counter.tally, records.tally);
         };
@@ -147,10 +148,10 @@ impl Counters {
     }
 }
 
-impl OfThread {
-    fn leave(&self, levels: &Levels) {
-        for (left, (_, level)) in self.levels.iter().zip(LEVELS) {
-            left.store(level(levels), Ordering::Relaxed);
+impl ThreadGauges {
+    fn store(&self, values: &GaugeValues) {
+        for (stored, (_, value)) in self.values.iter().zip(GAUGES) {
+            stored.store(value(values), Ordering::Relaxed);
         }
     }
 }

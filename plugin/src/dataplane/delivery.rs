@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Full tables on their way from the main thread to another, which runs, and starter tables on their
-//! way back; and what the main thread sees of the tables that a thread has.
+//! Hands full tables from the main thread to a running thread and starter tables back, and shows
+//! the main thread the usage of a thread's tables.
 //!
-//! A table is in one place at a time, and a thread takes it in the node of its sweep. No thread waits
-//! for the other, and none but the main thread allocates or frees.
+//! A table has one owner at a time. A thread takes a new table in the node of its sweep. Neither
+//! thread waits for the other, and only the main thread allocates or frees memory.
 
 use core::array;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,27 +14,27 @@ use flowmeter::metering::{Family, MeteringProcess, Pages, Table, Usage};
 use super::thread_meter::ThreadMeter;
 use crate::ffi::Thread;
 
-/// A table on its way, in a place of the main thread's that goes both ways.
-type Parcel = Option<Box<Option<Table>>>;
+/// A table in transit. The box is allocated and freed by the main thread, and travels both ways.
+type TableBox = Option<Box<Option<Table>>>;
 
-const _: () = assert!(AtomicCell::<Parcel>::is_lock_free());
+const _: () = assert!(AtomicCell::<TableBox>::is_lock_free());
 
-/// See the file.
+/// The exchange of tables and usage between the main thread and one thread.
 #[derive(Default)]
 pub(crate) struct Delivery {
-    to_thread: AtomicCell<Parcel>,
-    back: AtomicCell<Parcel>,
-    /// Whether one was sent that has not come back.
-    is_under_way: AtomicBool,
-    /// Whether the main thread wants to see what there is.
-    is_asked: AtomicBool,
-    /// Whether tables that were replaced still have flows.
+    to_thread: AtomicCell<TableBox>,
+    returned: AtomicCell<TableBox>,
+    /// Whether a table was sent and its box has not been returned.
+    is_in_transit: AtomicBool,
+    /// Whether the main thread has requested the usage.
+    is_requested: AtomicBool,
+    /// Whether replaced tables still have flows.
     is_retiring: AtomicBool,
-    /// As [`Family::ALL`] has them.
+    /// In the order of [`Family::ALL`].
     usages: [PublishedUsage; 3],
 }
 
-/// What a family's table holds, word by word.
+/// A family's [`Usage`] as atomic words.
 #[derive(Default)]
 struct PublishedUsage {
     capacity: AtomicU64,
@@ -45,69 +45,69 @@ struct PublishedUsage {
 }
 
 impl Delivery {
-    /// Main thread: sends a table; returns it where another is under way.
+    /// Main thread: sends a table, or returns it if another one is in transit.
     pub(crate) fn send(&self, table: Table) -> Option<Table> {
-        if self.is_under_way() {
+        if self.is_in_transit() {
             return Some(table);
         }
-        self.is_under_way.store(true, Ordering::Relaxed);
+        self.is_in_transit.store(true, Ordering::Relaxed);
         self.to_thread.store(Some(Box::new(Some(table))));
         None
     }
 
-    /// Main thread: frees what has come back.
+    /// Main thread: frees a returned table.
     pub(crate) fn receive(&self) {
-        if self.back.take().is_some() {
-            self.is_under_way.store(false, Ordering::Relaxed);
+        if self.returned.take().is_some() {
+            self.is_in_transit.store(false, Ordering::Relaxed);
         }
     }
 
-    /// Main thread, while the other one stands still: a table that was sent, and not taken.
+    /// Main thread, under the barrier: frees a table that was sent but not taken.
     pub(crate) fn recall(&self) {
         if self.to_thread.take().is_some() {
-            self.is_under_way.store(false, Ordering::Relaxed);
+            self.is_in_transit.store(false, Ordering::Relaxed);
         }
     }
 
-    /// Main thread: whether a table was sent that has not come back.
-    pub(crate) fn is_under_way(&self) -> bool {
-        self.is_under_way.load(Ordering::Relaxed)
+    /// Main thread: whether a table was sent and its box has not been returned.
+    pub(crate) fn is_in_transit(&self) -> bool {
+        self.is_in_transit.load(Ordering::Relaxed)
     }
 
-    /// Main thread: asks to see what there is.
-    pub(crate) fn ask(&self) {
-        self.is_asked.store(true, Ordering::Release);
+    /// Main thread: requests the usage.
+    pub(crate) fn request_usage(&self) {
+        self.is_requested.store(true, Ordering::Release);
     }
 
-    /// Main thread: whether that was answered.
+    /// Main thread: whether the request was answered.
     pub(crate) fn is_answered(&self) -> bool {
-        !self.is_asked.load(Ordering::Acquire)
+        !self.is_requested.load(Ordering::Acquire)
     }
 
-    /// Main thread: what the thread had when it was last asked.
+    /// Main thread: the usage that was published last.
     pub(crate) fn usage(&self, family: Family) -> Usage {
         self.usages[family as usize].get()
     }
 
-    /// Main thread: whether tables that were replaced still had flows then.
+    /// Main thread: whether replaced tables still had flows then.
     pub(crate) fn is_retiring(&self) -> bool {
         self.is_retiring.load(Ordering::Relaxed)
     }
 
-    /// The thread: takes a table that has come, and shows what there is.
+    /// The thread: takes a table that was sent, and publishes the usage if it was requested.
     pub(super) fn serve(&self, thread: Thread, flows: &mut ThreadMeter<MeteringProcess>) {
-        if let Some(mut parcel) = self.to_thread.take() {
-            flows.adopt(thread, &mut parcel);
-            // Nothing is there: the main thread sends one at a time.
-            core::mem::forget(self.back.swap(Some(parcel)));
+        if let Some(mut table) = self.to_thread.take() {
+            flows.adopt(thread, &mut table);
+            // The cell is empty, since one table at a time is in transit.
+            core::mem::forget(self.returned.swap(Some(table)));
             self.publish(flows);
         }
-        if self.is_asked.swap(false, Ordering::AcqRel) {
+        if self.is_requested.swap(false, Ordering::AcqRel) {
             self.publish(flows);
         }
     }
 
-    /// The thread, or the main thread while that stands still: shows what there is.
+    /// The thread, or the main thread under the barrier: publishes the usage.
     pub(crate) fn publish(&self, flows: &ThreadMeter<MeteringProcess>) {
         self.is_retiring
             .store(flows.is_retiring(), Ordering::Relaxed);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which flows are to be ended, whether they are due or not.
+//! The flows that are to be ended before they expire.
 
 use std::collections::BTreeSet;
 
@@ -7,37 +7,37 @@ use flowmeter::metering::Flush;
 use flowmeter::metering::flow_key::Observed;
 use flowmeter::observation::Direction;
 
-/// Flows that are to be ended.
+/// A pass over the tables that ends the selected flows.
 #[derive(Default)]
 pub(crate) struct Ending {
-    /// How far that has come.
+    /// The progress of the pass.
     pub(super) flush: Flush,
-    pub(super) chosen: Chosen,
+    pub(super) selected: Selected,
 }
 
-/// Which flows are meant.
+/// The selected flows.
 #[derive(Default)]
-pub(super) struct Chosen {
+pub(super) struct Selected {
     all: bool,
     interfaces: BTreeSet<(u32, Direction)>,
 }
 
 impl Ending {
-    /// All flows, from the first one on.
+    /// Selects all flows, and restarts the pass.
     pub(super) fn add_all(&mut self) {
-        self.chosen.all = true;
+        self.selected.all = true;
         self.flush = Flush::default();
     }
 
-    /// Those that were observed at an interface, too; from the first one on.
+    /// Also selects the flows observed at an interface, and restarts the pass.
     pub(super) fn add_interface(&mut self, sw_if_index: u32, direction: Direction) {
-        self.chosen.interfaces.insert((sw_if_index, direction));
+        self.selected.interfaces.insert((sw_if_index, direction));
         self.flush = Flush::default();
     }
 }
 
-impl Chosen {
-    /// Whether a flow is meant that was observed there.
+impl Selected {
+    /// Whether flows with this observation point are selected.
     pub(super) fn has(&self, observed: &Observed) -> bool {
         let direction = observed.direction();
         let interface = match direction {

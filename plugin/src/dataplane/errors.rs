@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The observing nodes' error counters: why packets are not metered.
+//! The error counters of the observing nodes: why packets are not metered.
 //!
-//! One for each of the engine's reasons, and one more for what it never sees: packets that VPP
-//! itself made to report flows. Counters and their texts are made from those lists.
+//! There is one counter for each of the engine's reasons, and one for packets that the engine never
+//! gets: those that VPP generated to report flows. Counters and names come from one list.
 
 use flowmeter::metering::IgnoredReason;
 use vpp_sys::vlib_error_desc_t;
 
-/// The counter of own export packets.
+/// The counter of packets that VPP generated to report flows.
 pub(crate) const FLOW_REPORT: u32 = IgnoredReason::ALL.len() as u32;
 
-/// As `FLOWMETER_N_ERRORS` in include/flowmeter.h.
+/// Equal to `FLOWMETER_N_ERRORS` in include/flowmeter.h.
 const COUNT: usize = 9;
 const _: () = assert!(COUNT == IgnoredReason::ALL.len() + 1);
 
@@ -19,7 +19,7 @@ const TEXT: usize = 48;
 static NAMES: [[u8; TEXT]; COUNT] = texts("");
 static DESCRIPTIONS: [[u8; TEXT]; COUNT] = texts("not metered: ");
 
-/// What VPP takes from here, and writes its own numbers into.
+/// The counters' descriptions, into which VPP writes their indices.
 #[repr(transparent)]
 pub struct Errors([vlib_error_desc_t; COUNT]);
 
@@ -30,7 +30,7 @@ unsafe impl Sync for Errors {}
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals, reason = "C's name")]
 pub static mut flowmeter_errors: Errors = Errors({
-    // SAFETY: all zeros are one of these: no texts.
+    // SAFETY: all zeros are a valid value: no strings.
     let mut errors: [vlib_error_desc_t; COUNT] = unsafe { core::mem::zeroed() };
     let mut index = 0;
     while index < COUNT {
@@ -53,7 +53,7 @@ const fn texts(prefix: &str) -> [[u8; TEXT]; COUNT] {
         };
         let length = append(&mut texts[index], 0, prefix);
         let length = append(&mut texts[index], length, name);
-        assert!(length < TEXT, "a text ends with a zero");
+        assert!(length < TEXT, "a string ends with a zero");
         index += 1;
     }
     texts

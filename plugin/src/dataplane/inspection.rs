@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the main thread sees of a worker that runs, without stopping it.
+//! How the main thread inspects a running thread without stopping it.
 //!
-//! The worker publishes its accounts as a [`Snapshot`], and answers requests for live flows by a
-//! pair of queues. It never waits: a snapshot is read again where it was being written meanwhile,
-//! and a request is taken only when it has been put whole. Only the main thread asks.
+//! The thread publishes its accounts as a [`Snapshot`], and answers requests for live flows through
+//! a pair of queues. It never waits: the main thread retries a snapshot that is being written, and
+//! a request is taken only after it was pushed completely. Only the main thread sends requests.
 
 use core::slice;
 use core::sync::atomic::{AtomicU64, Ordering, fence};
@@ -14,59 +14,58 @@ use crossbeam_queue::ArrayQueue;
 use super::live_flows::View;
 use super::thread_meter::Accounts;
 
-/// Requests that a thread may have at a time.
+/// The most outstanding requests of a thread.
 const REQUESTS: usize = 16;
 
-/// How often a snapshot is read again while it is being written, which takes some 100 ns.
+/// Attempts to read a snapshot that is being written, which takes about 100 ns.
 const READS: usize = 1000;
 
-/// See the file.
+/// The shared state of one thread and the main thread.
 pub(crate) struct Inspection {
     published: Published,
-    /// How often a new snapshot was asked for.
-    asked: AtomicU64,
+    /// How often a new snapshot was requested.
+    requested: AtomicU64,
     requests: ArrayQueue<Request>,
     replies: ArrayQueue<Request>,
-    /// How many requests were put, taken, and how many replies were received.
+    /// The numbers of requests pushed and taken, and of replies received.
     put: AtomicU64,
     taken: AtomicU64,
     received: AtomicU64,
 }
 
-/// A request for a part of a thread's live flows, which is its own reply.
+/// A request for a part of a thread's live flows. The filled request is also the reply.
 pub(crate) struct Request {
-    /// Whose it is.
+    /// The walk that it belongs to.
     pub(crate) walk: u64,
     pub(crate) view: View,
 }
 
-/// A worker's accounts and state at one moment.
+/// A thread's accounts and state at one moment.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct Snapshot {
     pub(crate) accounts: Accounts,
     pub(crate) table_octets: u64,
-    /// Of the meter of recorded flows: how many there are, how many there is room for, and the octets
-    /// of its table; 0 where there is no such meter.
+    /// The live flows, capacity and octets of the meter of recorded flows; 0 if there is none.
     pub(crate) recorded_flows: u64,
     pub(crate) recorded_room: u64,
     pub(crate) recorded_octets: u64,
-    /// As [`State`] has it.
+    /// [`State`] as bits.
     state: u64,
-    /// [`Inspection::asked`] before it was taken.
-    asked: u64,
+    /// [`Inspection::requested`] before the snapshot was taken.
+    requested: u64,
 }
 
-/// What a worker still has to do.
+/// What a thread still has to do.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct State {
     /// There is nothing left to do without new packets.
     pub(crate) is_idle: bool,
-    /// There are flows that are to be ended.
+    /// Some flows are still to be ended.
     pub(crate) is_ending: bool,
-    /// Tables that were replaced still have flows.
+    /// Replaced tables still have flows.
     pub(crate) is_retiring: bool,
-    /// Such tables have none any more: the main thread is to free them.
+    /// Replaced tables have no flows left: the main thread has to free them.
     pub(crate) has_retired: bool,
 }
 
@@ -74,7 +73,7 @@ impl Inspection {
     pub(crate) fn new() -> Self {
         Self {
             published: Published::new(),
-            asked: AtomicU64::new(0),
+            requested: AtomicU64::new(0),
             requests: ArrayQueue::new(REQUESTS),
             replies: ArrayQueue::new(REQUESTS),
             put: AtomicU64::new(0),
@@ -83,26 +82,27 @@ impl Inspection {
         }
     }
 
-    /// Main thread: asks for a new snapshot; [`Self::snapshot_since`] is given what this returns.
-    pub(crate) fn ask(&self) -> u64 {
-        self.asked.fetch_add(1, Ordering::AcqRel) + 1
+    /// Main thread: requests a new snapshot. Returns the argument for [`Self::snapshot_since`].
+    pub(crate) fn request_snapshot(&self) -> u64 {
+        self.requested.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// Main thread: the snapshot that was published last; `None` where it is being written.
+    /// Main thread: the last published snapshot; `None` if it is being written.
     pub(crate) fn snapshot(&self) -> Option<Snapshot> {
         self.published.read()
     }
 
-    /// Main thread: a snapshot that was taken after [`Self::ask`].
-    pub(crate) fn snapshot_since(&self, asked: u64) -> Option<Snapshot> {
-        self.snapshot().filter(|snapshot| snapshot.asked >= asked)
+    /// Main thread: a snapshot that was taken after [`Self::request_snapshot`], if there is one.
+    pub(crate) fn snapshot_since(&self, requested: u64) -> Option<Snapshot> {
+        self.snapshot()
+            .filter(|snapshot| snapshot.requested >= requested)
     }
 
-    /// Main thread: puts a request, or gives it back where there are too many.
+    /// Main thread: pushes a request, or returns it if too many are outstanding.
     pub(crate) fn put(&self, request: Request) -> Result<(), Request> {
         let put = self.put.load(Ordering::Relaxed);
-        // With fewer under way than there are places, no queue is ever full, so that the thread
-        // never meets a place that is being emptied.
+        // With fewer outstanding requests than slots, no queue is ever full, so the thread never
+        // has to wait for a slot that the main thread is emptying.
         if put - self.received.load(Ordering::Relaxed) >= REQUESTS as u64 {
             return Err(request);
         }
@@ -111,16 +111,16 @@ impl Inspection {
         Ok(())
     }
 
-    /// Main thread: the next reply, whosever it is.
+    /// Main thread: the next reply, of any walk.
     pub(crate) fn reply(&self) -> Option<Request> {
         let reply = self.replies.pop()?;
         self.received.fetch_add(1, Ordering::Relaxed);
         Some(reply)
     }
 
-    /// The thread: whether a snapshot was asked for since the last one.
-    pub(super) fn asked(&self) -> u64 {
-        self.asked.load(Ordering::Acquire)
+    /// The thread: how often a new snapshot was requested.
+    pub(super) fn requested(&self) -> u64 {
+        self.requested.load(Ordering::Acquire)
     }
 
     /// The thread: takes a request.
@@ -133,20 +133,20 @@ impl Inspection {
         self.requests.pop()
     }
 
-    /// The thread: gives it back as the reply.
+    /// The thread: returns a request as its reply.
     pub(super) fn answer(&self, request: Request) {
         // There is room: see `put`.
         let _ = self.replies.push(request);
     }
 
-    /// The thread, or the main thread while that stands still: publishes a snapshot.
+    /// The thread, or the main thread under the barrier: publishes a snapshot.
     pub(crate) fn publish(&self, snapshot: &Snapshot) {
         self.published.write(snapshot);
     }
 }
 
 impl Snapshot {
-    pub(super) fn new(accounts: Accounts, table_octets: u64, state: State, asked: u64) -> Self {
+    pub(super) fn new(accounts: Accounts, table_octets: u64, state: State, requested: u64) -> Self {
         let flags = [
             state.is_idle,
             state.is_ending,
@@ -161,11 +161,11 @@ impl Snapshot {
             recorded_room: 0,
             recorded_octets: 0,
             state: flags.map(|(bit, flag)| u64::from(flag) << bit).sum(),
-            asked,
+            requested,
         }
     }
 
-    /// What the worker still has to do.
+    /// What the thread still has to do.
     pub(crate) fn state(&self) -> State {
         let flag = |bit: u32| self.state >> bit & 1 != 0;
         State {
@@ -177,12 +177,12 @@ impl Snapshot {
     }
 }
 
-/// Words of a snapshot.
+/// The number of words of a snapshot.
 const WORDS: usize = size_of::<Snapshot>() / size_of::<u64>();
 
-/// A snapshot that one thread writes and another reads: a sequence lock.
+/// A snapshot under a sequence lock, with one writer and one reader.
 struct Published {
-    /// Odd while it is being written.
+    /// Odd while the snapshot is being written.
     version: AtomicU64,
     words: [AtomicU64; WORDS],
 }
@@ -208,7 +208,7 @@ impl Published {
             .store(version.wrapping_add(2), Ordering::Release);
     }
 
-    /// `None` where it was being written at each of many tries.
+    /// Returns `None` if the snapshot was being written at each attempt.
     fn read(&self) -> Option<Snapshot> {
         let mut snapshot = Snapshot::zeroed();
         let words: &mut [u64] = bytemuck::must_cast_slice_mut(slice::from_mut(&mut snapshot));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Live flows as they are shown: which are asked for, and one part of a table at a time.
+//! Listing live flows: the filter, and one part of a table at a time.
 //!
-//! The main thread makes the room for what is found, and the thread that owns the table fills it:
-//! it allocates nothing, and stops at its deadline.
+//! The main thread allocates the memory for the result, and the thread that owns the table fills
+//! it: that thread allocates nothing, and stops at its deadline.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::ops::Range;
@@ -16,27 +16,27 @@ use flowmeter::time::Timestamp;
 
 use crate::export::budget::Deadline;
 
-/// Groups of slots that are looked at between two looks at the clock: a microsecond or two.
+/// Groups of slots that are visited between two reads of the clock: a microsecond or two.
 const STEP: usize = 4;
 
-/// Flows that a part has room for.
+/// The capacity of a part, in flows.
 const ROOM: usize = 1024;
 
-/// In how many calls a part is filled, at most: who asks learns that the thread is at work, and the
-/// thread what else has been found.
+/// The most calls that fill a part. A part is then returned even if it is not full, so that the
+/// main thread sees progress and can tighten the query.
 const CALLS: u32 = 50;
 
-/// Which flows are asked for.
+/// Selects flows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Filter {
     pub(crate) ip4: bool,
     pub(crate) ip6: bool,
     pub(crate) l2: bool,
-    /// One of whose ends this is.
+    /// Only flows with this source or destination address.
     pub(crate) matching: Option<IpAddr>,
 }
 
-/// What flows are compared by.
+/// The measure by which flows are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Packets,
@@ -46,50 +46,50 @@ pub(crate) enum Order {
 /// A live flow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flow {
-    pub(crate) ends: Ends,
+    pub(crate) ends: Endpoints,
     pub(crate) observed: Observed,
     pub(crate) packets: u64,
     pub(crate) octets: u64,
-    /// Of VPP's time.
+    /// In VPP's time.
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
-    /// The table of the interface where it is observed.
+    /// The id of the FIB table of the interface where the flow is observed.
     pub(crate) vrf: u32,
     pub(crate) type_of_service: u8,
     pub(crate) tcp_flags: u8,
 }
 
-/// Between whom it is.
+/// A flow's source and destination.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Ends {
+pub(crate) enum Endpoints {
     Ip([IpAddr; 2], Ports),
     L2([[u8; 6]; 2]),
 }
 
-/// Some of a thread's live flows.
+/// A list of some of a thread's live flows.
 pub(crate) enum View {
     Flows(Query, Part<Flow>),
-    /// In flowprobe's place.
+    /// Recorded flows, for flowprobe's commands.
     Recorded(Part<RecordedKey>),
 }
 
-/// Which flows are counted, and which of them are found.
+/// Which flows are counted, and which of them are returned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Query {
     pub(crate) filter: Filter,
-    /// Flows no larger than this are only counted.
+    /// Flows that are not larger than this are only counted.
     pub(crate) above: Option<(Order, u64)>,
 }
 
 /// A part of a table.
 pub(crate) struct Part<F> {
-    /// The flows that were found in it.
+    /// The flows found.
     pub(crate) found: Vec<F>,
-    /// How many flows match.
+    /// The number of matching flows.
     pub(crate) matched: u64,
-    /// The group behind it.
+    /// The next group to visit.
     next: usize,
-    /// In how many calls it was filled.
+    /// The number of calls that have filled this part.
     calls: u32,
     is_full: bool,
     is_last: bool,
@@ -105,17 +105,17 @@ impl Order {
 }
 
 impl View {
-    /// From the start of a table.
+    /// A list of flows from the start of a table.
     pub(crate) fn flows(query: Query) -> Self {
         Self::Flows(query, Part::new())
     }
 
-    /// The same of recorded flows.
+    /// A list of recorded flows from the start of a table.
     pub(crate) fn recorded() -> Self {
         Self::Recorded(Part::new())
     }
 
-    /// Whether nothing of the table remains.
+    /// Whether the end of the table was reached.
     pub(crate) fn is_last(&self) -> bool {
         match self {
             Self::Flows(_, part) => part.is_last,
@@ -123,7 +123,7 @@ impl View {
         }
     }
 
-    /// Whether what was found is to be handed to the main thread.
+    /// Whether the part is to be returned to the main thread.
     pub(super) fn is_complete(&self) -> bool {
         let (is_full, calls) = match self {
             Self::Flows(_, part) => (part.is_full, part.calls),
@@ -132,16 +132,16 @@ impl View {
         self.is_last() || is_full || calls >= CALLS
     }
 
-    /// Makes room for the next part.
-    pub(crate) fn go_on(&mut self) {
+    /// Clears the result for the next part.
+    pub(crate) fn start_next(&mut self) {
         match self {
-            Self::Flows(_, part) => part.go_on(),
-            Self::Recorded(part) => part.go_on(),
+            Self::Flows(_, part) => part.start_next(),
+            Self::Recorded(part) => part.start_next(),
         }
     }
 
-    /// Looks at more of this process's tables.
-    pub(super) fn look_at(&mut self, process: Option<&MeteringProcess>, deadline: Deadline) {
+    /// Visits more groups of this process's tables.
+    pub(super) fn fill(&mut self, process: Option<&MeteringProcess>, deadline: Deadline) {
         let Self::Flows(query, part) = self else {
             return;
         };
@@ -161,8 +161,8 @@ impl View {
         );
     }
 
-    /// The same of recorded flows.
-    pub(super) fn look_at_recorded(&mut self, recorder: Option<&Recorder>, deadline: Deadline) {
+    /// Visits more groups of the recorder's table.
+    pub(super) fn fill_recorded(&mut self, recorder: Option<&Recorder>, deadline: Deadline) {
         let Self::Recorded(part) = self else {
             return;
         };
@@ -194,16 +194,16 @@ impl<F> Part<F> {
         }
     }
 
-    /// Makes room for the next part.
-    fn go_on(&mut self) {
+    /// Clears the result for the next part.
+    fn start_next(&mut self) {
         self.found.clear();
         self.matched = 0;
         self.calls = 0;
         self.is_full = false;
     }
 
-    /// Shows the next groups to `show`, which puts what it finds: until time is up, or there might
-    /// be no room for what the next ones hold.
+    /// Calls `show` with the next groups, until the deadline, or until the next groups might hold
+    /// more flows than there is room for.
     fn fill(
         &mut self,
         groups: usize,
@@ -228,14 +228,14 @@ impl<F> Part<F> {
 
     #[inline]
     fn put(&mut self, flow: F) {
-        // There is always room, or `fill` had stopped. A worker must not allocate.
+        // `fill` stops before the part is full. The check makes sure that a worker never allocates.
         if self.found.len() < ROOM {
             self.found.push(flow);
         }
     }
 }
 
-/// Finds the flows that are asked for.
+/// Collects the flows that match a query.
 struct Viewer<'a> {
     query: Query,
     part: &'a mut Part<Flow>,
@@ -243,7 +243,7 @@ struct Viewer<'a> {
 
 impl Viewer<'_> {
     #[inline]
-    fn see<K: FlowKey>(&mut self, record: &FlowRecord<K>, matches: bool, ends: Ends) {
+    fn visit<K: FlowKey>(&mut self, record: &FlowRecord<K>, matches: bool, ends: Endpoints) {
         if !matches {
             return;
         }
@@ -270,7 +270,7 @@ impl Viewer<'_> {
     }
 
     #[inline]
-    fn has_end(&self, ends: &[IpAddr]) -> bool {
+    fn has_address(&self, ends: &[IpAddr]) -> bool {
         let matching = self.query.filter.matching;
         matching.is_none_or(|address| ends.contains(&address))
     }
@@ -281,8 +281,8 @@ impl Export<Ipv4Key> for Viewer<'_> {
     fn export(&mut self, record: &FlowRecord<Ipv4Key>) -> Result<(), NoRoom> {
         let key = &record.key;
         let ends = [key.source, key.destination].map(|end| Ipv4Addr::from(end).into());
-        let matches = self.query.filter.ip4 && self.has_end(&ends);
-        self.see(record, matches, Ends::Ip(ends, key.ports));
+        let matches = self.query.filter.ip4 && self.has_address(&ends);
+        self.visit(record, matches, Endpoints::Ip(ends, key.ports));
         Ok(())
     }
 }
@@ -292,8 +292,8 @@ impl Export<Ipv6Key> for Viewer<'_> {
     fn export(&mut self, record: &FlowRecord<Ipv6Key>) -> Result<(), NoRoom> {
         let key = &record.key;
         let ends = [key.source, key.destination].map(|end| Ipv6Addr::from(end).into());
-        let matches = self.query.filter.ip6 && self.has_end(&ends);
-        self.see(record, matches, Ends::Ip(ends, key.ports));
+        let matches = self.query.filter.ip6 && self.has_address(&ends);
+        self.visit(record, matches, Endpoints::Ip(ends, key.ports));
         Ok(())
     }
 }
@@ -302,8 +302,12 @@ impl Export<L2Key> for Viewer<'_> {
     #[inline]
     fn export(&mut self, record: &FlowRecord<L2Key>) -> Result<(), NoRoom> {
         let key = &record.key;
-        let matches = self.query.filter.l2 && self.has_end(&[]);
-        self.see(record, matches, Ends::L2([key.source, key.destination]));
+        let matches = self.query.filter.l2 && self.has_address(&[]);
+        self.visit(
+            record,
+            matches,
+            Endpoints::L2([key.source, key.destination]),
+        );
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What runs on each of VPP's threads: the observing nodes' bodies, and each thread's meters.
+//! What runs on each of VPP's threads: the bodies of the observing nodes, and the thread's meters.
 //!
-//! It knows neither commands nor interfaces' names.
+//! It knows neither commands nor the names of interfaces.
 
 pub(crate) mod counters;
 pub(crate) mod delivery;

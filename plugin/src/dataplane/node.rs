@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The body of the observing nodes: a frame's packets go to the engine, and the frame on.
+//! The body of the observing nodes: the packets of a frame go to the engine and to the next nodes.
 //!
-//! One generic body serves all places. The engine is called once for each frame, whose packets
-//! it reads where they are; a frame with traced packets is metered one by one.
+//! One generic body serves all places. The engine is called once per frame and reads the packets in
+//! place; the packets of a frame with traced packets are metered one by one.
 
 use core::marker::PhantomData;
 
@@ -17,7 +17,7 @@ use super::worker::{IgnoredTallies, Worker};
 use crate::ffi::Thread;
 use crate::ffi::frame::{Buffers, Common, FRAME, Frame};
 
-/// A frame on its way through an observing node.
+/// A frame in an observing node.
 pub(crate) struct Pass<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) common: Common,
@@ -25,7 +25,7 @@ pub(crate) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    /// Finds where the packets of a frame go next, and what they have in common.
+    /// Finds the next features of the packets, and what they have in common.
     #[inline(always)]
     pub(crate) fn begin(frame: Frame<'a>) -> Self {
         let mut nexts = [0; FRAME];
@@ -43,10 +43,10 @@ impl<'a> Pass<'a> {
         self.frame.thread()
     }
 
-    /// Hands the packets on, and tells how many there were.
+    /// Enqueues the packets to their next nodes, and returns how many there were.
     #[inline(always)]
-    pub(crate) fn hand_on(mut self) -> u64 {
-        self.frame.hand_on(self.common, &mut self.nexts)
+    pub(crate) fn enqueue(mut self) -> u64 {
+        self.frame.enqueue(self.common, &mut self.nexts)
     }
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn meter<O: Observe>(pass: &Pass<'_>, worker: &mut Worker, points: &P
     let Pass { frame, common, .. } = pass;
     let buffers = frame.buffers();
     if common.flags().is_flow_report() {
-        observe_but_reports::<O>(worker, frame, points);
+        observe_without_reports::<O>(worker, frame, points);
     } else if common.is_uniform() && !frame.is_traced() {
         observe_uniform::<O>(worker, frame, buffers, *common, points);
     } else {
@@ -64,8 +64,8 @@ pub(crate) fn meter<O: Observe>(pass: &Pass<'_>, worker: &mut Worker, points: &P
     }
 }
 
-/// Meters packets of one interface that stand in one buffer each, as nearly all frames have
-/// them: what they have in common is looked up once.
+/// Meters packets with the same interfaces and a single buffer each, as in nearly all frames: their
+/// observation point is looked up once.
 #[inline(always)]
 fn observe_uniform<O: Observe>(
     worker: &mut Worker,
@@ -88,17 +88,20 @@ fn observe_uniform<O: Observe>(
     });
 }
 
-/// Meters a frame in which some packets are VPP's own reports of flows, which are not.
+/// Meters a frame without the packets that VPP generated to report flows.
 #[cold]
 #[inline(never)]
-fn observe_but_reports<O: Observe>(worker: &mut Worker, frame: &Frame<'_>, points: &Points) {
+fn observe_without_reports<O: Observe>(worker: &mut Worker, frame: &Frame<'_>, points: &Points) {
     let mut indices = [0; FRAME];
-    let buffers = but_reports(frame, &mut indices);
+    let buffers = without_reports(frame, &mut indices);
     observe_any::<O>(worker, frame, buffers, points);
 }
 
-/// The packets of a frame that are not VPP's own reports of flows, which are counted.
-pub(crate) fn but_reports<'b>(frame: &'b Frame<'_>, indices: &'b mut [u32; FRAME]) -> Buffers<'b> {
+/// Counts the packets that VPP generated to report flows, and returns the others.
+pub(crate) fn without_reports<'b>(
+    frame: &'b Frame<'_>,
+    indices: &'b mut [u32; FRAME],
+) -> Buffers<'b> {
     let buffers = frame.buffers();
     let mut count = 0;
     for buffer in buffers.iter().filter(|b| !b.flags().is_flow_report()) {
@@ -108,7 +111,7 @@ pub(crate) fn but_reports<'b>(frame: &'b Frame<'_>, indices: &'b mut [u32; FRAME
     let reports = (buffers.count() - count) as u64;
     let thread = frame.thread();
     thread.count(frame.node(), errors::FLOW_REPORT, reports);
-    buffers.only(indices, count)
+    buffers.subset(indices, count)
 }
 
 /// Meters any packets.
@@ -136,7 +139,7 @@ fn observe_any<O: Observe>(
     });
 }
 
-/// Counts what `observe` finds no flow for on the node's own counters, too.
+/// Calls `observe`, and counts the packets that it ignores on the node's error counters, too.
 #[inline(always)]
 fn counting_ignored(worker: &mut Worker, frame: &Frame<'_>, observe: impl FnOnce(&mut Worker)) {
     let before = worker.ignored_by_reason();
@@ -144,7 +147,7 @@ fn counting_ignored(worker: &mut Worker, frame: &Frame<'_>, observe: impl FnOnce
     count_ignored(frame, before, worker.ignored_by_reason());
 }
 
-/// Counts what was ignored in between on the node's own counters, too.
+/// Counts the packets ignored since `before` on the node's error counters, too.
 #[inline(always)]
 pub(crate) fn count_ignored(frame: &Frame<'_>, before: IgnoredTallies, now: IgnoredTallies) {
     if now != before {
@@ -163,7 +166,7 @@ fn count_some_ignored(frame: &Frame<'_>, before: IgnoredTallies, now: IgnoredTal
     }
 }
 
-/// Meters packets one by one, and traces those that ask for it.
+/// Meters packets one by one, and adds trace records to those that are traced.
 #[cold]
 #[inline(never)]
 fn observe_traced<O: Observe>(worker: &mut Worker, frame: &Frame<'_>, packets: &Any<'_, O>) {
@@ -178,7 +181,7 @@ fn observe_traced<O: Observe>(worker: &mut Worker, frame: &Frame<'_>, packets: &
     }
 }
 
-/// Any packets of a frame as the engine reads them.
+/// Packets of a frame without anything in common, for the engine.
 #[derive(Clone, Copy)]
 struct Any<'a, O> {
     buffers: Buffers<'a>,
@@ -215,12 +218,12 @@ impl<O: Observe> Packets for Any<'_, O> {
 
     #[inline(always)]
     fn prefetch(&self, _number: usize) {
-        // `Frame::find_next` has just read the headers of all buffers; asking for their data as
+        // `Frame::find_next` has just read the headers of all buffers; prefetching their data as
         // well gained nothing in VPP.
     }
 }
 
-/// Packets of one observation point, each in one buffer.
+/// Packets of a frame with one observation point and a single buffer each, for the engine.
 #[derive(Clone, Copy)]
 struct Uniform<'a, O> {
     buffers: Buffers<'a>,
@@ -260,7 +263,7 @@ impl<O: Observe> Packets for Uniform<'_, O> {
         if self.common.octets() < O::PLACE.head() {
             return self.packet(number);
         }
-        // SAFETY: both are one frame's, and the engine asks for packets below the count.
+        // SAFETY: both belong to one frame, and the engine reads only packets below the count.
         let data = unsafe { self.buffers.head(self.common, number) };
         Packet {
             data,
@@ -283,7 +286,7 @@ impl<O: Observe> Packets for Uniform<'_, O> {
 
     #[inline(always)]
     fn prefetch(&self, _number: usize) {
-        // `Frame::find_next` has just read the headers of all buffers; asking for their data as
+        // `Frame::find_next` has just read the headers of all buffers; prefetching their data as
         // well gained nothing in VPP.
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Where our nodes stand among the other features of an arc.
+//! The order of the plugin's nodes among the other features of an arc.
 //!
-//! VPP orders features by pairs of them, before it starts; names that it does not know make it
-//! complain. So the pairs are made of what is registered when all plugins are loaded.
+//! VPP orders features by `runs_before` and `runs_after` when it starts, and logs an error for each
+//! name that it does not know. So these lists are built from the features that are registered after
+//! all plugins are loaded.
 
 use core::ffi::{CStr, c_char};
 use core::iter::once;
@@ -10,52 +11,52 @@ use core::ptr::null;
 
 use crate::ffi::feature::Features;
 
-/// Where a node stands.
+/// A node's position on an arc.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Order {
-    /// Before all others.
+    /// Before all other features.
     First,
-    /// Behind one and before another.
+    /// After the first feature and before the second.
     Between(&'static CStr, &'static CStr),
-    /// Behind all but these, and but those that VPP has behind these.
-    LastBut(&'static [&'static CStr]),
+    /// After all other features, except these and the features that run after these.
+    LastBefore(&'static [&'static CStr]),
 }
 
-/// The names of features, as C has lists: a null ends it.
+/// Names of features as a C array that ends with a null pointer.
 pub(crate) type Names = &'static [*const c_char];
 
-/// The features that come behind a node, and those that come before it.
-pub(crate) struct Neighbours {
-    pub(crate) behind: Names,
-    pub(crate) before: Names,
+/// The features that a node runs before, and those that it runs after.
+pub(crate) struct Constraints {
+    pub(crate) runs_before: Names,
+    pub(crate) runs_after: Names,
 }
 
 impl Order {
-    /// A node's neighbours among the features of its arc, of which `is_ours` tells ours.
-    pub(crate) fn among(self, features: &Features, is_ours: impl Fn(&CStr) -> bool) -> Neighbours {
+    /// The constraints of a node among the features of its arc; `is_ours` selects the plugin's own.
+    pub(crate) fn among(self, features: &Features, is_ours: impl Fn(&CStr) -> bool) -> Constraints {
         let others = || features.names().filter(|name| !is_ours(name));
-        let behind: Vec<_> = match self {
+        let later: Vec<_> = match self {
             Self::First => others().collect(),
             Self::Between(_, last) => others().filter(|name| *name == last).collect(),
-            Self::LastBut(last) => {
-                let last = behind(features, last);
+            Self::LastBefore(last) => {
+                let last = with_later(features, last);
                 others().filter(|name| last.contains(name)).collect()
             }
         };
-        let before: Vec<_> = match self {
+        let earlier: Vec<_> = match self {
             Self::First => Vec::new(),
             Self::Between(first, _) => others().filter(|name| *name == first).collect(),
-            Self::LastBut(_) => others().filter(|name| !behind.contains(name)).collect(),
+            Self::LastBefore(_) => others().filter(|name| !later.contains(name)).collect(),
         };
-        Neighbours {
-            behind: names(&behind),
-            before: names(&before),
+        Constraints {
+            runs_before: names(&later),
+            runs_after: names(&earlier),
         }
     }
 }
 
-/// These features, and all that have to come behind one of them.
-fn behind(features: &Features, first: &[&'static CStr]) -> Vec<&'static CStr> {
+/// These features, and all features that have to run after one of them.
+fn with_later(features: &Features, first: &[&'static CStr]) -> Vec<&'static CStr> {
     let mut found = first.to_vec();
     let mut number = 0;
     while let Some(feature) = found.get(number).copied() {
@@ -69,7 +70,7 @@ fn behind(features: &Features, first: &[&'static CStr]) -> Vec<&'static CStr> {
     found
 }
 
-/// A list that is there as long as VPP is.
+/// A list that is never freed.
 fn names(names: &[&'static CStr]) -> Names {
     let names = names.iter().map(|name| name.as_ptr()).chain(once(null()));
     Box::leak(names.collect())

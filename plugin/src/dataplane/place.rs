@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The places where packets are observed: arcs of features, each with an observing node.
+//! The places where packets are observed: feature arcs, each with an observing node.
 //!
-//! The list below is the only one: nodes, features and their order are registered from it. It
-//! also owns which of a buffer's interfaces counts at a place, and where the header begins that
-//! the engine reads first.
+//! Nodes, features and their order are registered from the list below. This file also decides which
+//! of a buffer's interfaces is the observation point at a place, and where the first header that
+//! the engine reads begins.
 
 use core::ffi::CStr;
 
@@ -12,19 +12,19 @@ use flowmeter::observation::{Direction, LinkType, ObservationPoint, VrfIds};
 use super::order::Order;
 use crate::ffi::frame::Buffer;
 
-/// What is seen at a place.
+/// The packets that are observed at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layer {
     /// Routed IPv4 packets.
     Ip4,
     /// Routed IPv6 packets.
     Ip6,
-    /// Frames.
+    /// Ethernet frames.
     L2,
 }
 
 impl Layer {
-    /// What commands call it.
+    /// The layer's name in commands.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ip4 => "ip4",
@@ -34,14 +34,14 @@ impl Layer {
     }
 }
 
-/// An arc that a place's nodes are features of, and where they stand on it.
+/// A feature arc of a place, and the position of the place's nodes on it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arc {
     pub(crate) name: &'static CStr,
     pub(crate) order: Order,
 }
 
-/// Calls a macro with the names of all places, in the order of their numbers.
+/// Calls a macro with the names of all places, in order.
 macro_rules! each_place {
     ($with:ident) => {
         $with! {
@@ -62,7 +62,7 @@ macro_rules! places {
         recording_node: $recording_node:expr,
         arcs: [$($arc:literal: $order:expr,)+],
     })+) => {
-        /// A place, by number.
+        /// A place.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[repr(u8)]
         pub(crate) enum Place {
@@ -70,30 +70,30 @@ macro_rules! places {
         }
 
         impl Place {
-            /// All, in the order of their numbers.
+            /// All places, in order.
             pub(crate) const ALL: &[Self] = &[$(Self::$place,)+];
 
-            /// What is seen there.
+            /// The packets that are observed there.
             pub(crate) const fn layer(self) -> Layer {
                 match self { $(Self::$place => Layer::$layer,)+ }
             }
 
-            /// Which way packets go.
+            /// The direction of the packets.
             pub(crate) const fn direction(self) -> Direction {
                 match self { $(Self::$place => Direction::$direction,)+ }
             }
 
-            /// Its node.
+            /// The place's node.
             pub(crate) const fn node(self) -> &'static CStr {
                 match self { $(Self::$place => $node,)+ }
             }
 
-            /// Its node in flowprobe's place, on the same arcs, where flowprobe has one.
+            /// The place's node for recorded flows, on the same arcs, if flowprobe has one there.
             pub(crate) const fn recording_node(self) -> Option<&'static CStr> {
                 match self { $(Self::$place => $recording_node,)+ }
             }
 
-            /// The arcs that its nodes are features of.
+            /// The arcs that the place's nodes are features of.
             pub(crate) const fn arcs(self) -> &'static [Arc] {
                 match self {
                     $(Self::$place => &[$(Arc { name: $arc, order: $order }),+],)+
@@ -114,7 +114,7 @@ macro_rules! places {
 }
 
 places! {
-    /// IPv4 packets that are received and routed.
+    /// Received IPv4 packets that are routed.
     InputIp4 {
         layer: Ip4,
         direction: Ingress,
@@ -125,7 +125,7 @@ places! {
             c"ip4-multicast": Order::First,
         ],
     }
-    /// IPv6 packets that are received and routed.
+    /// Received IPv6 packets that are routed.
     InputIp6 {
         layer: Ip6,
         direction: Ingress,
@@ -136,7 +136,7 @@ places! {
             c"ip6-multicast": Order::First,
         ],
     }
-    /// Frames as a driver receives them. A driver uses one of the arcs.
+    /// Frames that a driver receives. Each driver uses one of the arcs.
     InputL2 {
         layer: L2,
         direction: Ingress,
@@ -147,7 +147,7 @@ places! {
             c"port-rx-eth": Order::First,
         ],
     }
-    /// Frames of a bond, as its members receive them: features of the members.
+    /// Frames that a bond's members receive. The features are enabled on the members.
     InputBond {
         layer: L2,
         direction: Ingress,
@@ -170,42 +170,42 @@ places! {
             c"l2-input-nonip": Order::First,
         ],
     }
-    /// IPv4 packets that are routed out.
+    /// Routed IPv4 packets that are sent.
     OutputIp4 {
         layer: Ip4,
         direction: Egress,
         node: c"flowmeter-output-ip4",
         recording_node: Some(c"flowmeter-record-output-ip4"),
         arcs: [
-            c"ip4-output": Order::LastBut(&[
+            c"ip4-output": Order::LastBefore(&[
                 c"gso-ip4",
                 c"ipsec4-output-feature",
                 c"interface-output",
             ]),
         ],
     }
-    /// IPv6 packets that are routed out.
+    /// Routed IPv6 packets that are sent.
     OutputIp6 {
         layer: Ip6,
         direction: Egress,
         node: c"flowmeter-output-ip6",
         recording_node: Some(c"flowmeter-record-output-ip6"),
         arcs: [
-            c"ip6-output": Order::LastBut(&[
+            c"ip6-output": Order::LastBefore(&[
                 c"gso-ip6",
                 c"ipsec6-output-feature",
                 c"interface-output",
             ]),
         ],
     }
-    /// Frames as they are sent.
+    /// Frames that are sent.
     OutputL2 {
         layer: L2,
         direction: Egress,
         node: c"flowmeter-output-l2",
         recording_node: Some(c"flowmeter-record-output-l2"),
         arcs: [
-            c"interface-output": Order::LastBut(&[c"interface-output-arc-end"]),
+            c"interface-output": Order::LastBefore(&[c"interface-output-arc-end"]),
         ],
     }
     /// Frames that leave a bridge or a cross-connect.
@@ -215,15 +215,15 @@ places! {
         node: c"flowmeter-output-bridged",
         recording_node: None,
         arcs: [
-            c"l2-output-ip4": Order::LastBut(&[c"gso-l2-ip4", c"l2-output-feat-arc-end"]),
-            c"l2-output-ip6": Order::LastBut(&[c"gso-l2-ip6", c"l2-output-feat-arc-end"]),
-            c"l2-output-nonip": Order::LastBut(&[c"gso-l2-nonip", c"l2-output-feat-arc-end"]),
+            c"l2-output-ip4": Order::LastBefore(&[c"gso-l2-ip4", c"l2-output-feat-arc-end"]),
+            c"l2-output-ip6": Order::LastBefore(&[c"gso-l2-ip6", c"l2-output-feat-arc-end"]),
+            c"l2-output-nonip": Order::LastBefore(&[c"gso-l2-nonip", c"l2-output-feat-arc-end"]),
         ],
     }
 }
 
 impl Place {
-    /// What commands call its direction.
+    /// The direction's name in commands.
     pub(crate) const fn side(self) -> &'static str {
         match self.direction() {
             Direction::Ingress => "rx",
@@ -231,17 +231,17 @@ impl Place {
         }
     }
 
-    /// Whether it sees frames, and not what is routed.
+    /// Whether frames are observed there, not routed packets.
     pub(crate) const fn is_l2(self) -> bool {
         matches!(self.layer(), Layer::L2)
     }
 
-    /// Whether it sees all that passes an interface, and not only what is routed or bridged.
+    /// Whether all packets of an interface pass this place, not only routed or bridged ones.
     pub(crate) const fn is_wire(self) -> bool {
         matches!(self, Self::InputL2 | Self::InputBond | Self::OutputL2)
     }
 
-    /// Whether VPP forgets or changes what is enabled there: bonds' members come and go, and what
+    /// Whether VPP may change what is enabled there: a bond's members change, and an interface that
     /// leaves a bridge loses its features.
     pub(crate) const fn is_followed(self) -> bool {
         matches!(
@@ -250,7 +250,7 @@ impl Place {
         )
     }
 
-    /// How its packets begin.
+    /// The link type of the packets.
     pub(crate) const fn link_type(self) -> LinkType {
         if self.is_l2() {
             LinkType::Ethernet
@@ -259,11 +259,11 @@ impl Place {
         }
     }
 
-    /// Octets that hold TCP's flags behind the usual headers, one VLAN tag among them, where the
-    /// first header stands at the start of a buffer's data.
+    /// How many octets hold the usual headers up to TCP's flags, including one VLAN tag, if the
+    /// first header is at the start of a buffer's data.
     pub(crate) const fn head(self) -> usize {
         match (self.layer(), self.direction()) {
-            // Routing has put the link layer's header before it.
+            // The rewrite has put a link-layer header before the IP header.
             (Layer::Ip4 | Layer::Ip6, Direction::Egress) => usize::MAX,
             (Layer::Ip4, _) => 20 + 14,
             (Layer::Ip6, _) => 40 + 14,
@@ -272,24 +272,24 @@ impl Place {
     }
 }
 
-/// A place as the code of its node knows it.
+/// A place as a type, for the code of its node.
 pub(crate) trait Observe: Copy {
-    /// Its number.
+    /// The place.
     const PLACE: Place;
 }
 
-/// What is the same of all packets of an interface.
+/// What all packets of an interface have in common.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Point {
-    /// The ids of the tables that its IPv4 and IPv6 packets are looked up in.
+    /// The ids of the FIB tables of its IPv4 and IPv6 packets.
     pub(crate) tables: VrfIds,
-    /// The number of the bond that it is a member of; its own if it is none.
+    /// The `sw_if_index` of the bond that it is a member of; its own if it is not a member.
     pub(crate) bond_sw_if_index: u32,
-    /// Its VLAN, where its packets have no tag any more.
+    /// The VLAN id of a sub-interface, for packets whose tag was removed.
     pub(crate) vlan: u16,
 }
 
-/// A point for each interface. Written only while the workers stand still.
+/// A point for each interface. Written only under the barrier.
 #[derive(Default)]
 pub(crate) struct Points(Vec<Point>);
 
@@ -303,7 +303,7 @@ impl Points {
         self.0[index] = point;
     }
 
-    /// The point of an interface. All interfaces have one that VPP has announced.
+    /// The point of an interface. Every interface that VPP has announced has one.
     #[inline(always)]
     pub(crate) fn of(&self, sw_if_index: u32) -> Point {
         let point = self.0.get(sw_if_index as usize);
@@ -317,12 +317,12 @@ pub(crate) fn point<O: Observe>(points: &Points, buffer: Buffer<'_>) -> Observat
     let [rx, tx] = [buffer.rx_sw_if_index(), buffer.tx_sw_if_index()];
     let from = points.of(rx);
     let (to, ingress_interface, egress_interface) = match O::PLACE.direction() {
-        // What a bond leaves to its members, such as LACP, counts as the bond's, too.
+        // Frames that a bond leaves to its members, such as LACP, count as the bond's.
         Direction::Ingress if matches!(O::PLACE, Place::InputBond) => {
             (Point::default(), from.bond_sw_if_index, 0)
         }
         Direction::Ingress => (Point::default(), rx, 0),
-        // VPP's own packets have no interface.
+        // Packets that VPP generates have no rx interface.
         Direction::Egress => (points.of(tx), if rx == u32::MAX { 0 } else { rx }, tx),
     };
     ObservationPoint {
@@ -331,7 +331,7 @@ pub(crate) fn point<O: Observe>(points: &Points, buffer: Buffer<'_>) -> Observat
         ingress_vrf: from.tables,
         egress_vrf: to.tables,
         vlan: match (O::PLACE.layer(), O::PLACE.direction()) {
-            // The tag of a frame is still there.
+            // A frame still has its tag.
             (Layer::L2, _) => 0,
             (_, Direction::Ingress) => from.vlan,
             (_, Direction::Egress) => to.vlan,
@@ -341,7 +341,7 @@ pub(crate) fn point<O: Observe>(points: &Points, buffer: Buffer<'_>) -> Observat
     }
 }
 
-/// Where the header begins that `link_type` names.
+/// The offset of the first header, of type `link_type`, in a buffer's data.
 #[inline(always)]
 pub(crate) fn offset<O: Observe>(buffer: Buffer<'_>) -> usize {
     match (O::PLACE.layer(), O::PLACE.direction()) {

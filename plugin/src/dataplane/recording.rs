@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A thread's meter of recorded flows, in flowprobe's place.
+//! A thread's meter of recorded flows, which replace flowprobe's.
 //!
-//! All threads' recorders send in one observation domain and count in one sequence; only the
-//! first thread's announces templates.
+//! The recorders of all threads export in one observation domain with one sequence; only the first
+//! thread's recorder sends templates.
 
 use core::ops::Range;
 
@@ -24,32 +24,32 @@ use crate::export::shared::{Gate, Shared};
 use crate::ffi::Thread;
 use crate::ffi::frame::FRAME;
 
-/// flowprobe's domain.
+/// flowprobe's observation domain.
 const DOMAIN: ObservationDomainId = ObservationDomainId(1);
 
-/// Milliseconds for which a message is held for more records.
+/// How long a message waits for more records, in milliseconds.
 const LINGER_MILLIS: u32 = 200;
 
-/// How long the main thread sweeps one meter while all threads stand still, in microseconds: an
-/// empty table takes a fifth of that. The rest is left to the meter's own thread.
+/// How long the main thread sweeps one meter under the barrier, in microseconds. An empty table
+/// takes a fifth of that. The meter's own thread does the rest.
 const BARRIER_MICROSECONDS: f64 = 100.0;
 
-/// What a thread records flows with.
+/// A thread's recorder and its configuration.
 pub(crate) struct Recording {
     recorder: Recorder,
     layers: Layers,
-    /// Flows that there is room for.
+    /// The capacity, in flows.
     room: usize,
-    /// Whether it is the one that announces.
+    /// Whether this one sends templates.
     announces: bool,
 }
 
 impl Recording {
-    /// Octets of one flow in the table: two cache lines.
+    /// Octets of a flow in the table: two cache lines.
     pub(crate) const FLOW_OCTETS: usize = 128;
 
-    /// Recorders for so many threads and flows, with all the memory that they will need; before each
-    /// of them, `place` is given its thread.
+    /// Creates recorders for `threads` threads, for `flows` flows each, with all of their memory.
+    /// Calls `place` with a thread's index before its recorder is created.
     pub(crate) fn recorders(
         threads: usize,
         flows: usize,
@@ -62,7 +62,7 @@ impl Recording {
         recorders.collect()
     }
 
-    /// A meter for each thread, with these recorders for so many flows.
+    /// Creates a meter for each thread from these recorders with a capacity of `room` flows.
     pub(crate) fn for_threads(
         recorders: Vec<Recorder>,
         room: usize,
@@ -89,12 +89,12 @@ impl Recording {
             })
     }
 
-    /// Flows that there is room for.
+    /// The capacity, in flows.
     pub(crate) fn room(&self) -> usize {
         self.room
     }
 
-    /// What is recorded.
+    /// The layers that are recorded.
     pub(super) fn layers(&self) -> Layers {
         self.layers
     }
@@ -106,7 +106,7 @@ impl Recording {
 }
 
 impl ThreadMeter<Recording> {
-    /// Sets what is recorded from now on, and when flows expire; `None`: at every packet.
+    /// Sets the layers and the timeouts; with `None`, every packet makes a record.
     pub(crate) fn set(&mut self, layers: Layers, timeouts: Option<Timeouts>) {
         if let (Some(recording), _) = self.parts() {
             recording.layers = layers;
@@ -114,12 +114,12 @@ impl ThreadMeter<Recording> {
         }
     }
 
-    /// Sends what is under construction.
+    /// Sends the message under construction.
     pub(crate) fn send(&mut self, thread: Thread) {
         self.outlet.send(thread);
     }
 
-    /// Meters packets, all observed now; `frames` says whether they are frames or what is routed.
+    /// Meters packets that are observed now; `frames` is true for frames, false for routed packets.
     pub(super) fn observe<P: Packets>(&mut self, thread: Thread, packets: P, frames: bool) {
         let (
             Some(Recording {
@@ -139,8 +139,8 @@ impl ThreadMeter<Recording> {
         });
     }
 
-    /// As [`ThreadMeter::expire`], behind the templates that are to be announced. `node` is the
-    /// one that calls this on each thread.
+    /// As [`ThreadMeter::expire`], after sending the requested templates. `node` is the node that
+    /// calls this on each thread.
     pub(super) fn announce_and_expire(
         &mut self,
         thread: Thread,
@@ -157,7 +157,7 @@ impl ThreadMeter<Recording> {
             Round::Idle => progress,
             Round::Leaving => Progress::More,
             Round::Sent => {
-                // Other threads may have records that had to be kept for want of a template.
+                // Other threads may have records that waited for their templates.
                 thread.interrupt_all(node);
                 progress
             }
@@ -168,7 +168,7 @@ impl ThreadMeter<Recording> {
         self.metering().is_some_and(|recording| recording.announces)
     }
 
-    /// Announces what has not been announced yet, where this meter does so.
+    /// Sends the requested templates, if this meter sends templates.
     pub(crate) fn announce(&mut self, thread: Thread) {
         let announcements = &self.outlet.shared().announcements;
         let mut missing = announcements.missing().peekable();
@@ -179,18 +179,18 @@ impl ThreadMeter<Recording> {
         self.outlet.advance(thread);
         let exporting = self.outlet.exporting();
         for layout in missing {
-            // Without a buffer now, the next sweep tries again.
+            // If there is no buffer now, the next sweep tries again.
             if exporting.announce_one(layout.template()).is_err() {
                 break;
             }
             announcements.set_made(layout);
         }
-        exporting.transport().hand_on();
-        self.announce_again();
+        exporting.transport().enqueue_pending();
+        self.update_repeated_templates();
     }
 
-    /// Announces in each interval what collectors know.
-    pub(crate) fn announce_again(&mut self) {
+    /// Sets the templates that are repeated in each interval.
+    pub(crate) fn update_repeated_templates(&mut self) {
         if self.announces() {
             let made = self.outlet.shared().announcements.made();
             let templates = made.map(|layout| layout.template()).collect();
@@ -198,24 +198,24 @@ impl ThreadMeter<Recording> {
         }
     }
 
-    /// Ends the flows that were observed at an interface in either direction.
+    /// Ends the flows that were observed at an interface, in both directions.
     pub(crate) fn end_both(&mut self, sw_if_index: u32) {
         self.end_interface(sw_if_index, Direction::Ingress);
         self.end_interface(sw_if_index, Direction::Egress);
     }
 
-    /// Makes records that are due now, for a moment and within a frame's worth of messages,
-    /// while all threads stand still: what remains is left to the meter's own sweeps.
+    /// Under the barrier: exports records that are due, for a short time and within one frame of
+    /// messages. The meter's own sweeps export the rest.
     pub(crate) fn end_now(&mut self, thread: Thread) {
         let deadline = Deadline::after(thread, BARRIER_MICROSECONDS);
         self.expire_until(thread, deadline, FRAME as u32);
     }
 
-    /// There is a way to the collector now: announces what is to be, and makes the records that
-    /// could not be sent before.
+    /// Called when the collector becomes reachable: sends the templates, and exports the records
+    /// that could not be sent before.
     pub(crate) fn catch_up(&mut self, thread: Thread) {
         self.announce(thread);
-        // Also where the next sweep would come much later.
+        // A full pass also exports due flows that the scheduled sweep would reach much later.
         self.restart_ending();
         self.end_now(thread);
     }

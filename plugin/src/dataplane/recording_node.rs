@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The body of the observing nodes in flowprobe's place: a frame's packets go to the recorder.
+//! The body of the observing nodes that replace flowprobe's: a frame's packets go to the recorder.
 //!
-//! MAC addresses are recorded of routed packets too: where such a packet's Ethernet header still
-//! stands before it, or already does, the recorder is given both.
+//! MAC addresses of routed packets are recorded, too: if such a packet still has an Ethernet header
+//! before it, or already has one, the recorder gets the packet with that header.
 
 use core::marker::PhantomData;
 
@@ -11,7 +11,7 @@ use flowmeter::observation::{Direction, LinkType, ObservationPoint};
 use flowmeter::packet::{Packet, Packets};
 use flowmeter::time::{Timestamp, Uptime};
 
-use super::node::{Pass, but_reports, count_ignored};
+use super::node::{Pass, count_ignored, without_reports};
 use super::place::{Layer, Observe, Points, point};
 use super::recording::Recording;
 use super::thread_meter::ThreadMeter;
@@ -27,22 +27,22 @@ pub(crate) fn meter<O: Observe>(pass: &Pass<'_>, worker: &mut Worker, points: &P
     };
     let Pass { frame, common, .. } = pass;
     if common.flags().is_flow_report() {
-        observe_but_reports::<O>(meter, frame, points);
+        observe_without_reports::<O>(meter, frame, points);
     } else {
         observe_these::<O>(meter, frame, frame.buffers(), points);
     }
 }
 
-/// Meters the packets of a frame that are not VPP's own reports of flows.
+/// Meters a frame without the packets that VPP generated to report flows.
 #[cold]
 #[inline(never)]
-fn observe_but_reports<O: Observe>(
+fn observe_without_reports<O: Observe>(
     meter: &mut ThreadMeter<Recording>,
     frame: &Frame<'_>,
     points: &Points,
 ) {
     let mut indices = [0; FRAME];
-    let buffers = but_reports(frame, &mut indices);
+    let buffers = without_reports(frame, &mut indices);
     observe_these::<O>(meter, frame, buffers, points);
 }
 
@@ -63,7 +63,7 @@ fn observe_these<O: Observe>(
         points,
         time,
         uptime,
-        has_stations: layers.has(Layers::L2),
+        has_mac_addresses: layers.has(Layers::L2),
         place: PhantomData,
     };
     if frame.is_traced() {
@@ -79,7 +79,7 @@ fn ignored_by_reason(meter: &ThreadMeter<Recording>) -> IgnoredTallies {
     recording.map_or_else(Default::default, |r| r.recorder().statistics().ignored)
 }
 
-/// Traces the packets that ask for it.
+/// Adds trace records to the packets that are traced.
 #[cold]
 #[inline(never)]
 fn trace<O: Observe>(frame: &Frame<'_>, packets: &Recorded<'_, O>) {
@@ -92,7 +92,7 @@ fn trace<O: Observe>(frame: &Frame<'_>, packets: &Recorded<'_, O>) {
     }
 }
 
-/// Packets of a frame as the recorder reads them.
+/// Packets of a frame, for the recorder.
 #[derive(Clone, Copy)]
 struct Recorded<'a, O> {
     buffers: Buffers<'a>,
@@ -100,25 +100,25 @@ struct Recorded<'a, O> {
     time: Timestamp,
     uptime: Uptime,
     /// Whether MAC addresses are recorded.
-    has_stations: bool,
+    has_mac_addresses: bool,
     place: PhantomData<O>,
 }
 
 impl<O: Observe> Recorded<'_, O> {
-    /// How many octets before a buffer's data its packet begins, where it is given with its
-    /// Ethernet header, or how many after that, where it is given without.
+    /// The offset of the first header from the start of the buffer's data, and its type. The offset
+    /// is negative if the Ethernet header lies before the data.
     #[inline(always)]
     fn start(&self, buffer: Buffer<'_>) -> (isize, LinkType) {
         match (O::PLACE.layer(), O::PLACE.direction()) {
             (Layer::L2, _) => (0, LinkType::Ethernet),
-            (_, Direction::Ingress) if self.has_stations => match buffer.ethernet_before() {
+            (_, Direction::Ingress) if self.has_mac_addresses => match buffer.ethernet_before() {
                 0 => (0, LinkType::RawIp),
                 before => (-(before as isize), LinkType::Ethernet),
             },
             (_, Direction::Ingress) => (0, LinkType::RawIp),
             (_, Direction::Egress) => {
                 let rewrite = buffer.rewrite_length();
-                if self.has_stations && buffer.ethernet_until(rewrite) {
+                if self.has_mac_addresses && buffer.ethernet_until(rewrite) {
                     (0, LinkType::Ethernet)
                 } else {
                     (rewrite as isize, LinkType::RawIp)
@@ -159,6 +159,6 @@ impl<O: Observe> Packets for Recorded<'_, O> {
 
     #[inline(always)]
     fn prefetch(&self, _number: usize) {
-        // `Frame::find_next` has done so.
+        // `Frame::find_next` has read the headers of all buffers.
     }
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One meter of one thread: its flows, which of them are to be ended, and the way their records
-//! leave.
+//! One meter of one thread: its flows, the flows that are to be ended, and the export path.
 //!
-//! It decides in which order flows are swept, and knows neither commands nor interfaces. Its
-//! accounts balance whenever no call is under way, also over tables that were replaced.
+//! It decides the order in which flows are swept, and knows neither commands nor interfaces. Its
+//! accounts balance whenever none of its methods is running, also across replaced tables.
 
 use core::ops::Range;
 
@@ -19,15 +18,15 @@ use crate::export::datagram::Session;
 use crate::export::outlet::{Exporter, Outlet};
 use crate::ffi::Thread;
 
-/// Groups of slots that are visited between two looks at the clock: a few microseconds.
+/// Groups of slots that are visited between two reads of the clock: a few microseconds.
 const SLICE: usize = 8;
 
-/// What a thread can meter with: a metering process of the engine.
+/// A metering process of the engine.
 pub(crate) trait Meter {
-    /// Makes the records that are due, looking at no more than `budget` groups.
+    /// Exports the records that are due, visiting at most `budget` groups.
     fn expire(&mut self, now: Uptime, budget: usize, export: &mut Exporter<'_>) -> Swept;
 
-    /// Ends the flows that `select` chooses, looking at no more than `budget` groups.
+    /// Ends the flows that `select` selects, visiting at most `budget` groups.
     fn flush(
         &mut self,
         flush: &mut Flush,
@@ -40,44 +39,44 @@ pub(crate) trait Meter {
     /// The accounts so far.
     fn statistics(&self) -> &Statistics;
 
-    /// Begins the accounts anew; what stands in live flows counts as observed just now.
+    /// Resets the accounts; packets in live flows count as observed just now.
     fn clear_statistics(&mut self);
 
-    /// Flows in the tables.
+    /// The number of live flows.
     fn live_flows(&self) -> usize;
 
-    /// Groups of slots in the largest table.
+    /// The number of groups of slots in the largest table.
     fn groups(&self) -> usize;
 
-    /// Octets of memory that the tables take.
+    /// The memory of the tables, in octets.
     fn octets(&self) -> usize;
 
-    /// Flows that the tables have slots for.
+    /// The number of slots of the tables.
     fn slots(&self) -> usize;
 
     /// Milliseconds by which expiry is behind its schedule.
     fn lag_millis(&self) -> u32;
 
-    /// The live flows of `groups` and what stands in them, counted one by one.
+    /// Counts the live flows in `groups`, their packets and octets, one by one.
     fn count(&self, groups: Range<usize>) -> Records;
 }
 
-/// See the file.
+/// One meter of one thread.
 pub(crate) struct ThreadMeter<M> {
     flows: Flows<M>,
     pub(super) outlet: Outlet,
 }
 
-/// The flows, and which of them are to be ended.
+/// The flows, and the flows that are to be ended.
 struct Flows<M> {
     metering: Option<M>,
-    /// The process before, whose flows are being ended.
+    /// The replaced process, whose flows are being ended.
     retiring: Option<(M, Flush)>,
-    /// The process before without flows. The main thread frees its memory, which takes too long
-    /// for a worker.
+    /// A replaced process without flows. The main thread frees its memory, which takes too long for
+    /// a worker.
     retired: Option<M>,
     ending: Option<Ending>,
-    /// The accounts of processes that are no more.
+    /// The accounts of processes that were freed.
     before: Statistics,
 }
 
@@ -101,7 +100,7 @@ impl core::ops::AddAssign for Accounts {
 }
 
 impl<M> ThreadMeter<M> {
-    /// A meter without tables.
+    /// Creates a meter without tables.
     pub(super) fn new(outlet: Outlet) -> Self {
         Self {
             flows: Flows {
@@ -120,20 +119,20 @@ impl<M> ThreadMeter<M> {
         self.flows.metering.as_ref()
     }
 
-    /// The process that meters now, and the way of its records.
+    /// The process that meters now, and the export path.
     #[inline]
     pub(super) fn parts(&mut self) -> (Option<&mut M>, &mut Outlet) {
         (self.flows.metering.as_mut(), &mut self.outlet)
     }
 
-    /// Meters with `process` from now on; the flows of the one before are ended.
+    /// Replaces the process; the flows of the previous one are ended.
     pub(crate) fn replace(&mut self, process: M) {
         if let Some(old) = self.flows.metering.replace(process) {
             self.flows.retiring = Some((old, Flush::default()));
         }
     }
 
-    /// Whether a process that was replaced still has flows.
+    /// Whether a replaced process still has flows.
     pub(crate) fn is_retiring(&self) -> bool {
         self.flows.retiring.is_some()
     }
@@ -143,7 +142,7 @@ impl<M> ThreadMeter<M> {
         self.flows.retired.is_some()
     }
 
-    /// A process without flows, for the main thread to free.
+    /// Takes a replaced process without flows, for the main thread to free.
     pub(crate) fn take_retired(&mut self) -> Option<M> {
         self.flows.retired.take()
     }
@@ -154,12 +153,12 @@ impl<M> ThreadMeter<M> {
         ending.add_interface(sw_if_index, direction);
     }
 
-    /// Visits all flows that are to be ended once more, from the first one on.
+    /// Restarts the pass that ends flows.
     pub(super) fn restart_ending(&mut self) {
         self.flows.ending.get_or_insert_default().flush = Flush::default();
     }
 
-    /// The time of packets that are observed now.
+    /// The current time, for packets that are observed now.
     #[inline]
     pub(crate) fn time(&mut self, thread: Thread) -> (Timestamp, Uptime) {
         self.outlet.time(thread)
@@ -167,7 +166,7 @@ impl<M> ThreadMeter<M> {
 }
 
 impl<M: Meter> ThreadMeter<M> {
-    /// Makes the records that are due until `deadline`, within a budget of messages.
+    /// Exports the records that are due, until `deadline` and within the pacing of this VPP.
     pub(super) fn expire(&mut self, thread: Thread, deadline: Deadline) -> Progress {
         let flows = &mut self.flows;
         self.outlet
@@ -176,14 +175,15 @@ impl<M: Meter> ThreadMeter<M> {
             })
     }
 
-    /// The same until `deadline` and within so many messages, all of which are sent.
+    /// Exports the records that are due, until `deadline` and within `messages` messages, and sends
+    /// all.
     pub(super) fn expire_until(&mut self, thread: Thread, deadline: Deadline, messages: u32) {
         let flows = &mut self.flows;
         self.outlet
             .sweep_now(thread, deadline, messages, |now, deadline, exporter| {
                 flows.visit(now, deadline, exporter)
             });
-        // Also where there was no time for all.
+        // Also sends the last message if the deadline came first.
         self.outlet.send(thread);
     }
 }
@@ -194,17 +194,16 @@ impl<M: Meter> Flows<M> {
         self.metering.iter().chain(retiring)
     }
 
-    /// Visits flows as long as there is something to do, records are taken, and there is time:
-    /// first what expires, then what is to be ended, then what stands in tables that were
-    /// replaced.
+    /// Exports flows while records are accepted and there is time: first flows that have expired,
+    /// then flows that are to be ended, then flows in replaced tables.
     fn visit(&mut self, now: Uptime, deadline: Deadline, exporter: &mut Exporter<'_>) -> Progress {
         if let Some(metering) = &mut self.metering {
             let mut swept = deadline.repeat(|| metering.expire(now, SLICE, exporter));
-            if let Some(Ending { flush, chosen }) = &mut self.ending
+            if let Some(Ending { flush, selected }) = &mut self.ending
                 && swept == Swept::Done
             {
                 swept = deadline
-                    .repeat(|| metering.flush(flush, now, SLICE, |at| chosen.has(at), exporter));
+                    .repeat(|| metering.flush(flush, now, SLICE, |at| selected.has(at), exporter));
             }
             if swept != Swept::Done {
                 return swept.into();
@@ -224,56 +223,53 @@ impl<M: Meter> Flows<M> {
 }
 
 impl ThreadMeter<MeteringProcess> {
-    /// Exchanges a starter table for the full one in `parcel`; what has no use any more is there
-    /// then.
-    pub(super) fn adopt(&mut self, thread: Thread, parcel: &mut Option<Table>) {
+    /// Replaces a starter table with the full one in `table`, and leaves the unused one there.
+    pub(super) fn adopt(&mut self, thread: Thread, table: &mut Option<Table>) {
         let (_, now) = self.outlet.time(thread);
         if let Some(process) = &mut self.flows.metering {
             self.outlet.export(thread, |exporter| {
-                *parcel = parcel
-                    .take()
-                    .map(|table| process.adopt(table, now, exporter));
+                *table = table.take().map(|full| process.adopt(full, now, exporter));
             });
         }
     }
 }
 
-/// What the main thread and the sweep do with each meter of a thread, whatever it meters with.
+/// What the main thread and the sweep do with any meter of a thread.
 pub(crate) trait AnyMeter {
     /// The accounts so far.
     fn accounts(&self) -> Accounts;
 
-    /// Begins the accounts anew; what stands in live flows counts as observed just now.
+    /// Resets the accounts; packets in live flows count as observed just now.
     fn clear_statistics(&mut self);
 
-    /// Groups of slots in the largest table.
+    /// The number of groups of slots in the largest table.
     fn groups(&self) -> usize;
 
-    /// The live flows of `groups` of each table and what stands in them, counted one by one.
+    /// Counts the live flows in `groups` of each table, their packets and octets, one by one.
     fn count(&self, groups: Range<usize>) -> Records;
 
-    /// Octets of memory that all tables take.
+    /// The memory of all tables, in octets.
     fn octets(&self) -> usize;
 
-    /// Flows that the tables which meter now have slots for.
+    /// The number of slots of the tables in use.
     fn slots(&self) -> usize;
 
     /// Milliseconds by which expiry is behind its schedule.
     fn lag_millis(&self) -> u32;
 
-    /// Sends what is under construction, and exports to another collector from now on.
+    /// Sends the message under construction, and then exports to another collector.
     fn set_session(&mut self, thread: Thread, session: Option<Session>, announce_millis: u32);
 
     /// Ends all flows.
     fn end_all(&mut self);
 
-    /// Whether there are flows that are to be ended.
+    /// Whether flows are still to be ended.
     fn is_ending(&self) -> bool;
 
     /// Whether there is nothing left to do without new packets.
     fn is_idle(&self) -> bool;
 
-    /// Makes records as [`Outlet::finish`].
+    /// Exports records as [`Outlet::finish`].
     fn finish(&mut self, thread: Thread) -> Progress;
 }
 

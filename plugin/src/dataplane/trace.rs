@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What `show trace` says of a packet that was observed.
+//! What `show trace` shows of an observed packet.
 //!
-//! A record is written where the packet passes and read by `show trace`, so it holds what
-//! it says and refers to nothing.
+//! A trace record is written on the packet path and read later by `show trace`, so it is
+//! self-contained.
 
 use core::fmt;
 use core::fmt::Write;
@@ -17,7 +17,7 @@ use super::place::Place;
 use crate::ffi::Main;
 use crate::ffi::interface::name;
 
-/// One packet's record.
+/// A packet's trace record.
 #[derive(Clone, Copy)]
 pub(crate) struct Trace {
     place: Place,
@@ -43,7 +43,7 @@ enum What {
 }
 
 impl Trace {
-    /// The record of a packet that has yet to be counted; `known` says whether its flow is there.
+    /// The record of a packet before it is counted; `known` says whether its flow exists.
     pub(crate) fn new(place: Place, packet: &Packet<'_>, known: bool) -> Self {
         let (octets, what) = match dissect(packet) {
             Dissection::Ipv4(headers) => (
@@ -84,10 +84,10 @@ impl Trace {
 }
 
 impl Trace {
-    /// What is shown of it.
+    /// The text for `show trace`.
     pub(crate) fn text(&self, main: Main) -> String {
         let mut text = String::new();
-        // Writing into a string does not fail.
+        // Writing to a string cannot fail.
         let _ = self.write(main, &mut text);
         text
     }
@@ -115,7 +115,7 @@ impl Trace {
                 write!(
                     out,
                     "{}",
-                    Ends(*source, *destination, *ports, observed.payload)
+                    Endpoints(*source, *destination, *ports, observed.payload)
                 )?;
                 write!(out, " protocol {}", observed.payload)?;
                 observed
@@ -141,15 +141,15 @@ impl Trace {
     }
 }
 
-/// Both ends of an IP flow, with its ports or ICMP type and code.
-pub(crate) struct Ends(
+/// The addresses of an IP flow, with its ports or ICMP type and code.
+pub(crate) struct Endpoints(
     pub(crate) IpAddr,
     pub(crate) IpAddr,
     pub(crate) Ports,
     pub(crate) u16,
 );
 
-impl fmt::Display for Ends {
+impl fmt::Display for Endpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(source, destination, ports, protocol) = *self;
         match protocol {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One thread's meters: flows as `flowmeter interface` asks for them, and recorded flows in
-//! flowprobe's place.
+//! A thread's meters: one of the flows of `flowmeter interface`, and one of recorded flows, which
+//! replace flowprobe's.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use flowmeter::metering::{IgnoredReason, MeteringProcess, Tally, Timeouts};
 use flowmeter::observation::ObservationDomainId;
 use flowmeter::packet::{Packet, Packets};
 
-use super::counters::Levels;
+use super::counters::GaugeValues;
 use super::delivery::Delivery;
 use super::inspection::{Inspection, Request, Snapshot, State};
 use super::live_flows::View;
@@ -21,36 +21,36 @@ use crate::export::outlet::Outlet;
 use crate::export::shared::Shared;
 use crate::ffi::Thread;
 
-/// How long a call of the sweep's node works, in microseconds.
+/// The time budget of a call of the sweep's node, in microseconds.
 const BUDGET_MICROSECONDS: f64 = 50.0;
 
-/// How much of that is for showing flows, once in a millisecond: a hundredth of a worker's time,
-/// however many look.
+/// The part of the budget for listing flows, once in a millisecond: one percent of a worker's time,
+/// however many clients list flows.
 const SHOWING_MICROSECONDS: f64 = 10.0;
 
-/// See the file.
+/// A thread's meters.
 pub(crate) struct Worker {
     pub(crate) flows: ThreadMeter<MeteringProcess>,
-    /// Once a client of flowprobe's API or commands has enabled an interface.
+    /// Created when flowprobe's API or commands first enable an interface.
     pub(crate) recording: Option<Box<ThreadMeter<Recording>>>,
-    /// Tables that come while it runs.
+    /// New tables, delivered while the thread runs.
     delivery: Arc<Delivery>,
-    /// Clocks that the last call of the sweep took, and the longest.
+    /// Clocks of the last call of the sweep, and of the longest one.
     sweep_clocks: [u64; 2],
-    /// When the accounts were last published, and what had been asked for until then.
+    /// When the accounts were last published, and [`Inspection::requested`] then.
     published: (u64, u64),
-    /// A request for live flows that is under way, and when flows were last shown.
+    /// The request for live flows in progress, and when one was last worked on.
     showing: Option<Request>,
     shown: u64,
-    /// Whether more records are due at once.
+    /// Whether more records are due.
     has_more: bool,
 }
 
-/// What was ignored, by reason.
+/// Packets and octets ignored, by reason.
 pub(crate) type IgnoredTallies = [Tally; IgnoredReason::ALL.len()];
 
 impl Worker {
-    /// A worker without tables, whose flows are exported in this domain.
+    /// Creates a worker without tables, whose flows are exported in this domain.
     pub(crate) fn new(
         shared: &'static Shared,
         domain: ObservationDomainId,
@@ -96,7 +96,7 @@ impl Worker {
         accounts
     }
 
-    /// Begins the accounts anew; what stands in live flows counts as observed just now.
+    /// Resets the accounts; packets in live flows count as observed just now.
     pub(crate) fn clear_statistics(&mut self) {
         for meter in self.meters_mut() {
             meter.clear_statistics();
@@ -104,40 +104,40 @@ impl Worker {
         self.sweep_clocks[1] = 0;
     }
 
-    /// What gauges say of it, whose accounts are these.
-    pub(crate) fn levels(&self, accounts: &Accounts) -> Levels {
+    /// The values of its gauges, given its accounts.
+    pub(crate) fn gauge_values(&self, accounts: &Accounts) -> GaugeValues {
         let [last_sweep_clocks, longest_sweep_clocks] = self.sweep_clocks;
-        let mut levels = Levels {
+        let mut values = GaugeValues {
             last_sweep_clocks,
             longest_sweep_clocks,
             live_flows: accounts.live_flows,
-            ..Levels::default()
+            ..GaugeValues::default()
         };
         for meter in self.meters() {
-            levels.slots += meter.slots() as u64;
-            levels.expiry_lag = levels.expiry_lag.max(meter.lag_millis().into());
+            values.slots += meter.slots() as u64;
+            values.expiry_lag = values.expiry_lag.max(meter.lag_millis().into());
         }
-        levels
+        values
     }
 
-    /// Exports the flows that it meters in another domain from now on.
+    /// Exports flows in another observation domain from now on.
     pub(crate) fn set_domain(&mut self, thread: Thread, domain: ObservationDomainId) {
         self.flows.outlet.set_domain(thread, domain);
     }
 
-    /// Sets when flows expire.
+    /// Sets the timeouts.
     pub(crate) fn set_timeouts(&mut self, timeouts: Timeouts) {
         if let (Some(process), _) = self.flows.parts() {
             process.set_timeouts(timeouts);
         }
     }
 
-    /// Sets what collectors learn of interfaces.
+    /// Sets the names and descriptions of interfaces that are announced to collectors.
     pub(crate) fn set_interfaces(&mut self, interfaces: &Interfaces) {
         self.flows.outlet.exporting().set_interfaces(interfaces);
     }
 
-    /// Meters packets, all observed now.
+    /// Meters packets that are observed now.
     #[inline]
     pub(super) fn observe<P: Packets>(&mut self, thread: Thread, packets: P) {
         let (Some(metering), outlet) = self.flows.parts() else {
@@ -146,25 +146,25 @@ impl Worker {
         outlet.export(thread, |exporter| metering.observe(packets, exporter));
     }
 
-    /// Whether a packet belongs to a flow that is already there.
+    /// Whether a packet belongs to an existing flow.
     pub(super) fn is_known(&self, packet: &Packet<'_>) -> bool {
         let metering = self.flows.metering();
         metering.is_some_and(|metering| metering.is_known(packet))
     }
 
-    /// What was ignored by the process that meters now, by reason.
+    /// Packets and octets that the current process has ignored, by reason.
     #[inline(always)]
     pub(super) fn ignored_by_reason(&self) -> IgnoredTallies {
         let metering = self.flows.metering();
         metering.map_or_else(Default::default, |metering| metering.statistics().ignored)
     }
 
-    /// Shows live flows where that is asked for, and makes the records that are due on this thread,
-    /// in `node`, which is interrupted again where more is to be done.
+    /// Lists live flows if requested, and exports the records that are due on this thread. If there
+    /// is more to do, it interrupts `node`, which calls it.
     pub(crate) fn sweep(&mut self, thread: Thread, node: u32, inspection: &Inspection) {
         let now = thread.milliseconds();
         if self.showing.is_some() && now == self.shown && !self.has_more {
-            // Nothing before the next millisecond.
+            // Listing continues in the next millisecond.
             thread.interrupt(node);
             return;
         }
@@ -187,7 +187,7 @@ impl Worker {
         self.sweep_clocks = [clocks, longest.max(clocks)];
     }
 
-    /// Goes on with the request under way, or the next one.
+    /// Continues the request in progress, or starts the next one.
     fn answer(&mut self, thread: Thread, inspection: &Inspection) {
         let Some(mut request) = self.showing.take().or_else(|| inspection.take()) else {
             return;
@@ -201,22 +201,22 @@ impl Worker {
         }
     }
 
-    /// Shows more of the live flows.
+    /// Adds more live flows to a view.
     pub(crate) fn show(&self, view: &mut View, deadline: Deadline) {
-        view.look_at(self.flows.metering(), deadline);
+        view.fill(self.flows.metering(), deadline);
         let recording = self.recording.as_deref();
         let recording = recording.and_then(ThreadMeter::metering);
-        view.look_at_recorded(recording.map(Recording::recorder), deadline);
+        view.fill_recorded(recording.map(Recording::recorder), deadline);
     }
 
-    /// Whether accounts are to be published: where they were asked for, else once in a millisecond
-    /// at most.
+    /// Whether the accounts are to be published: if they were requested, or if a millisecond has
+    /// passed.
     pub(crate) fn publish_is_due(&mut self, inspection: &Inspection) -> bool {
-        let now = (self.flows.outlet.now(), inspection.asked());
+        let now = (self.flows.outlet.now(), inspection.requested());
         core::mem::replace(&mut self.published, now) != now
     }
 
-    /// What the main thread sees of this worker.
+    /// A snapshot for the main thread.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let state = State {
             is_idle: self.is_idle(),
@@ -225,8 +225,8 @@ impl Worker {
             has_retired: self.flows.has_retired(),
         };
         let octets: usize = self.meters().map(AnyMeter::octets).sum();
-        let (_, asked) = self.published;
-        let mut snapshot = Snapshot::new(self.accounts(), octets as u64, state, asked);
+        let (_, requested) = self.published;
+        let mut snapshot = Snapshot::new(self.accounts(), octets as u64, state, requested);
         if let Some(meter) = self.recording.as_deref() {
             snapshot.recorded_flows = meter.accounts().live_flows;
             snapshot.recorded_octets = meter.octets() as u64;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which layouts of recorded flows collectors know: the main thread announces their templates,
-//! all threads send records in them.
+//! Which layouts of recorded flows have been announced to the collector. The main thread sends
+//! their templates; all threads send records that use them.
 //!
-//! A thread that has a record of a layout without a template asks for it and keeps the flow, so
-//! no record leaves before its template. A template that the main thread has made goes before the
-//! main thread's own records at once, and before those of other threads when it has been sent.
+//! No record is sent before its template: a thread that has a record of a layout without a
+//! template requests the template and keeps the flow. The main thread may use a template as soon as
+//! it has encoded it, since its own messages follow; other threads wait until it has been sent.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,27 +12,27 @@ use flowmeter::metering::{Layers, Layout, Recorded};
 
 use crate::ffi::Thread;
 
-/// Sets of layouts, a bit for each. Only the main thread clears bits, and only while all other
-/// threads stand still.
+/// Sets of layouts, with one bit for each layout. Only the main thread clears bits, and only while
+/// it holds the barrier.
 pub(crate) struct Announcements {
-    /// Some thread has records of it.
+    /// Layouts that a thread has records of.
     wanted: AtomicU32,
-    /// The main thread has made its template.
+    /// Layouts whose templates the main thread has encoded.
     made: AtomicU32,
-    /// VPP's graph sends its template in this round of the main loop.
+    /// Layouts whose templates VPP's graph sends in this iteration of the main loop.
     leaving: AtomicU32,
-    /// Its template has been sent.
+    /// Layouts whose templates have been sent.
     sent: AtomicU32,
 }
 
-/// Where the templates are that the main thread has made.
+/// The progress of the templates that the main thread has encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Round {
-    /// All were sent in earlier rounds.
+    /// All were sent in earlier iterations of the main loop.
     Idle,
     /// Some are still in VPP's graph.
     Leaving,
-    /// The last of them have just been sent.
+    /// The last ones have just been sent.
     Sent,
 }
 
@@ -46,7 +46,7 @@ impl Announcements {
         }
     }
 
-    /// Whether `thread` may send records of a layout now; if not, it will be announced.
+    /// Whether `thread` may send records of a layout now; if not, its template is requested.
     pub(super) fn admit(&self, thread: Thread, layout: Layout) -> bool {
         let admitted = if thread.is_main() {
             &self.made
@@ -60,12 +60,12 @@ impl Announcements {
         has
     }
 
-    /// Asks for these layouts to be announced, and again from time to time.
+    /// Requests the templates of these layouts, which are then repeated in each interval.
     pub(crate) fn want(&self, layouts: impl Iterator<Item = Layout>) {
         self.wanted.fetch_or(bits(layouts), Ordering::Relaxed);
     }
 
-    /// Announces only these layouts from now on. Others are announced anew when they are wanted.
+    /// Announces only these layouts from now on. Others are announced again when requested.
     pub(crate) fn retain(&self, layouts: impl Iterator<Item = Layout>) {
         let bits = bits(layouts);
         for set in [&self.wanted, &self.made, &self.leaving, &self.sent] {
@@ -73,36 +73,36 @@ impl Announcements {
         }
     }
 
-    /// Forgets what was sent: another collector knows nothing yet.
+    /// Clears what was sent, for a new collector.
     pub(crate) fn reset(&self) {
         for set in [&self.made, &self.leaving, &self.sent] {
             set.store(0, Ordering::Release);
         }
     }
 
-    /// The layouts that are wanted and have no template yet, in the order of announcement.
+    /// The layouts that are requested and have no template yet, in the order of announcement.
     pub(crate) fn missing(&self) -> impl Iterator<Item = Layout> + use<> {
         let made = self.made.load(Ordering::Relaxed);
         layouts(self.wanted.load(Ordering::Relaxed) & !made)
     }
 
-    /// The layouts whose templates were made.
+    /// The layouts whose templates have been encoded.
     pub(crate) fn made(&self) -> impl Iterator<Item = Layout> + use<> {
         layouts(self.made.load(Ordering::Relaxed))
     }
 
-    /// The main thread has handed a layout's template to VPP's graph.
+    /// Records that a layout's template has been passed to VPP's graph.
     pub(crate) fn set_made(&self, layout: Layout) {
         self.made.fetch_or(bit(layout), Ordering::Relaxed);
     }
 
-    /// Whether all templates that were made have been sent.
+    /// Whether all encoded templates have been sent.
     pub(crate) fn all_were_sent(&self) -> bool {
         self.made.load(Ordering::Relaxed) == self.sent.load(Ordering::Relaxed)
     }
 
-    /// Called once in a round of the main thread, before its graph sends what is pending: what
-    /// was leaving in the round before has been sent.
+    /// Called once per iteration of the main thread's loop, before its graph sends what is pending:
+    /// what was leaving in the previous iteration has been sent.
     pub(crate) fn next_round(&self) -> Round {
         let made = self.made.load(Ordering::Relaxed);
         let leaving = self.leaving.swap(made, Ordering::Relaxed);

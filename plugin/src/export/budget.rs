@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How long a sweep works at a time, and what is left to do after it.
+//! The time budget of a sweep, and the progress that it made.
 
 use flowmeter::metering::Swept;
 
 use crate::ffi::Thread;
 
-/// What is left to do after a sweep.
+/// What a sweep has left to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// Nothing for now.
     Done,
-    /// More, at once.
+    /// More work, which can continue at once.
     More,
-    /// More, when records are taken again.
+    /// More work, once records are accepted again.
     Blocked,
 }
 
@@ -26,7 +26,7 @@ impl From<Swept> for Progress {
     }
 }
 
-/// When a sweep ends.
+/// The time at which a sweep has to stop.
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline {
     thread: Thread,
@@ -34,7 +34,7 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// So many microseconds from now.
+    /// The deadline `microseconds` from now.
     pub(crate) fn after(thread: Thread, microseconds: f64) -> Self {
         let clocks = microseconds * thread.clocks_per_microsecond();
         Self {
@@ -43,7 +43,7 @@ impl Deadline {
         }
     }
 
-    /// Never.
+    /// No deadline.
     pub(crate) fn none(thread: Thread) -> Self {
         Self {
             thread,
@@ -51,7 +51,7 @@ impl Deadline {
         }
     }
 
-    /// Calls `step` until it has nothing more to do or time is up.
+    /// Calls `step` until it has nothing left to do or the deadline has passed.
     pub(crate) fn repeat(self, mut step: impl FnMut() -> Swept) -> Swept {
         loop {
             match step() {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Messages as UDP datagrams in VPP's buffers.
 //!
-//! A message is written where it leaves from, behind room for its headers, which are filled in
-//! when it is whole. It knows where datagrams go and not what is in them.
+//! A message is encoded in place in its buffer, after space for the IP and UDP headers, which are
+//! written when the message is complete. This module knows the destination of datagrams, not their
+//! content.
 
 use core::net::IpAddr;
 
@@ -13,22 +14,22 @@ use crate::ffi::Thread;
 use crate::ffi::buffer::{self, OwnBuffer};
 use crate::ffi::frame::FRAME;
 
-/// Where the datagrams of a worker go.
+/// The source and destination of a thread's datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Session {
-    /// The collector.
+    /// The collector's address.
     pub(crate) collector: IpAddr,
-    /// The address that they come from; of the same family.
+    /// The source address, of the same family.
     pub(crate) source: IpAddr,
     /// The collector's UDP port.
     pub(crate) port: u16,
-    /// The table that they are looked up in.
+    /// The FIB table that datagrams are looked up in.
     pub(crate) fib_index: u32,
-    /// Octets of an IP packet at most.
+    /// The most octets of an IP packet.
     pub(crate) path_mtu: usize,
 }
 
-/// The nodes that datagrams are handed to.
+/// The nodes that datagrams are enqueued to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LookupNodes {
     pub(crate) ip4: u32,
@@ -37,7 +38,7 @@ pub(crate) struct LookupNodes {
 
 /// Octets of a UDP header (RFC 768).
 const UDP: usize = 8;
-/// The port that all datagrams come from: collectors tell exporters apart by it.
+/// The source port of all datagrams. It is constant because collectors identify exporters by it.
 const SOURCE_PORT: u16 = 4739;
 const TIME_TO_LIVE: u8 = 254;
 const PROTOCOL_UDP: u8 = 17;
@@ -48,7 +49,7 @@ impl Session {
         if self.collector.is_ipv4() { 20 } else { 40 }
     }
 
-    /// Writes the headers before a message; `packet` is all of it.
+    /// Writes the headers of `packet`, which has the message after them.
     fn write_headers(&self, packet: &mut [u8]) {
         let (ip, udp) = packet.split_at_mut(self.ip());
         let udp_length = (udp.len() as u16).to_be_bytes();
@@ -77,10 +78,10 @@ impl Session {
                 ip[8..24].copy_from_slice(&source.octets());
                 ip[24..40].copy_from_slice(&collector.octets());
             }
-            // Sessions are made with addresses of one family.
+            // A session's addresses have the same family.
             _ => return,
         }
-        // RFC 768, RFC 8200 §8.1: over a pseudo header too; 0 would mean that there is none.
+        // RFC 768, RFC 8200 §8.1: includes a pseudo-header; 0 would mean that there is no checksum.
         let addresses = &ip[ip.len() - if ip.len() == 20 { 8 } else { 32 }..];
         let pseudo = sum(addresses) + sum(&udp_length) + u64::from(PROTOCOL_UDP);
         let checksum = match !fold(pseudo + sum(udp)) {
@@ -91,7 +92,7 @@ impl Session {
     }
 }
 
-/// The sum of the 16-bit words of `octets` (RFC 1071), an odd one filled up with a zero.
+/// The sum of the 16-bit words of `octets` (RFC 1071), padded with a zero if their count is odd.
 fn sum(octets: &[u8]) -> u64 {
     let (pairs, rest) = octets.as_chunks::<2>();
     let pairs: u64 = pairs
@@ -101,7 +102,7 @@ fn sum(octets: &[u8]) -> u64 {
     pairs + rest.first().map_or(0, |&octet| u64::from(octet) << 8)
 }
 
-/// One's complement: what does not fit 16 bits is added again.
+/// Folds a sum into 16 bits by adding the carries (RFC 1071).
 fn fold(mut sum: u64) -> u16 {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
@@ -109,29 +110,29 @@ fn fold(mut sum: u64) -> u16 {
     sum as u16
 }
 
-/// A worker's way to its collector.
+/// A thread's datagrams to the collector.
 pub(crate) struct Datagrams {
-    /// Who sends: the worker, or the main thread while that stands still.
+    /// The sending thread: the worker, or the main thread while it holds the barrier.
     thread: Option<Thread>,
     session: Option<Session>,
     nodes: LookupNodes,
-    /// Datagrams that are handed on together.
+    /// Complete datagrams that are enqueued together.
     pending: [u32; FRAME],
     pending_count: usize,
     allowance: Allowance,
-    /// Whether that has refused a datagram since it was set.
+    /// Whether the allowance has refused a datagram since it was set.
     was_refused: bool,
     pacing: &'static Pacing,
 }
 
-/// How many datagrams may be begun.
+/// How many datagrams may be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Allowance {
-    /// What packets make: all of them, and sweeps send fewer.
+    /// Datagrams on the packet path: unlimited, but counted against the pacing of sweeps.
     Charged,
-    /// What sweeps make: as many as this VPP's pacing allows.
+    /// Datagrams of sweeps: as many as the pacing of this VPP allows.
     Paced,
-    /// So many.
+    /// A fixed number.
     Messages(u32),
 }
 
@@ -163,31 +164,30 @@ impl Datagrams {
         }
     }
 
-    /// Says who sends from now on.
+    /// Sets the sending thread.
     #[inline]
     pub(crate) fn set_thread(&mut self, thread: Thread) {
         self.thread = Some(thread);
     }
 
-    /// Says where datagrams go from now on. What was begun for another session must have been
-    /// sent.
+    /// Sets the destination. All messages of the previous session must have been sent.
     pub(crate) fn set_session(&mut self, session: Option<Session>) {
-        self.hand_on();
+        self.enqueue_pending();
         self.session = session;
     }
 
-    /// Says how many may be begun from now on.
+    /// Sets how many datagrams may be started.
     pub(super) fn set_allowance(&mut self, allowance: Allowance) {
         self.allowance = allowance;
         self.was_refused = false;
     }
 
-    /// Whether a datagram was refused because no more may be begun for now.
+    /// Whether the allowance has refused a datagram.
     pub(super) fn was_refused(&self) -> bool {
         self.was_refused
     }
 
-    /// Whether one more may be begun.
+    /// Whether another datagram may be started.
     fn admit(&mut self, thread: Thread) -> bool {
         let admitted = match &mut self.allowance {
             Allowance::Charged => {
@@ -205,9 +205,9 @@ impl Datagrams {
         admitted
     }
 
-    /// Hands on what is pending.
+    /// Enqueues the pending datagrams to the lookup node.
     #[inline]
-    pub(crate) fn hand_on(&mut self) {
+    pub(crate) fn enqueue_pending(&mut self) {
         let count = core::mem::take(&mut self.pending_count);
         if let (Some(thread), Some(session)) = (self.thread, self.session) {
             let node = if session.collector.is_ipv4() {
@@ -240,7 +240,7 @@ impl Transport for Datagrams {
             headers,
         } = message.buffer;
         let (Some(thread), Some(session)) = (self.thread, self.session) else {
-            // Without a session no message was begun.
+            // Without a session, no message was started.
             return;
         };
         let length = headers + message.length;
@@ -248,7 +248,7 @@ impl Transport for Datagrams {
         self.pending[self.pending_count] = buffer.into_packet(thread, length, session.fib_index);
         self.pending_count += 1;
         if self.pending_count == FRAME {
-            self.hand_on();
+            self.enqueue_pending();
         }
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How a thread's records leave: the state that all threads share, the way from records to
-//! messages, and messages as datagrams in VPP's buffers.
+//! Export of a thread's records: the state that all threads share, records to messages, and
+//! messages to datagrams in VPP's buffers.
 //!
-//! It knows neither flow tables nor who meters.
+//! It knows neither flow tables nor metering processes.
 
 pub(crate) mod announcements;
 pub(crate) mod budget;

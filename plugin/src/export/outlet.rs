@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A thread's way from flow records to messages: the time, whether records can be sent at all,
-//! and how many messages a sweep may begin.
+//! The export path of one meter of a thread, from flow records to messages. It owns the time, the
+//! check whether records can be sent at all, and how many messages a sweep may start.
 //!
-//! It knows neither flows nor who meters them.
+//! It knows neither flow tables nor metering processes.
 
 use flowmeter::exporting::ExportingProcess;
 use flowmeter::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key};
@@ -16,18 +16,18 @@ use super::pacing::MESSAGES_PER_MILLISECOND;
 use super::shared::{Gate, Shared};
 use crate::ffi::Thread;
 
-/// See the file.
+/// The export path of one meter.
 pub(crate) struct Outlet {
     shared: &'static Shared,
     exporting: ExportingProcess<Datagrams>,
-    /// Milliseconds since VPP's start; never steps back.
+    /// Milliseconds since VPP's start; never decreases.
     now: u64,
-    /// [`Shared::sends`] when the message under construction was last sent.
-    sends: u32,
+    /// The last seen value of [`Shared::flush_requests`].
+    flush_requests: u32,
 }
 
 impl Outlet {
-    /// A way for records of this domain.
+    /// Creates the export path for records of this domain.
     pub(crate) fn new(
         shared: &'static Shared,
         domain: ObservationDomainId,
@@ -37,21 +37,21 @@ impl Outlet {
             shared,
             exporting: ExportingProcess::new(Datagrams::new(nodes, &shared.pacing), domain, true),
             now: 0,
-            sends: 0,
+            flush_requests: 0,
         }
     }
 
-    /// What all threads share.
+    /// The state that all threads share.
     pub(crate) fn shared(&self) -> &'static Shared {
         self.shared
     }
 
-    /// What makes messages of records.
+    /// The exporting process.
     pub(crate) fn exporting(&mut self) -> &mut ExportingProcess<Datagrams> {
         &mut self.exporting
     }
 
-    /// Messages that were sent, and flow records in them.
+    /// The numbers of messages sent and of flow records in them.
     pub(crate) fn sent(&self) -> (u64, u64) {
         let statistics = self.exporting.statistics();
         (statistics.messages, statistics.flow_records)
@@ -62,7 +62,7 @@ impl Outlet {
         self.exporting.is_open()
     }
 
-    /// The time of packets that are observed now.
+    /// The current time, for packets that are observed now.
     #[inline]
     pub(crate) fn time(&mut self, thread: Thread) -> (Timestamp, Uptime) {
         self.now = self.now.max(thread.milliseconds());
@@ -70,12 +70,12 @@ impl Outlet {
         (Timestamp::from_millis(self.now), uptime)
     }
 
-    /// When this thread last read the time.
+    /// The time when it was last read, in milliseconds since VPP's start.
     pub(crate) fn now(&self) -> u64 {
         self.now
     }
 
-    /// Brings the exporting process to the present; what is due leaves.
+    /// Updates the time of the exporting process, which sends what is due.
     pub(crate) fn advance(&mut self, thread: Thread) {
         self.exporting.transport().set_thread(thread);
         let (time, uptime) = self.time(thread);
@@ -85,14 +85,14 @@ impl Outlet {
         }
     }
 
-    /// Sends what is under construction.
+    /// Sends the message under construction.
     pub(crate) fn send(&mut self, thread: Thread) {
         self.advance(thread);
         self.exporting.flush();
-        self.exporting.transport().hand_on();
+        self.exporting.transport().enqueue_pending();
     }
 
-    /// Sends what is under construction, and exports to another collector from now on.
+    /// Sends the message under construction, and then exports to another collector.
     pub(crate) fn set_session(
         &mut self,
         thread: Thread,
@@ -105,27 +105,28 @@ impl Outlet {
         self.exporting.transport().set_session(session);
     }
 
-    /// Sends what is under construction, and exports in another domain from now on. In the same
-    /// domain nothing is sent: the main thread's message might arrive behind the worker's next one.
+    /// Sends the message under construction, and then exports in another domain. If the domain does
+    /// not change, nothing is sent: the main thread's message could arrive after the worker's next
+    /// one.
     pub(crate) fn set_domain(&mut self, thread: Thread, domain: ObservationDomainId) {
         if self.exporting.domain() == domain {
             return;
         }
         self.advance(thread);
         self.exporting.set_domain(domain);
-        self.exporting.transport().hand_on();
+        self.exporting.transport().enqueue_pending();
     }
 
-    /// Lets `act` export, and hands on what messages that makes.
+    /// Calls `act` with an exporter, and enqueues the resulting messages.
     #[inline]
     pub(crate) fn export(&mut self, thread: Thread, act: impl FnOnce(&mut Exporter<'_>)) {
         self.exporting.transport().set_thread(thread);
         act(&mut Exporter::new(self.shared, thread, &mut self.exporting));
-        self.exporting.transport().hand_on();
+        self.exporting.transport().enqueue_pending();
     }
 
-    /// Lets `visit` make the records that are due, within a budget of time and what this VPP's
-    /// pacing allows; what is announced is within both, too.
+    /// Calls `visit` to export the records that are due, until `deadline` and within the pacing of
+    /// this VPP. Templates and options count against both limits, too.
     pub(crate) fn sweep(
         &mut self,
         thread: Thread,
@@ -136,16 +137,16 @@ impl Outlet {
         self.advance(thread);
         let progress = self.visit(thread, deadline, visit);
         self.allow(Allowance::Charged);
-        let sends = self.shared.sends();
-        if core::mem::replace(&mut self.sends, sends) != sends {
+        let requests = self.shared.flush_requests();
+        if core::mem::replace(&mut self.flush_requests, requests) != requests {
             self.exporting.flush();
         }
-        self.exporting.transport().hand_on();
+        self.exporting.transport().enqueue_pending();
         progress
     }
 
-    /// Lets `visit` make records until `deadline`, within so many messages, and sends what is
-    /// under construction in the end.
+    /// Calls `visit` to export records until `deadline` and within `messages` messages. Sends the
+    /// message under construction when no more records can follow now.
     pub(crate) fn sweep_now(
         &mut self,
         thread: Thread,
@@ -160,12 +161,11 @@ impl Outlet {
         if progress != Progress::More {
             self.exporting.flush();
         }
-        self.exporting.transport().hand_on();
+        self.exporting.transport().enqueue_pending();
         progress
     }
 
-    /// Lets `visit` make records, as many as fit a millisecond's worth of messages, and sends
-    /// what is under construction after the last one.
+    /// As [`Self::sweep_now`] without a deadline, within the messages of one millisecond.
     pub(crate) fn finish(
         &mut self,
         thread: Thread,
@@ -188,16 +188,16 @@ impl Outlet {
         let now = Uptime::from_millis(self.now as u32);
         let exporter = &mut Exporter::new(self.shared, thread, &mut self.exporting);
         match visit(now, deadline, exporter) {
-            // Only messages are used up for now.
+            // Only the allowance is used up.
             Progress::Blocked if self.exporting.transport().was_refused() => Progress::More,
             progress => progress,
         }
     }
 }
 
-/// Hands records to the exporting process, where they can be sent at all.
+/// Passes records to the exporting process while the gate is open.
 ///
-/// Flows are metered by VPP's time, which never steps; here it becomes that of the world.
+/// Flows are metered in VPP's time, which never steps; records get wall-clock times here.
 pub(crate) struct Exporter<'a> {
     process: &'a mut ExportingProcess<Datagrams>,
     shared: &'static Shared,
@@ -238,11 +238,11 @@ impl<'a> Exporter<'a> {
         if let Some(why) = self.closed() {
             return Err(why);
         }
-        let in_world =
+        let wall_time =
             |time: Timestamp| Timestamp::from_millis(time.as_millis().wrapping_add(self.wall));
         self.process.export(&FlowRecord {
-            start: in_world(record.start),
-            end: in_world(record.end),
+            start: wall_time(record.start),
+            end: wall_time(record.end),
             ..*record
         })
     }
@@ -268,7 +268,7 @@ macro_rules! export {
 
 export! { Ipv4Key, Ipv6Key, L2Key }
 
-/// Records of recorded flows leave only when their layout has been announced.
+/// Records of recorded flows are sent only after the template of their layout.
 impl Export<RecordedKey> for Exporter<'_> {
     #[inline]
     fn closed(&self) -> Option<NoRoom> {

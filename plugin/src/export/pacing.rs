@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How many messages leave this VPP in a millisecond, however many threads send: a flush does not
-//! overrun a collector's socket.
+//! A limit of the messages that this VPP sends per millisecond, for all threads together, so that a
+//! flush does not overrun a collector's socket.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-/// Messages that may leave in one millisecond: what a collector with a default socket buffer can
-/// take, as the command `flowmeter replay` has it.
+/// Messages per millisecond: what a collector with a default socket buffer can receive, as in the
+/// command `flowmeter replay`.
 pub(super) const MESSAGES_PER_MILLISECOND: u32 = 32;
 
-/// How often a thread tries to count a message while others do.
+/// Attempts to count a message while other threads do, too.
 const ATTEMPTS: usize = 4;
 
-/// One token bucket for all threads, filled anew in each millisecond: that millisecond, and in the
-/// low bits how many messages have left in it.
+/// A token bucket for all threads, which is refilled in each millisecond. The high bits have the
+/// millisecond, the low bits the messages sent in it.
 pub(super) struct Pacing(AtomicU64);
 
 const COUNT_BITS: u32 = 20;
@@ -23,19 +23,19 @@ impl Pacing {
         Self(AtomicU64::new(0))
     }
 
-    /// Counts a message of a sweep, at `now` in milliseconds; `false` where none may leave any more
-    /// in this millisecond.
+    /// Counts a message of a sweep at `now`, in milliseconds. Returns `false` if no more may be
+    /// sent in this millisecond.
     pub(super) fn take(&self, now: u64) -> bool {
         self.count(now, MESSAGES_PER_MILLISECOND.into())
     }
 
-    /// Counts a message that packets made. It leaves at once, and sweeps send one less.
+    /// Counts a message of the packet path, which is always sent; sweeps send one fewer.
     pub(super) fn charge(&self, now: u64) {
-        // Where other threads are faster all the time, it goes uncounted.
+        // If other threads win all attempts, the message is not counted.
         let _ = self.count(now, COUNT);
     }
 
-    /// Counts a message where there were fewer than `most`. Never waits for another thread.
+    /// Counts a message if there were fewer than `most`. Never waits for another thread.
     fn count(&self, now: u64, most: u64) -> bool {
         let mut word = self.0.load(Ordering::Relaxed);
         for _ in 0..ATTEMPTS {
@@ -64,7 +64,7 @@ mod tests {
     const PACE: usize = MESSAGES_PER_MILLISECOND as usize;
 
     #[test]
-    fn a_millisecond_has_so_many_messages_and_no_more() {
+    fn each_millisecond_has_a_fixed_number_of_messages() {
         let pacing = Pacing::new();
         for now in [5, 6, 1000] {
             assert_eq!((0..100).filter(|_| pacing.take(now)).count(), PACE);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_behind_gets_none_of_its_own() {
+    fn a_thread_whose_clock_is_behind_shares_the_current_millisecond() {
         let pacing = Pacing::new();
         assert!(pacing.take(7));
         assert_eq!((0..100).filter(|_| pacing.take(6)).count(), PACE - 1);
@@ -80,18 +80,18 @@ mod tests {
     }
 
     #[test]
-    fn what_packets_make_is_missing_to_sweeps() {
+    fn messages_of_the_packet_path_are_charged_to_sweeps() {
         let pacing = Pacing::new();
         (0..10).for_each(|_| pacing.charge(7));
         assert_eq!((0..100).filter(|_| pacing.take(7)).count(), PACE - 10);
-        // And they are never refused.
+        // The packet path is never refused.
         (0..1000).for_each(|_| pacing.charge(8));
         assert!(!pacing.take(8));
         assert!(pacing.take(9));
     }
 
     #[test]
-    fn threads_share_it() {
+    fn threads_share_the_bucket() {
         let pacing = Pacing::new();
         let sent: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)

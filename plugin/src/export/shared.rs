@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What all threads know at once: whether records can be sent, what time it is, and whether
-//! messages under construction are wanted now.
+//! Export state that all threads share: whether records can be sent, the wall-clock time, and
+//! requests to send messages under construction.
 //!
-//! The main thread writes and workers read, single atomic words: no thread waits for another.
+//! The main thread writes and the workers read single atomic words: no thread waits for another.
 
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
@@ -16,31 +16,31 @@ use super::pacing::Pacing;
 pub(crate) enum Gate {
     /// They can.
     Open,
-    /// They can't, for this reason.
+    /// They cannot, for this reason.
     Closed(NoRoom),
 }
 
-/// See the file.
+/// The shared state.
 pub(crate) struct Shared {
-    /// 0 where open, else one more than the reason.
+    /// 0 if open, else the reason's number plus 1.
     gate: AtomicU8,
-    /// Milliseconds from VPP's time to the Unix epoch's.
+    /// The offset from VPP's time to Unix time, in milliseconds.
     wall: AtomicU64,
-    /// How often workers were asked to send messages under construction.
-    sends: AtomicU32,
-    /// How many messages may leave.
+    /// Counts the requests to send messages under construction.
+    flush_requests: AtomicU32,
+    /// The limit of messages per millisecond.
     pub(super) pacing: Pacing,
-    /// The templates of recorders.
+    /// The templates of recorded flows.
     pub(crate) announcements: Announcements,
 }
 
 impl Shared {
-    /// Without a collector yet.
+    /// The state before a collector is set.
     pub(crate) const fn new() -> Self {
         Self {
             gate: AtomicU8::new(NoRoom::NoCollector as u8 + 1),
             wall: AtomicU64::new(0),
-            sends: AtomicU32::new(0),
+            flush_requests: AtomicU32::new(0),
             pacing: Pacing::new(),
             announcements: Announcements::new(),
         }
@@ -63,7 +63,7 @@ impl Shared {
         self.gate.store(gate, Ordering::Relaxed);
     }
 
-    /// Milliseconds from VPP's start to the Unix epoch, modulo 2⁶⁴.
+    /// The offset from VPP's time to Unix time, in milliseconds, modulo 2⁶⁴.
     #[inline]
     pub(crate) fn wall(&self) -> u64 {
         self.wall.load(Ordering::Relaxed)
@@ -74,12 +74,12 @@ impl Shared {
     }
 
     /// How often workers were asked to send messages under construction.
-    pub(crate) fn sends(&self) -> u32 {
-        self.sends.load(Ordering::Relaxed)
+    pub(crate) fn flush_requests(&self) -> u32 {
+        self.flush_requests.load(Ordering::Relaxed)
     }
 
     /// Asks workers to send messages under construction at their next sweep.
-    pub(crate) fn ask_to_send(&self) {
-        self.sends.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn request_flush(&self) {
+        self.flush_requests.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! VPP's worker barrier, and what it lends: while it is held, no worker runs, so the main thread
-//! may use what belongs to workers.
+//! VPP's worker barrier. While it is held, no worker runs, so the main thread may use the workers'
+//! data.
 
 use core::cell::{Cell, UnsafeCell};
 use core::ops::{Deref, DerefMut};
 
 use super::{Main, Thread, thread};
 
-/// While it lives, no worker runs: each waits between two rounds of its main loop.
+/// A guard that holds all workers at the barrier, between two rounds of their main loops.
 ///
-/// Barriers nest, as VPP's do. Never suspend a process while holding one.
+/// Barriers nest, as VPP's do. A process must not be suspended while it holds one.
 pub(crate) struct Barrier(Main);
 
 impl Barrier {
@@ -24,19 +24,19 @@ impl Barrier {
         self.0
     }
 
-    /// The thread of this number, which stands still or is the main thread.
+    /// The thread with this index: the main thread, or a worker that is held at the barrier.
     pub(crate) fn thread(&self, index: usize) -> Thread {
         let index = index.min(thread::count() - 1);
-        // SAFETY: there is such a thread.
+        // SAFETY: a thread with this index exists.
         let vm = unsafe { vpp_sys::vpp_shim_main(index as u16) };
         // SAFETY: as above; nothing else runs as this thread while the barrier is held.
         unsafe { Thread::new(vm) }
     }
 
-    /// Runs the main thread's nodes that have frames pending, after its loop has ended. They may
-    /// use the main thread's [`PerThread`] value, so nothing may be borrowed from this barrier.
+    /// Runs the main thread's nodes that have pending frames, after its main loop has ended. They
+    /// may use the main thread's [`PerThread`] value, so nothing may be borrowed from this barrier.
     pub(crate) fn dispatch_pending(&mut self) {
-        // SAFETY: the caller is VPP's exit: the main loop has ended, and workers stand still.
+        // SAFETY: VPP is exiting: the main loop has ended, and the workers are held at the barrier.
         unsafe { vpp_sys::vpp_shim_dispatch_pending(self.0.thread().vm()) }
     }
 }
@@ -49,25 +49,25 @@ impl Drop for Barrier {
     }
 }
 
-/// A value for each of VPP's threads. A thread uses its own; the main thread uses all of them
-/// while it holds a [`Barrier`].
+/// One value for each of VPP's threads. A thread uses its own value; the main thread uses all of
+/// them while it holds a [`Barrier`].
 pub(crate) struct PerThread<T>(Box<[Slot<T>]>);
 
-/// On cache lines of its own, so that no two threads share one.
+/// A value on its own cache lines, so that no two threads share one.
 #[repr(align(128))]
 struct Slot<T> {
-    /// Whether it is in use: a thread that asks twice gets it once.
+    /// Whether the value is borrowed. A second borrow by the same thread is refused.
     is_lent: Cell<bool>,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: a slot is used by its own thread, or by the main thread while that thread stands still.
+// SAFETY: a slot is used by its own thread, or by the main thread while that thread is stopped.
 unsafe impl<T> Sync for PerThread<T> {}
-// SAFETY: as above; made on the main thread and never moved after that.
+// SAFETY: as above; created on the main thread and never moved after that.
 unsafe impl<T> Send for PerThread<T> {}
 
 impl<T> PerThread<T> {
-    /// Makes a value for each thread, by its index.
+    /// Calls `make` with the index of each thread.
     pub(crate) fn new(mut make: impl FnMut(u32) -> T) -> Self {
         let slots = (0..thread::count() as u32).map(|index| Slot {
             is_lent: Cell::new(false),
@@ -76,13 +76,13 @@ impl<T> PerThread<T> {
         Self(slots.collect())
     }
 
-    /// This thread's own value; `None` where it is in use on this thread already.
+    /// This thread's value; `None` if this thread has borrowed it already.
     #[inline(always)]
     pub(crate) fn own(&self, thread: Thread) -> Option<Lent<'_, T>> {
         self.0.get(usize::from(thread.index()))?.lend()
     }
 
-    /// All values, in the order of the threads.
+    /// All values, in thread order.
     pub(crate) fn all<'a>(
         &'a self,
         _barrier: &'a mut Barrier,
@@ -101,7 +101,7 @@ impl<T> Slot<T> {
     }
 }
 
-/// A value in use.
+/// A borrowed value.
 pub(crate) struct Lent<'a, T>(&'a Slot<T>);
 
 impl<T> Deref for Lent<'_, T> {
@@ -109,7 +109,7 @@ impl<T> Deref for Lent<'_, T> {
 
     #[inline(always)]
     fn deref(&self) -> &T {
-        // SAFETY: one thread at a time uses a slot, and the flag lends it once.
+        // SAFETY: one thread at a time uses a slot, and the flag allows one borrow at a time.
         unsafe { &*self.0.value.get() }
     }
 }
@@ -137,17 +137,17 @@ pub(crate) struct Published<T>(UnsafeCell<T>);
 unsafe impl<T: Sync> Sync for Published<T> {}
 
 impl<T> Published<T> {
-    /// Lets `read` read it. That takes no barrier meanwhile: it is the packet path.
+    /// Calls `read` with the value. `read` runs on the packet path and must not take the barrier.
     #[inline(always)]
     pub(crate) fn read<R>(&self, _thread: Thread, read: impl FnOnce(&T) -> R) -> R {
-        // SAFETY: it is written only while this thread stands still, which `read` does not.
+        // SAFETY: it is written only while this thread is stopped, so not while `read` runs.
         read(unsafe { &*self.0.get() })
     }
 
-    /// The value, to be written.
+    /// Mutable access to the value.
     #[allow(clippy::mut_from_ref, reason = "the barrier is borrowed mutably")]
     pub(crate) fn write<'a>(&'a self, _barrier: &'a mut Barrier) -> &'a mut T {
-        // SAFETY: no thread reads it now, and the barrier is borrowed as long as the value is.
+        // SAFETY: no thread reads it now, and the barrier is borrowed for as long as the value is.
         unsafe { &mut *self.0.get() }
     }
 }

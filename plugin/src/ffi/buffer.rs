@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Buffers that we make ourselves, and sending them.
+//! Buffers that the plugin allocates, and sending them.
 
 use super::Thread;
 
-/// A buffer of our own, to be sent or freed by a thread; dropping it loses it.
+/// A buffer that the plugin owns until it is sent. Dropping it leaks VPP's buffer.
 #[must_use]
 pub(crate) struct OwnBuffer {
     index: u32,
@@ -12,12 +12,12 @@ pub(crate) struct OwnBuffer {
     size: usize,
 }
 
-// SAFETY: VPP's buffers are shared by all threads; this one belongs to who has this.
+// SAFETY: all threads share VPP's buffer pool, and this value is the buffer's only owner.
 unsafe impl Send for OwnBuffer {}
 
 impl OwnBuffer {
-    /// A buffer of `size` octets at most, fewer where VPP's are smaller; `None` where VPP has
-    /// no more.
+    /// Allocates a buffer of `size` octets, or fewer if VPP's buffers are smaller. Returns `None`
+    /// if VPP has no free buffer.
     pub(crate) fn new(thread: Thread, size: usize) -> Option<Self> {
         let mut index = 0;
         // SAFETY: `vm` is this thread's.
@@ -37,32 +37,32 @@ impl OwnBuffer {
 
     /// Its octets.
     pub(crate) fn octets(&mut self) -> &mut [u8] {
-        // SAFETY: VPP gave us a buffer with so much room, and we are its only owner.
+        // SAFETY: the buffer has room for `size` octets, and this is its only owner.
         unsafe { core::slice::from_raw_parts_mut(self.data, self.size) }
     }
 
-    /// Makes the first `length` octets a packet for the table `fib_index`, that no flow meter
-    /// counts; tells its index, for [`send`].
+    /// Turns the first `length` octets into a packet that is looked up in the table `fib_index` and
+    /// that no flow meter counts. Returns its buffer index, for [`send`].
     pub(crate) fn into_packet(self, thread: Thread, length: usize, fib_index: u32) -> u32 {
         let length = length.min(self.size) as u16;
-        // SAFETY: `vm` is this thread's, the buffer ours.
+        // SAFETY: `vm` is this thread's, and this is the buffer's only owner.
         unsafe { vpp_sys::vpp_shim_make_own(thread.vm(), self.index, length, fib_index) };
         self.index
     }
 }
 
-/// Octets that one buffer holds.
+/// How many octets one buffer holds.
 pub(crate) fn size_of_data(thread: Thread) -> usize {
     // SAFETY: `vm` is this thread's.
     unsafe { vpp_sys::vpp_shim_buffer_data_size(thread.vm()) as usize }
 }
 
-/// Hands packets to a node, a frame's worth at most.
+/// Sends packets to a node, at most one frame of them.
 pub(crate) fn send(thread: Thread, node: u32, packets: &[u32]) {
     if packets.is_empty() {
         return;
     }
-    // SAFETY: `vm` is this thread's, the packets are ours and given away here.
+    // SAFETY: `vm` is this thread's; the packets are the plugin's and are given to VPP here.
     unsafe {
         vpp_sys::vpp_shim_send(thread.vm(), node, packets.as_ptr(), packets.len() as u32);
     }

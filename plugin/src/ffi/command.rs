@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Commands as VPP calls them.
+//! Commands in the form in which VPP registers and calls them.
 
 use core::ffi::{CStr, c_void};
 
@@ -7,18 +7,18 @@ use vpp_sys::vlib_main_t;
 
 use super::{Main, text};
 
-/// A command of a frontend's list.
+/// A command in a frontend's list.
 pub(crate) struct Command {
     pub(crate) path: &'static CStr,
     pub(crate) short_help: &'static CStr,
-    /// Given the line behind the path; returns a `clib_error_t`, null where all went well.
+    /// Called with the line after the path; returns a `clib_error_t`, or null on success.
     pub(crate) function: unsafe extern "C" fn(*mut vlib_main_t, *const u8, u32) -> *mut c_void,
 }
 
-/// Runs a command with the words of its line.
+/// Calls `function` with the words of the line.
 ///
 /// # Safety
-/// Called on VPP's main thread; `line` is `length` octets long.
+/// The caller is VPP's main thread, and `line` points to `length` octets.
 pub(crate) unsafe fn run(
     function: fn(Main, Vec<&str>) -> Result<(), String>,
     vm: *mut vlib_main_t,
@@ -56,10 +56,10 @@ macro_rules! commands {
 
 pub(crate) use commands;
 
-/// A text that ends with a zero, as C has it.
+/// A string that ends with a zero octet, as a C string.
 pub(crate) const fn c_str(text: &'static str) -> &'static CStr {
     match CStr::from_bytes_with_nul(text.as_bytes()) {
         Ok(text) => text,
-        Err(_) => panic!("a text ends with its only zero"),
+        Err(_) => panic!("a C string ends with its only zero"),
     }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! VPP's own exporter, its tables, and what they do with packets to a collector.
+//! VPP's IPFIX exporter, its FIB tables, and the route to a collector.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Main;
 
-/// What `set ipfix exporter` says, or VPP's API: the first exporter that is set.
+/// VPP's first exporter, as set by `set ipfix exporter` or by VPP's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct VppExporter {
     pub(crate) collector: IpAddr,
@@ -17,11 +17,11 @@ pub(crate) struct VppExporter {
 }
 
 impl VppExporter {
-    /// The exporter, where one is set.
+    /// Returns the exporter, if one is set.
     pub(crate) fn get(_main: Main) -> Option<Self> {
-        // SAFETY: all zeros are one of these.
+        // SAFETY: all zeros are a valid value.
         let mut exporter: vpp_sys::vpp_shim_exporter_t = unsafe { core::mem::zeroed() };
-        // SAFETY: this is the main thread, which alone changes it.
+        // SAFETY: this is the main thread, and only the main thread changes the exporter.
         if unsafe { vpp_sys::vpp_shim_exporter(&raw mut exporter) } == 0 {
             return None;
         }
@@ -44,7 +44,7 @@ impl VppExporter {
     }
 }
 
-/// A table that VPP keeps as long as this lives.
+/// A FIB table, which VPP keeps for as long as this value exists.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Table {
     index: u32,
@@ -52,14 +52,14 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// The table of this id, where there is one.
+    /// Locks the table with this id. Returns `None` if there is none.
     pub(crate) fn find(_main: Main, id: u32, is_ip6: bool) -> Option<Self> {
         // SAFETY: this is the main thread.
         let index = unsafe { vpp_sys::vpp_shim_fib_lock(id, u8::from(is_ip6)) };
         (index != u32::MAX).then(|| Self { index, is_ip6 })
     }
 
-    /// VPP's index of it.
+    /// VPP's index of the table.
     pub(crate) fn index(&self) -> u32 {
         self.index
     }
@@ -67,25 +67,25 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        // SAFETY: locked in `find`; only the main thread has tables.
+        // SAFETY: locked in `find`; only the main thread has `Table`s.
         unsafe { vpp_sys::vpp_shim_fib_unlock(self.index, u8::from(self.is_ip6)) }
     }
 }
 
-/// What becomes of packets to an address.
+/// How VPP forwards packets to an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// They are dropped.
+    /// There is no route: packets are dropped.
     None,
-    /// They wait for a neighbour's address, at this adjacency of VPP's.
+    /// The next hop is not resolved yet, at this adjacency.
     Unresolved(u32),
-    /// They are sent.
+    /// Packets are sent.
     Resolved,
 }
 
 impl Route {
-    /// Looks `address` up in a table. Who is next on the way is asked for if unknown, where `ask`
-    /// says so.
+    /// Looks `address` up in a table. If `ask` is true and the next hop is not resolved, VPP sends
+    /// an ARP or neighbour solicitation for it.
     pub(crate) fn to(_main: Main, fib_index: u32, address: IpAddr, ask: bool) -> Self {
         let mut octets = [0; 16];
         match address {
@@ -96,7 +96,7 @@ impl Route {
         let address = octets.as_ptr();
         let ask = u8::from(ask);
         let mut adjacency = 0;
-        // SAFETY: this is the main thread; there are as many octets as an address has.
+        // SAFETY: this is the main thread; `address` points to 16 octets.
         let route =
             unsafe { vpp_sys::vpp_shim_route(fib_index, is_ip6, address, ask, &raw mut adjacency) };
         match route {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The types and constants of include/flowmeter.h and of the API's C, as bindgen reads them.
+//! bindgen's output for include/flowmeter.h and the API's C: types, constants and functions.
 #![allow(
     missing_docs,
     non_camel_case_types,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The Ethernet header around a routed packet: the one that it came with still stands before
-//! its data, the one that it goes with already begins them.
+//! The Ethernet header of a routed packet: on input it still lies before the packet's data, on
+//! output the packet's data already starts with it.
 
 use super::frame::Buffer;
 
@@ -8,8 +8,8 @@ use super::frame::Buffer;
 const ETHERNET: core::ops::RangeInclusive<usize> = 14..=22;
 
 impl<'a> Buffer<'a> {
-    /// Octets of the Ethernet header that this IP packet came with; 0 where it came without.
-    /// What tunnels leave there, and what other plugins wrote over it, is none.
+    /// Octets of the Ethernet header that this IP packet was received with; 0 if there is none,
+    /// if a tunnel left something else there, or if another plugin has overwritten it.
     #[inline(always)]
     pub(crate) fn ethernet_before(&self) -> usize {
         let before = self.link_header_octets();
@@ -20,14 +20,14 @@ impl<'a> Buffer<'a> {
         }
     }
 
-    /// Whether the first `length` octets of its data are an Ethernet header before an IP packet.
+    /// Whether the first `length` octets of the data are an Ethernet header before an IP packet.
     #[inline(always)]
     pub(crate) fn ethernet_until(&self, length: usize) -> bool {
         ETHERNET.contains(&length) && is_ip(self.data_from(0), length)
     }
 }
 
-/// Whether what the link layer's header, so many octets long, says of its packet is true.
+/// Whether the EtherType at the end of the link-layer header matches the IP version after it.
 #[inline(always)]
 fn is_ip(octets: &[u8], header: usize) -> bool {
     let ether_type = octets.get(header - 2..header);

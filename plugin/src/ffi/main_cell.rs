@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What only the main thread has.
+//! Data that only the main thread uses.
 
 use core::cell::RefCell;
 
 use super::Main;
 
-/// See the file. Nothing of it is borrowed while a process is suspended.
+/// A cell that only the main thread can access. A process must not be suspended while it borrows
+/// it.
 pub(crate) struct MainCell<T>(RefCell<T>);
 
-// SAFETY: only reached with a `Main`, of which there are none on other threads.
+// SAFETY: access needs a `Main`, which exists only on the main thread.
 unsafe impl<T> Sync for MainCell<T> {}
 
 impl<T> MainCell<T> {
@@ -16,7 +17,7 @@ impl<T> MainCell<T> {
         Self(RefCell::new(value))
     }
 
-    /// Does something with it; nothing where that is being done already.
+    /// Calls `act` with the value; returns `None` if the value is already borrowed.
     pub(crate) fn with<R>(&self, _main: Main, act: impl FnOnce(&mut T) -> R) -> Option<R> {
         let mut value = self.0.try_borrow_mut().ok()?;
         Some(act(&mut value))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What only the main thread may do: processes, names, interrupts to others, the log.
+//! What only the main thread may do: take the barrier, suspend and signal processes.
 
 use core::ffi::CStr;
 
@@ -13,16 +13,16 @@ impl Main {
     /// The main thread.
     ///
     /// # Safety
-    /// As of [`Thread::new`], and the thread is VPP's main thread.
+    /// As for [`Thread::new`], and the thread is VPP's main thread.
     pub(crate) unsafe fn new(vm: *mut vpp_sys::vlib_main_t) -> Self {
         // SAFETY: as the caller promises.
         Self(unsafe { Thread::new(vm) })
     }
 
-    /// The main thread, in a hook that is given no `vlib_main_t`.
+    /// The main thread, in a hook that gets no `vlib_main_t`.
     ///
     /// # Safety
-    /// Called on VPP's main thread.
+    /// The caller is VPP's main thread.
     pub(crate) unsafe fn current() -> Self {
         // SAFETY: the main thread is number 0.
         let vm = unsafe { vpp_sys::vpp_shim_main(0) };
@@ -40,26 +40,26 @@ impl Main {
         Barrier::sync(self)
     }
 
-    /// The node of this name.
+    /// The index of the node with this name.
     pub(crate) fn node(self, name: &CStr) -> Option<u32> {
         // SAFETY: `vm` is the main thread's, the name ends with a zero.
         let index = unsafe { vpp_sys::vpp_shim_node_index(self.0.vm(), name.as_ptr()) };
         (index != u32::MAX).then_some(index)
     }
 
-    /// Suspends this process for a while, or until it is signalled.
+    /// Suspends this process for `seconds`, or until it is signalled.
     pub(crate) fn wait(self, seconds: f64) {
-        // SAFETY: the caller is a process, and holds no borrow of what others use meanwhile.
+        // SAFETY: the caller is a process, and holds no borrow that others need meanwhile.
         unsafe { vpp_sys::vpp_shim_process_wait(self.0.vm(), seconds) }
     }
 
-    /// Whether the caller is a process for which no workers stand still.
+    /// Whether the caller is a process and the barrier is not held.
     pub(crate) fn may_suspend(self) -> bool {
         // SAFETY: `vm` is the main thread's.
         unsafe { vpp_sys::vpp_shim_may_suspend(self.0.vm()) != 0 }
     }
 
-    /// Suspends this process for a while; `false`, and at once, where it may not.
+    /// Suspends this process for `seconds`. Returns `false` at once if the caller may not suspend.
     #[must_use]
     pub(crate) fn suspend(self, seconds: f64) -> bool {
         let may = self.may_suspend();
@@ -70,20 +70,20 @@ impl Main {
         may
     }
 
-    /// Has an input node run once more on the thread of this number.
+    /// Interrupts an input node on the thread with this index.
     pub(crate) fn interrupt(self, thread: usize, node: u32) {
         thread::interrupt(thread, node);
     }
 
-    /// Wakes a process up.
+    /// Signals a process.
     pub(crate) fn signal(self, node: u32) {
         // SAFETY: `vm` is the main thread's, the node a process.
         unsafe { vpp_sys::vpp_shim_process_signal(self.0.vm(), node) }
     }
 
-    /// How often the process that sends VPP's own IPFIX messages has gone to sleep.
+    /// How often the process that sends VPP's own IPFIX messages has been suspended.
     pub(crate) fn flow_report_sleeps(self) -> u32 {
-        // SAFETY: the node is there from start to end.
+        // SAFETY: VPP has this node from start to exit.
         let node = unsafe { vpp_sys::vpp_shim_flow_report_process() };
         // SAFETY: `vm` is the main thread's, the node a process.
         unsafe { vpp_sys::vpp_shim_process_suspends(self.0.vm(), node) }

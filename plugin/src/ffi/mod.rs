@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the plugin needs of VPP, safe to call, and all of its `unsafe` beside the functions that
-//! VPP calls (`hooks` and the frontends' `hooks`).
+//! Safe wrappers of what the plugin uses of VPP. All `unsafe` code is here and in the functions
+//! that VPP calls (`hooks` and the frontends' `hooks`).
 //!
-//! It knows nothing of flows. [`Main`] stands for the right to do what only the main thread may,
-//! [`Barrier`] for stopped workers, and [`PerThread`] for what belongs to one thread at a time.
+//! It knows nothing of flows. [`Main`] proves that the code runs on the main thread, [`Barrier`]
+//! that the workers are stopped, and [`PerThread`] gives each value to one thread at a time.
 
 mod barrier;
 pub(crate) mod buffer;
@@ -26,5 +26,5 @@ pub(crate) mod thread;
 pub(crate) use barrier::{Barrier, Lent, PerThread, Published};
 pub(crate) use main_cell::MainCell;
 pub(crate) use main_thread::Main;
-pub(crate) use refusal::{Refusal, Why};
+pub(crate) use refusal::{Refusal, RefusalKind};
 pub(crate) use thread::Thread;

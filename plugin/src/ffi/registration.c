@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What this plugin registers with VPP: nodes, features, commands, functions for start, end,
- * configuration and interfaces. Only data, and what turns VPP's calling conventions into those
- * of include/flowmeter.h; the lists of observing nodes, features and commands are in Rust.
+ * What the plugin registers with VPP: nodes, features, commands, and functions for init, exit,
+ * configuration and interface events. It has only data and adapters from VPP's calling conventions
+ * to those of include/flowmeter.h; the lists of observing nodes, features and commands are in Rust.
  */
 
 #include "vpp_shim.h"
@@ -25,8 +25,8 @@ format_trace (u8 *s, va_list *args)
   return s;
 }
 
-/* An observing node. VPP writes the numbers of its counters into their descriptions, so each node
-   has descriptions of its own. */
+/* An observing node. VPP writes the indices of its error counters into their descriptions, so each
+   node has its own copy of them. */
 typedef struct observing_node
 {
   struct observing_node *next;
@@ -94,7 +94,7 @@ register_observing_nodes (void)
     register_feature (i, &feature);
 }
 
-/* Called when all plugins are loaded, and before VPP orders features. Its stanza is not for use. */
+/* Called after all plugins are loaded and before VPP orders features. Its stanza is not for use. */
 static clib_error_t *
 order_features (vlib_main_t *vm, unformat_input_t *input)
 {
@@ -111,7 +111,7 @@ order_features (vlib_main_t *vm, unformat_input_t *input)
 
 VLIB_EARLY_CONFIG_FUNCTION (order_features, "flowmeter-features");
 
-/* VPP unloads a library that early_init refuses: nothing of it may stay registered. */
+/* VPP unloads a library whose early_init fails: none of its registrations may remain. */
 static void __attribute__ ((__destructor__))
 unregister_observing_nodes (void)
 {
@@ -178,7 +178,7 @@ register_commands (vlib_main_t *vm, u32 list)
 	.short_help = (char *) description.short_help,
 	.function = run_command,
 	.function_arg = (uword) description.function,
-	/* Each takes the barrier where it needs it, and for as long. */
+	/* Each command takes the barrier where it needs it. */
 	.is_mp_safe = 1,
       };
       error = vlib_cli_register (vm, &command);
@@ -201,10 +201,10 @@ interface_add_del (vnet_main_t *vnm, u32 sw_if_index, u32 is_add)
   return 0;
 }
 
-/* After VPP's own: an interface has its tables then. */
+/* Runs after VPP's own functions, which set the interface's tables. */
 VNET_SW_INTERFACE_ADD_DEL_FUNCTION_PRIO (interface_add_del, VNET_ITF_FUNC_PRIORITY_HIGH);
 
-/* VPP calls these before the interface has its new table. */
+/* VPP calls these before it binds the interface to its new table. */
 
 static void
 ip4_table_bind (ip4_main_t *im, uword opaque, u32 sw_if_index, u32 new_fib, u32 old_fib)
@@ -218,7 +218,7 @@ ip6_table_bind (ip6_main_t *im, uword opaque, u32 sw_if_index, u32 new_fib, u32 
   flowmeter_interface_table (sw_if_index, 1, fib_table_get_table_id (new_fib, FIB_PROTOCOL_IP6));
 }
 
-/* VPP has no hook for an exporter that is set; it calls this after each message and command. */
+/* VPP has no hook for a changed exporter. These are called after each message and command. */
 
 static void
 after_message (api_main_t *am, u32 id, int is_after)

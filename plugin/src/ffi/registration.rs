@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What VPP reads of a plugin before it loads it. The other registrations are in C, in
-//! registration.c: they need VPP's macros; in C, this one's symbol would be hidden.
+//! The plugin registration, which VPP reads before it loads the library. The other registrations
+//! need VPP's macros and are in registration.c; defined in C, this one's symbol would be hidden.
 
 use core::ffi::{CStr, c_char};
 
@@ -8,7 +8,7 @@ use vpp_sys::vlib_plugin_registration_t;
 
 use crate::{COMMIT, VERSION, VPP_VERSION};
 
-/// VPP's structure, in a section that VPP looks for.
+/// VPP's structure, in the section that VPP reads.
 #[repr(transparent)]
 pub struct Registration(vlib_plugin_registration_t);
 
@@ -21,19 +21,19 @@ unsafe impl Sync for Registration {}
 #[used]
 #[allow(non_upper_case_globals, reason = "VPP's name")]
 pub static vlib_plugin_registration: Registration = Registration({
-    // SAFETY: all zeros are one of these: no texts, enabled.
+    // SAFETY: all zeros are a valid value: no strings, enabled by default.
     let mut registration: vlib_plugin_registration_t = unsafe { core::mem::zeroed() };
     registration.version = texts([VERSION, " ", COMMIT]);
-    // Structures move between releases, so a binary is for one. VPP compares as many octets as
-    // stand here with its own version; vpp-sys/build/release.rs says which.
+    // Structures change between releases, so a binary is for one release. VPP compares this prefix
+    // with its own version; vpp-sys/build/release.rs chooses it.
     registration.version_required = texts([env!("FLOWMETER_VPP_REQUIRED")]);
     registration.description = c"Flow meter: exact flow records, exported as IPFIX".as_ptr();
     registration.early_init = c"flowmeter_early_init".as_ptr();
     registration
 });
 
-/// An error where this was built for a release and a candidate for it runs, or the reverse. Both
-/// begin with the same year and month, all that VPP compares, but structures differ.
+/// Returns an error if this was built for a release and a release candidate runs, or the reverse.
+/// VPP compares year and month only, but structures differ between candidates and their release.
 ///
 /// # Safety
 /// VPP has begun to load plugins.
@@ -47,7 +47,7 @@ pub(crate) unsafe fn check_version() -> Result<(), String> {
     }
 }
 
-/// Texts after each other, filled up with zeros and cut to leave at least one.
+/// Concatenates strings, cut to leave a terminating zero.
 const fn texts<const N: usize, const M: usize>(texts: [&str; N]) -> [c_char; M] {
     let mut all = [0; M];
     let mut length = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Text to and from people: what a command is given, what it prints, errors and the log.
+//! Text from and to users: words of a command, its output, errors and the log.
 
 use core::ffi::{CStr, c_void};
 
@@ -10,43 +10,43 @@ use super::Main;
 pub(crate) struct Log(u32);
 
 impl Log {
-    /// The class of this name.
+    /// Registers a class with this name.
     pub(crate) fn new(_main: Main, name: &'static CStr) -> Self {
         // SAFETY: the name ends with a zero.
         Self(unsafe { vpp_sys::vpp_shim_log_class(name.as_ptr()) })
     }
 
-    /// A line that an operator should see.
+    /// Logs a line with severity warning.
     pub(crate) fn warning(self, _main: Main, line: &str) {
-        // SAFETY: `line` is so long.
+        // SAFETY: `line` has this length.
         unsafe { vpp_sys::vpp_shim_log_warning(self.0, line.as_ptr(), line.len() as u32) }
     }
 
-    /// Something worth knowing.
+    /// Logs a line with severity notice.
     pub(crate) fn notice(self, _main: Main, line: &str) {
-        // SAFETY: `line` is so long.
+        // SAFETY: `line` has this length.
         unsafe { vpp_sys::vpp_shim_log_notice(self.0, line.as_ptr(), line.len() as u32) }
     }
 }
 
-/// Prints to the client that gave the command.
+/// Prints to the client of the current command.
 pub(crate) fn print(main: Main, text: &str) {
-    // SAFETY: `vm` is the main thread's, `text` so long.
+    // SAFETY: `vm` is the main thread's, and `text` has this length.
     unsafe {
         vpp_sys::vpp_shim_cli_output(main.thread().vm(), text.as_ptr(), text.len() as u32);
     }
 }
 
-/// What a hook tells VPP: null where all went well, else a `clib_error_t` of one line.
+/// A hook's result for VPP: null on success, else a `clib_error_t` with one line.
 pub(crate) fn outcome(result: Result<(), String>) -> *mut c_void {
     match result {
         Ok(()) => core::ptr::null_mut(),
-        // SAFETY: `line` is so long; VPP frees the error.
+        // SAFETY: `line` has this length; VPP frees the error.
         Err(line) => unsafe { vpp_sys::vpp_shim_error(line.as_ptr(), line.len() as u32).cast() },
     }
 }
 
-/// The words that VPP hands to a hook.
+/// Splits the text that VPP passes to a hook into words.
 ///
 /// # Safety
 /// `text` points to `length` octets, or is null and `length` 0.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How people and programs reach the plugin: commands and startup.conf, its binary API, and
-//! flowprobe's. Each reads what was asked, has [`control`](crate::control) do it, and says what
-//! came of it.
+//! The user interfaces of the plugin: commands and startup.conf, its binary API, and flowprobe's
+//! API and commands. Each parses a request, calls [`control`](crate::control), and reports the
+//! result.
 
 pub(crate) mod api;
 pub(crate) mod cli;

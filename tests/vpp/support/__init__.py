@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests against a real VPP share: processes, networks, traffic and records."""
+"""Shared code of the tests with a real VPP: processes, networks, traffic and records."""

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plugin's accounts, and the invariant that they keep.
+"""The plugin's accounts, and their invariant.
 
 observed = metered + ignored, and metered = in records exported + in live flows + lost,
 for packets and for octets, exactly.
 
-In the stats segment and in `show flowmeter statistics`, what live flows hold is what the other
-accounts leave, so that those figures add up whatever happens. `show flowmeter verify` counts the
-flows one by one while the workers stand still: balanced accounts are those that it says balance,
-and whose figures are the segment's and what `show flowmeter statistics` has.
+In the stats segment and in `show flowmeter statistics`, the packets in live flows are derived from
+the other accounts, so those always add up. `show flowmeter verify` counts the flows one by one
+under the worker barrier. The accounts balance if it says so, and if its figures equal those of the
+segment and of `show flowmeter statistics`.
 """
 
 import re
@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 
 from .vpp import Vpp
-from .waiting import PATIENCE, PAUSE, until
+from .waiting import TIMEOUT, PAUSE, until
 
 LOST_REASONS = ("no_collector", "collector_unreachable", "no_buffer")
 END_REASONS = ("idle_timeout", "active_timeout", "end_of_flow", "forced_end", "lack_of_resources")
@@ -52,7 +52,7 @@ class Accounts:
         return total(self.lost_for.values())
 
     def shown(self) -> dict[str, Counts]:
-        """The lines that `show flowmeter statistics` and `verify` have of them."""
+        """The accounts as lines of `show flowmeter statistics` and `verify`."""
         lines = {"observed": self.observed, "metered": self.metered}
         lines |= {
             f"ignored: {reason}": counts for reason, counts in self.ignored.items() if counts.packets
@@ -65,7 +65,7 @@ class Accounts:
         return lines
 
     def imbalance(self) -> str | None:
-        """What does not add up."""
+        """Describes what does not add up, if anything."""
         for unit in ("packets", "octets"):
             of = lambda counts, unit=unit: getattr(counts, unit)  # noqa: E731
             metered = of(self.metered)
@@ -82,7 +82,7 @@ class Accounts:
 
 
 def total(parts) -> Counts:
-    """The sum of several."""
+    """The sum of several counts."""
     parts = list(parts)
     return Counts(
         sum(part.packets for part in parts),
@@ -92,7 +92,7 @@ def total(parts) -> Counts:
 
 
 def read(vpp: Vpp) -> Accounts:
-    """The accounts as they stand; under traffic they may be of different moments."""
+    """The current accounts; under traffic, those of threads may be of different moments."""
     entries = {
         name.removeprefix("/flowmeter/"): values for name, values in vpp.stats("/flowmeter/").items()
     }
@@ -124,8 +124,8 @@ def read(vpp: Vpp) -> Accounts:
 
 
 BALANCED = "accounts balance: every packet and octet is accounted for"
-#: There are more flows than workers may stand still for, and packets came meanwhile.
-MOVING = "live flows not counted one by one"
+#: The verdict if packets came while flows were counted in several slices.
+MOVING = "live flows not verified"
 
 
 def _lines(heads: str, lines: list[str]) -> dict[str, Counts]:
@@ -138,14 +138,14 @@ def _lines(heads: str, lines: list[str]) -> dict[str, Counts]:
 
 
 def shown(vpp: Vpp) -> dict[str, Counts]:
-    """The accounts as `show flowmeter statistics` has them, by line."""
+    """The accounts of `show flowmeter statistics`, by line."""
     heads, *lines = vpp.cli("show flowmeter statistics").strip().splitlines()
     return _lines(heads, lines)
 
 
 def counted(vpp: Vpp) -> tuple[dict[str, Counts], bool]:
-    """The accounts as `show flowmeter verify` has them, by line, and whether it counted the live
-    flows; which then balance, also under traffic."""
+    """The accounts of `show flowmeter verify`, by line, and whether they were verified. Verified
+    accounts balance, also under traffic."""
     heads, *lines, verdict = vpp.cli("show flowmeter verify").strip().splitlines()
     found = _lines(heads, lines)
     assert verdict == BALANCED or verdict.startswith(MOVING), "\n".join([*lines, verdict])
@@ -153,9 +153,9 @@ def counted(vpp: Vpp) -> tuple[dict[str, Counts], bool]:
 
 
 def accounts(vpp: Vpp) -> Accounts:
-    """The accounts once traffic has settled, which balance."""
+    """The accounts after traffic has ended; asserts that they balance."""
     now, why = _difference(vpp)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while why is not None:
         assert time.monotonic() < deadline, f"{why}\n{now}"
         time.sleep(PAUSE)
@@ -164,13 +164,13 @@ def accounts(vpp: Vpp) -> Accounts:
 
 
 def _difference(vpp: Vpp) -> tuple[Accounts, str | None]:
-    """What keeps the accounts from being settled and balanced."""
+    """The accounts, and why they have not settled or do not balance, if so."""
     before = read(vpp)
     published = shown(vpp)
     lines, is_counted = counted(vpp)
     now = read(vpp)
     if before != now:
-        return now, f"they never rest: before that they were {before}"
+        return now, f"they are still changing: before, they were {before}"
     if not is_counted:
         return now, MOVING
     if lines != now.shown():
@@ -181,8 +181,7 @@ def _difference(vpp: Vpp) -> tuple[Accounts, str | None]:
 
 
 def flush(vpp: Vpp) -> Accounts:
-    """Ends all flows and waits until everything stands in messages that were sent; the
-    accounts then."""
+    """Ends all flows, waits until all records have been sent, and returns the accounts."""
     vpp.cli("flowmeter flush")
     vpp.configure("ipfix flush")
 

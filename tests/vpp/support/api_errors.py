@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VPP's numbers of errors, as vnet/error.h has them, that the plugin's messages answer."""
+"""VPP's error codes (vnet/error.h) in replies of the plugin."""
 
 INVALID_SW_IF_INDEX = -2
 NO_SUCH_FIB = -3

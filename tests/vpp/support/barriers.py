@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often the plugin stops VPP's workers.
+"""Counts how often the plugin takes the worker barrier.
 
-VPP's event log has an entry for each barrier, with the name of the function that took it. All of
-the plugin's are taken by one; what VPP's own command line and API take are others'.
+VPP's event log has an entry for each barrier, with the name of the function that took it. The
+plugin always takes it in the same function; VPP's command line and API take it in others.
 """
 
 from collections.abc import Callable
 
 from .vpp import Vpp
 
-#: The plugin's.
+#: The function of the plugin.
 _FUNCTION = "vpp_shim_barrier_sync"
 
-#: More than VPP's log holds.
+#: More entries than VPP's log can hold.
 _ALL = 10_000_000
 
 
 def taken(vpp: Vpp, action: Callable[[], object]) -> int:
-    """How many the plugin takes meanwhile."""
+    """How many barriers the plugin takes during `action`."""
     vpp.cli("event-logger trace barrier")
     vpp.cli("event-logger clear")
     action()

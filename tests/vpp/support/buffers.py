@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Taking all of VPP's buffers, and giving them back.
+"""Exhausts VPP's buffers, and releases them.
 
-First fragments of packets whose other fragments never come are kept by reassembly, with
-their buffers, until it is told to give up on them. So many are sent that no buffer is left.
+Reassembly keeps first fragments, with their buffers, until a timeout if the other fragments never
+come. So many first fragments are sent that no buffer is left.
 """
 
 import itertools
@@ -12,31 +12,30 @@ from . import frames, generator, traffic
 from .vpp import Vpp
 from .waiting import until
 
-#: Packets that VPP reassembles at a time, by default: so many are enough for 4096 buffers.
+#: VPP's default limit of concurrent reassemblies: enough to take 4096 buffers.
 _REASSEMBLIES = 1024
 
 _NETWORK = "10.77.0"
 
-#: No packet is like one of another time.
+#: Every packet has another identification.
 _identifiers = itertools.count(1)
 
 
 def prepare(vpp: Vpp) -> str:
-    """The interface whose packets are reassembled. From now on Linux has no IPv6, which it
-    would speak unasked: with each frame that VPP receives one of the buffers that it had put by
-    for that becomes free."""
+    """Returns an interface whose packets are reassembled. Disables IPv6 in Linux, since each frame
+    that Linux sends frees one of the buffers that VPP holds for reception."""
     vpp.namespace.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
     interface = generator.add_interface(vpp, 77, mac=traffic.VPP_MAC)
     vpp.configure(
         f"set interface ip address {interface} {_NETWORK}.1/24",
         f"set interface reassembly {interface} on",
     )
-    _set_patience(vpp, 1_000_000)
+    _set_reassembly_timeout(vpp, 1_000_000)
     return interface
 
 
-def _set_patience(vpp: Vpp, milliseconds: int) -> None:
-    """How long reassembly waits for fragments."""
+def _set_reassembly_timeout(vpp: Vpp, milliseconds: int) -> None:
+    """Sets how long reassembly waits for fragments."""
     arguments = {
         "timeout_ms": milliseconds,
         "max_reassemblies": _REASSEMBLIES,
@@ -49,7 +48,7 @@ def _set_patience(vpp: Vpp, milliseconds: int) -> None:
 
 
 def free(vpp: Vpp) -> int:
-    """Buffers that this thread or anyone can have."""
+    """The number of free buffers, including those cached by threads."""
     for line in vpp.cli("show buffers").splitlines():
         words = line.split()
         if words and words[0].startswith("default-numa"):
@@ -59,10 +58,10 @@ def free(vpp: Vpp) -> int:
 
 
 def exhaust(vpp: Vpp, interface: str, leave: int = 0) -> None:
-    """Takes every buffer, or all but `leave` at most. VPP has no workers: each thread keeps
-    some for itself."""
+    """Takes all buffers, or leaves at most `leave`. VPP must have no workers, since each thread
+    caches some buffers."""
     assert vpp.workers == 0
-    # What VPP was about to give back when the last was taken is taken too.
+    # VPP may still have been returning buffers: repeat until none is free for a while.
     calm = 0
     while calm < 5:
         if free(vpp) > leave:
@@ -74,7 +73,7 @@ def exhaust(vpp: Vpp, interface: str, leave: int = 0) -> None:
 
 
 def _take(vpp: Vpp, interface: str, leave: int) -> None:
-    # Each of the first kind takes four buffers of 2048 octets.
+    # A fragment of 7900 octets takes four buffers of 2048 octets.
     for octets, each in ((7900, 4), (16, 1)):
         while (count := _share(free(vpp) - leave, each)) > 0:
             fragments = [_first_fragment(next(_identifiers), octets) for _ in range(count)]
@@ -82,14 +81,14 @@ def _take(vpp: Vpp, interface: str, leave: int) -> None:
 
 
 def _share(buffers: int, each: int) -> int:
-    """A part of what is left: others may take some meanwhile, and a stream that does not get
-    all that it needs goes on asking for ever."""
+    """The number of packets for a part of the free buffers. Others may take some in the meantime,
+    and a stream that lacks buffers never ends."""
     return (buffers // each + 1) // 2 if buffers > 300 or each == 1 else 0
 
 
 def release(vpp: Vpp, count: int) -> None:
-    """Gives them back, so that `count` are free."""
-    _set_patience(vpp, 1)
+    """Releases the buffers, and waits until `count` are free."""
+    _set_reassembly_timeout(vpp, 1)
     until("reassembly to give buffers back", lambda: free(vpp) >= count)
 
 

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Captures: pcap and pcapng are read, and the one kind of pcap written that VPP reads.
+"""Reads pcap and pcapng captures, and writes the kind of pcap that VPP reads.
 
-VPP's packet generator reads pcap in either byte order with microseconds, takes every
-packet for what its node expects, and trusts lengths. So each capture is read here and
-written anew: Ethernet, in microseconds, each packet with as many octets as it had on the
-wire, zeros where the capture had cut it. Other link types can't be replayed.
+VPP's packet generator reads pcap with microseconds in either byte order, and checks neither link
+types nor lengths. So each capture is converted: Ethernet only, with microseconds, and truncated
+packets padded with zeros to their length on the wire. Other link types cannot be replayed.
 """
 
 import struct
@@ -25,11 +24,11 @@ class Packet:
 
 
 class NotReplayable(Exception):
-    """Why VPP cannot replay a capture."""
+    """VPP cannot replay a capture."""
 
 
 def read(path: Path) -> list[Packet]:
-    """The packets of a capture file, in order."""
+    """Reads the packets of a capture file, in order."""
     octets = path.read_bytes()
     packets = _pcapng(octets) if octets[:4] == b"\x0a\x0d\x0d\x0a" else _pcap(octets)
     assert packets, f"{path} has no packets"
@@ -37,7 +36,7 @@ def read(path: Path) -> list[Packet]:
 
 
 def replayable(path: Path) -> list[bytes]:
-    """The frames of a capture as they were on the wire."""
+    """The frames of a capture, with their lengths on the wire."""
     frames = []
     for number, packet in enumerate(read(path), 1):
         if packet.link_type != ETHERNET:

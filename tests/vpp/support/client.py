@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients of VPP's binary API: vpp_papi as PyPI has it, over the API's socket.
+"""Clients of VPP's binary API: vpp_papi from PyPI, over the API's socket.
 
-They know the messages from .api.json files: VPP's own, and what the plugin's build has made.
+They read the messages from .api.json files: VPP's, and that of the plugin's build.
 """
 
 import queue
@@ -14,21 +14,21 @@ from . import api_errors, installation
 from .vpp import Vpp
 from .waiting import until
 
-#: What the plugin's build has made of plugin/src/frontends/api/flowmeter.api.
+#: Generated from plugin/src/frontends/api/flowmeter.api by the plugin's build.
 DEFINITIONS = installation.PLUGIN.with_name("flowmeter.api.json")
 
-#: VPP's own that clients need to connect, and for what the tests do beside.
+#: VPP's definitions that clients need to connect and for the tests.
 _VPPS = ("core/memclnt", "core/vlib", "core/vpe", "core/interface", "plugins/flowprobe")
 
 
 class Client:
-    """A client that is connected; its messages are methods of `api`."""
+    """A connected client; the messages are methods of `api`."""
 
     def __init__(self, vpp: Vpp, name: str = "tests", read_timeout: int = 20):
         folder = installation.PREFIX / "share" / "vpp" / "api"
         files = [DEFINITIONS, *(folder / f"{name}.api.json" for name in _VPPS)]
         for file in files:
-            assert file.is_file(), f"{file} is not there"
+            assert file.is_file(), f"{file} does not exist"
         self._papi = VPPApiClient(
             apifiles=[str(file) for file in files],
             server_address=str(vpp.api_socket),
@@ -41,7 +41,7 @@ class Client:
         self.papi = self._papi
 
     def done(self, reply) -> int:
-        """How what was asked for has ended, also where it goes on when it is answered."""
+        """The final result of an operation, after waiting for it if it is in progress."""
         if reply.operation == 0:
             return reply.retval
         assert reply.retval == api_errors.RESPONSE_NOT_READY

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Collectors at the namespace's end of a link.
 
-`UdpSink` is a socket and our strict reader. `Nfcapd` is the collector that others wrote;
-`Wiretap` sees the same packets on the wire and checks what a socket hides: lengths,
-checksums, the port that they come from.
+`UdpSink` is a socket with the strict reader. `Nfcapd` runs a widely used collector. `Wiretap` reads
+the same packets on the wire and checks what a socket hides: lengths, checksums, the source port.
 """
 
 import ipaddress
@@ -24,7 +23,7 @@ PORT = 4739
 
 
 class UdpSink:
-    """Keeps what arrives at a UDP port of the namespace, and reads it."""
+    """Receives and reads messages at a UDP port of the namespace."""
 
     def __init__(
         self,
@@ -35,19 +34,19 @@ class UdpSink:
         payload_limit: int = 65535,
         threads: int = 1,
     ):
-        """`threads` is how many of VPP's send in one domain."""
+        """`threads` is the number of VPP's threads that send in one domain."""
         family = {4: socket.AF_INET, 6: socket.AF_INET6}[ipaddress.ip_address(address).version]
         self._socket = namespace.socket(family, socket.SOCK_DGRAM)
         enlarge_buffer(self._socket)
         self._socket.bind((address, port))
         self._payload_limit = payload_limit
         self.datagrams: list[bytes] = []
-        #: Addresses and ports that datagrams came from.
+        #: Source addresses and ports of the datagrams.
         self.sources: set[tuple[str, int]] = set()
         self.reader = Reader(threads)
 
     def poll(self) -> Reader:
-        """Reads what has arrived; all that was read so far."""
+        """Reads what has arrived, and returns everything read so far."""
         while True:
             try:
                 datagram, source = self._socket.recvfrom(65536, socket.MSG_DONTWAIT)
@@ -63,7 +62,7 @@ class UdpSink:
         return self.poll().flow_records
 
     def wait_for_records(self, count: int) -> list[Record]:
-        """Waits until `count` flow records have arrived: no more, no fewer."""
+        """Waits until exactly `count` flow records have arrived."""
         until(f"{count} flow records", lambda: len(self.flow_records) >= count)
         records = self.flow_records
         assert len(records) == count, f"{len(records)} flow records, not {count}"
@@ -77,7 +76,7 @@ class UdpSink:
 
 
 class Wiretap:
-    """Reads every packet to a collector's port on a link, checking headers as it goes."""
+    """Reads every packet to a collector's port on a link, and checks its headers."""
 
     def __init__(self, link: Link, path_mtu: int, port: int = PORT):
         self._socket = RawSocket(link.namespace, link.host)
@@ -99,7 +98,7 @@ class Wiretap:
 
 
 class Nfcapd:
-    """nfcapd, and what nfdump shows of its files."""
+    """nfcapd, and the output of nfdump for its files."""
 
     _BUFFER = 4 << 20
 
@@ -114,21 +113,21 @@ class Nfcapd:
             words.append("-6")
         words += ["-B", str(self._BUFFER), "-w", self._files]
         self._daemon = Daemon(namespace.command(*words), folder / "nfcapd.log")
-        until("nfcapd's socket", lambda: "Startup" in self._daemon.said() and self._listens(port))
+        until("nfcapd's socket", lambda: "Startup" in self._daemon.output() and self._listens(port))
 
     def wait_for_messages(self, count: int) -> None:
-        """Waits until it has read so many datagrams: no more, and none dropped."""
+        """Waits until it has read exactly `count` datagrams and dropped none."""
         until(f"nfcapd to read {count} messages", lambda: self._counter("InDatagrams") >= count)
         assert self._counter("InDatagrams") == count
         for error in ("InErrors", "RcvbufErrors", "NoPorts"):
             assert self._counter(error) == 0, f"UDP {error}: {self._counter(error)}"
 
     def stop(self) -> flows.Flows:
-        """Ends it; the IP flows that it has written."""
+        """Stops nfcapd, and returns the IP flows that it has written."""
         self._daemon.stop()
-        said = self._daemon.said()
-        assert "Bad Packets: 0" in said, said
-        assert "rror:" not in said, said
+        output = self._daemon.output()
+        assert "Bad Packets: 0" in output, output
+        assert "rror:" not in output, output
         shown = run([self._nfdump, "-o", "json", "-R", self._files])
         return flows.of_nfdump(json.loads(shown))
 
@@ -140,7 +139,7 @@ class Nfcapd:
         return f":{port:04X} " in self._proc(table)
 
     def _counter(self, name: str) -> int:
-        """A counter of the namespace's UDP, where nobody but nfcapd has sockets."""
+        """A UDP counter of the namespace, where only nfcapd has sockets."""
         if self._version == 6:
             counters = dict(line.split() for line in self._proc("snmp6").splitlines())
             return int(counters[f"Udp6{name}"])
@@ -155,7 +154,7 @@ class Nfcapd:
 
 
 def datagram(frame: bytes, path_mtu: int) -> tuple[tuple[str, int], int, bytes]:
-    """Source, destination port and payload of a datagram in an IP packet without options."""
+    """The source, destination port and payload of a datagram in an IP packet without options."""
     (ether_type,) = struct.unpack_from("!H", frame, 12)
     packet = frame[14:]
     assert len(packet) <= path_mtu, f"a packet of {len(packet)} octets"
@@ -175,7 +174,7 @@ def datagram(frame: bytes, path_mtu: int) -> tuple[tuple[str, int], int, bytes]:
     source_port, destination_port, udp_length, sent = struct.unpack_from("!HHHH", udp)
     assert udp_length == len(udp), f"a datagram of {udp_length} in {len(udp)} octets"
     if sent or ether_type == 0x86DD:
-        # RFC 768 lets IPv4 do without; RFC 8200 §8.1 doesn't let IPv6.
+        # Optional with IPv4 (RFC 768), required with IPv6 (RFC 8200 §8.1).
         pseudo = pseudo_header(addresses, UDP, len(udp))
         assert checksum(pseudo + udp) == 0, "the UDP checksum is wrong"
     source = str(ipaddress.ip_address(addresses[0]))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Collectors for more records than could be kept, none of which is lost on the way.
+"""Collectors for more records than fit in memory, without losses on the way.
 
-Whoever records are sent to lives behind an `Outlet`, so that what came can be held against
-what the accounts say was sent, whatever the load.
+They are behind an `Outlet`, so that the received records can be compared with those that the
+accounts count as sent, under any load.
 """
 
 import itertools
@@ -18,16 +18,15 @@ from .waiting import until
 
 
 class Collectors:
-    """Whoever records are sent to, at ports of their own: a stream of messages begins with
-    each new exporter."""
+    """Collectors at different ports: each new exporter starts a new stream of messages."""
 
     ADDRESSES = {4: ("10.2.2.1", "10.2.2.2"), 6: ("2001:db8:c0::1", "2001:db8:c0::2")}
     PATH_MTU = 1400
-    #: Octets that may have come and not been read.
+    #: The most octets that may wait to be read.
     BACKLOG = 256 << 20
 
     def __init__(self, vpp: Vpp, threads: int = 1):
-        """`threads` is how many of VPP's send in one domain."""
+        """`threads` is the number of VPP's threads that send in one domain."""
         self._vpp = vpp
         self._ports = itertools.count(10_000)
         self.readers: defaultdict[int, Adder] = defaultdict(lambda: Adder(threads))
@@ -37,7 +36,7 @@ class Collectors:
             self.outlet.add_address(source, length, collector)
 
     def set_exporter(self, version: int, path_mtu: int) -> None:
-        """A new collector."""
+        """Sets a new collector."""
         collector, source = self.ADDRESSES[version]
         self._vpp.configure(
             f"set flowmeter exporter collector {collector} src {source}"
@@ -45,8 +44,7 @@ class Collectors:
         )
 
     def keep_up(self, streams: list[Stream]) -> None:
-        """Has streams wait where more has come than can be looked at meanwhile, and fails with
-        what has failed."""
+        """Pauses the streams while the backlog is too large. Fails if a thread has failed."""
         self.outlet.check()
         if self.outlet.backlog > self.BACKLOG:
             for stream in streams:
@@ -56,8 +54,7 @@ class Collectors:
                 stream.start()
 
     def assert_have_all(self, after: accounts.Accounts) -> None:
-        """What stands in records that were sent, in messages that came, and in the accounts
-        is the same."""
+        """Asserts that the received records equal those that the accounts count as sent."""
         exported = accounts.total(after.exported.values())
         readers = self.readers.values()
         until(
@@ -77,7 +74,7 @@ class Collectors:
         assert after.metered.octets == came.octets + after.lost.octets
 
     def _take(self, frame: bytes) -> None:
-        # VPP's own neighbour discovery leaves here too.
+        # VPP also sends neighbour discovery here.
         _, port, payload = datagram(frame, self.PATH_MTU)
         if port >= 10_000:
             self.readers[port].read(payload)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A control group that limits the memory of the processes in it, of whichever version this machine
-has."""
+"""A control group that limits the memory of its processes, of version 1 or 2."""
 
 import itertools
 import os
@@ -12,16 +11,16 @@ _ROOT = Path("/sys/fs/cgroup")
 
 
 class ControlGroup:
-    """Made below the group that the tests are in, or below the root where that can't be."""
+    """Created below the tests' own group, or below the root if that is not possible."""
 
     def __init__(self, folder: Path, mount: str):
         self._folder = folder
-        #: Has the hierarchy seen where `ip netns exec` hides it.
+        #: Mounts the hierarchy, which `ip netns exec` hides.
         self._mount = mount
 
     @classmethod
     def make(cls, octets: int) -> "ControlGroup | None":
-        """A group with so much memory; None where the machine allows none."""
+        """A group with this limit; None if the machine does not allow one."""
         name = f"flowmeter-{os.getpid()}-{next(_numbers)}"
         if (_ROOT / "memory").is_dir():
             root, limit = _ROOT / "memory", "memory.limit_in_bytes"
@@ -46,15 +45,15 @@ class ControlGroup:
         return group
 
     def command(self, words: list[str | os.PathLike]) -> list[str]:
-        """The command line `words`, which becomes a process of this group."""
+        """The command line that runs `words` in this group."""
         processes = shlex.quote(str(self._folder / "cgroup.procs"))
         script = f'{self._mount} && echo $$ > {processes} && exec "$@"'
         return ["sh", "-c", script, "sh", *(os.fspath(word) for word in words)]
 
     def has(self, pid: int) -> bool:
-        """Whether a process is in it."""
+        """Whether a process is in this group."""
         return str(pid) in (self._folder / "cgroup.procs").read_text().split()
 
     def remove(self) -> None:
-        """All processes have left it."""
+        """Removes the group. All of its processes must have ended."""
         self._folder.rmdir()

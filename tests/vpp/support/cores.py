@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VPP's workers on whatever cores the machine has.
+"""Runs VPP with any number of workers on any number of cores.
 
-VPP puts each thread on a core of its own, and refuses to put two on one. Where others use that
-core too, a worker may not run for a second, and VPP then gives itself up: so a preloaded library
-lets the kernel place the threads. Where there are too few cores, VPP is told of more: the files
-in which Linux lists them are covered, for that process alone, by others.
+VPP pins each thread to its own core, and refuses to put two threads on one. If other processes use
+that core, a worker may not run for a second, and VPP aborts. So a preloaded library lets the kernel
+place the threads. If there are too few cores, the files in which Linux lists them are replaced for
+the VPP process by files that list more.
 """
 
 import os
@@ -17,7 +17,7 @@ _LISTS = ("/sys/devices/system/cpu/online", "/sys/devices/system/node/node0/cpul
 
 
 def stanza(workers: int) -> str:
-    """The `cpu` stanza for so many workers."""
+    """The `cpu` stanza for this number of workers."""
     if workers == 0:
         return "cpu { main-core 0 }" if _available() == {0} else "cpu { }"
     if _enough(workers):
@@ -26,7 +26,7 @@ def stanza(workers: int) -> str:
 
 
 def command(workers: int, words: list[str | os.PathLike], folder: Path) -> list[str]:
-    """The command line `words`, in a mount namespace of its own, with cores enough."""
+    """The command line that runs `words` in its own mount namespace with enough cores."""
     words = [os.fspath(word) for word in words]
     if workers == 0:
         return words
@@ -39,7 +39,7 @@ def command(workers: int, words: list[str | os.PathLike], folder: Path) -> list[
 
 
 def _cover(cores: Path, workers: int) -> list[str]:
-    """Commands that have Linux list a core for each thread."""
+    """Shell commands that mount files which list a core for each thread."""
     cores.write_text(f"0-{workers}\n")
     return [
         f"mount --bind {shlex.quote(str(cores))} {path}" for path in _LISTS if Path(path).is_file()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Preloaded into VPP: it wants each thread on a core of its own, and here the kernel may run
-// them where it likes (see cores.py).
+// Preloaded into VPP. VPP pins each thread to its own core; with this, the kernel chooses the cores
+// (see cores.py).
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""flowprobe's API and exporter, as its clients use them: vpp_papi over the API's socket, which
-knows the messages from VPP's own .api.json files."""
+"""flowprobe's API and VPP's exporter, as clients use them: vpp_papi over the API's socket, with
+VPP's .api.json files."""
 
 import json
 from collections.abc import Iterator
@@ -15,21 +15,21 @@ from .vpp import Vpp
 
 _DEFINITIONS = ("core/memclnt", "core/vpe", "core/interface", "core/ipfix_export", "core/vlib")
 
-#: The numbers of flowprobe.api.
+#: Values of enumerations in flowprobe.api.
 IP4, IP6, L2 = 0, 1, 2
 RX, TX, BOTH = 0, 1, 2
 FLAG_IP4, FLAG_L2, FLAG_IP6 = 1, 2, 4
 RECORD_L2, RECORD_L3, RECORD_L4 = 1, 2, 4
 DEFAULT = 0xFFFFFFFF
 
-#: VPP's errors.
+#: VPP's error codes.
 INVALID_SW_IF_INDEX, NO_SUCH_ENTRY, INVALID_VALUE = -2, -6, -7
 CANNOT_ENABLE_DISABLE_FEATURE, ENTRY_ALREADY_EXISTS, UNSUPPORTED = -100, -116, -126
 
 
 def definition(name: str = "plugins/flowprobe") -> Path:
     path = installation.PREFIX / "share" / "vpp" / "api" / f"{name}.api.json"
-    assert path.is_file(), f"{path} is not there"
+    assert path.is_file(), f"{path} does not exist"
     return path
 
 
@@ -41,7 +41,7 @@ def messages() -> dict[str, str]:
 
 @contextmanager
 def connected(vpp: Vpp, name: str = "tests") -> Iterator[VPPApiClient]:
-    """A client, which is disconnected in the end."""
+    """A connected client; disconnects it at the end."""
     files = [definition(), *(definition(core) for core in _DEFINITIONS)]
     client = VPPApiClient(
         apifiles=[str(file) for file in files],

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flows and what they add up to, whoever tells of them.
+"""Flows with their packets and octets, from any source.
 
-Records of one flow are added up, so that what matters is what was counted and not when
-records were made. Comparing says which flows differ.
+The records of a flow are added up, so that only the counts matter, not when records were made. A
+comparison names the flows that differ.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ from .ipfix import Record
 
 
 class Key(NamedTuple):
-    """What tells flows apart. ICMP's type and code stand in the destination port."""
+    """The key of an IP flow. The destination port holds ICMP's type and code."""
 
     source: str
     destination: str
@@ -25,7 +25,7 @@ class Key(NamedTuple):
 
 
 class L2Key(NamedTuple):
-    """What tells flows apart that are not IP."""
+    """The key of a flow that is not IP."""
 
     source: str
     destination: str
@@ -36,7 +36,7 @@ class L2Key(NamedTuple):
 class Tally(NamedTuple):
     packets: int
     octets: int
-    #: All that were seen.
+    #: The union of all packets' flags.
     tcp_flags: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
@@ -62,12 +62,11 @@ class Flows(defaultdict[Key | L2Key, Tally]):
         return sum(self.values(), Tally(0, 0))
 
     def only(self, kind: type) -> "Flows":
-        """The flows whose keys are of a kind."""
+        """The flows with keys of one type."""
         return Flows((key, tally) for key, tally in self.items() if isinstance(key, kind))
 
     def assert_equal(self, expected: "Flows", what: str) -> None:
-        """Fails with the flows that differ, and no others; and where there is nothing to
-        compare."""
+        """Fails with the flows that differ, and also if nothing is expected."""
         assert expected, f"{what}: no flows are expected"
         keys = sorted(self.keys() | expected.keys(), key=str)
         differing = [
@@ -96,7 +95,7 @@ def at(records: Iterable[Record], **place) -> list[Record]:
 
 
 def flow_of(fields: dict) -> tuple[Key | L2Key, Tally]:
-    """One record's flow. `fields` are values by IANA name."""
+    """The flow of a record. `fields` are values by IANA name."""
     tally = Tally(
         fields["packetDeltaCount"], fields["octetDeltaCount"], fields.get("tcpControlBits", 0)
     )
@@ -129,7 +128,7 @@ def flow_of(fields: dict) -> tuple[Key | L2Key, Tally]:
 
 
 def as_nfdump_knows(flows: Flows) -> Flows:
-    """The same flows with what nfdump loses of them."""
+    """The same flows as nfdump shows them, without what it loses."""
     known = Flows()
     for key, tally in flows.items():
         if isinstance(key, Key):
@@ -144,7 +143,7 @@ _NFDUMP_FLAGS = "FSRPAUEC"
 
 
 def of_nfdump(shown: Iterable[dict]) -> Flows:
-    """The IP flows that `nfdump -o json` shows. It shows others too, without addresses."""
+    """The IP flows in the output of `nfdump -o json`. Other flows have no addresses there."""
     flows = Flows()
     for record in shown:
         if "src4_addr" not in record and "src6_addr" not in record:
@@ -157,8 +156,8 @@ def of_nfdump(shown: Iterable[dict]) -> Flows:
         letters = record.get("tcp_flags", "")
         flags = sum(1 << bit for bit, letter in enumerate(_NFDUMP_FLAGS) if letter in letters)
         if protocol == SCTP:
-            # nfcapd 1.7.1 takes the ICMP type and code that our template has for every
-            # protocol but TCP and UDP for the destination port, and they are 0.
+            # Except for TCP and UDP, nfcapd 1.7.1 takes the port from the ICMP type and code in
+            # the template, which are 0.
             port = _UNKNOWN_PORT
         key = Key(
             record.get("src4_addr") or record["src6_addr"],
@@ -168,7 +167,7 @@ def of_nfdump(shown: Iterable[dict]) -> Flows:
             port,
             record.get("src_vlan", 0),
         )
-        # Before TCP's flags were asked for nfdump shows some for every protocol.
+        # nfdump shows TCP flags for every protocol.
         tally = Tally(record["in_packets"], record["in_bytes"], flags if protocol == 6 else 0)
         flows.add([(key, tally)])
     return flows

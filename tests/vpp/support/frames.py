@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames built by hand: headers, checksums, and nothing random.
+"""Builds frames: headers and checksums, without anything random.
 
-An IP packet is made by `ip` around a transport's octets, whose checksum it fills in; a
-frame by `ethernet` around that.
+`ip` wraps a transport segment and sets its checksum; `ethernet` wraps an IP packet.
 """
 
 import ipaddress
@@ -15,7 +14,7 @@ IPV4, IPV6, ARP, VLAN, SERVICE_VLAN = 0x0800, 0x86DD, 0x0806, 0x8100, 0x88A8
 #: TCP flags (RFC 9293 §3.1).
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 
-#: Where each transport's checksum is.
+#: The offset of each transport's checksum.
 _CHECKSUMS = {ICMP: 2, TCP: 16, UDP: 6, ICMPV6: 2}
 
 
@@ -37,7 +36,7 @@ def tcp(
 
 
 def icmp(kind: int, code: int = 0, identifier: int = 1, payload: bytes = b"") -> bytes:
-    """ICMP, and ICMPv6 too."""
+    """ICMP or ICMPv6."""
     return struct.pack("!BBHHH", kind, code, 0, identifier, 1) + payload
 
 
@@ -59,16 +58,16 @@ def ip(
     extensions: list[tuple[int, bytes]] | None = None,
     flow_label: int = 0,
 ) -> bytes:
-    """An IPv4 or IPv6 packet, as its addresses say. `options` are IPv4's; `fragment` its
-    flags and offset; `extensions` are IPv6 extension headers by number, each without its
-    first octet (the next header's number)."""
+    """An IPv4 or IPv6 packet, by its addresses. `options` are IPv4 options, `fragment` is the IPv4
+    flags and offset, `extensions` are IPv6 extension headers by number, each without its first
+    octet (next header)."""
     addresses = [ipaddress.ip_address(address).packed for address in (source, destination)]
     extensions = extensions or []
     if not fragment & 0x1FFF and not any(number == 44 for number, _ in extensions):
         payload = _with_checksum(addresses, protocol, payload)
     if len(addresses[0]) == 4:
         length = 20 + len(options)
-        assert length % 4 == 0, "options fill words"
+        assert length % 4 == 0, "options are a multiple of 4 octets"
         header = struct.pack(
             "!BBHHHBBH",
             0x40 | length // 4,
@@ -116,9 +115,9 @@ def ethernet(
     ether_type: int | None = None,
     vlans: tuple[tuple[int, int], ...] = (),
 ) -> bytes:
-    """A frame; its type is that of the IP packet in it unless given. `vlans` are tags,
-    the outermost first: the EtherType that announces each, and its VLAN. Frames are not
-    filled up to 60 octets: a virtual link carries them as they are."""
+    """A frame; the default EtherType is that of the IP packet in it. `vlans` are tags as (TPID,
+    VLAN id), the outer one first. Frames are not padded to 60 octets, since a virtual link does not
+    need it."""
     if ether_type is None:
         ether_type = {4: IPV4, 6: IPV6}[payload[0] >> 4]
     tags = b"".join(struct.pack("!HH", announced, vlan) for announced, vlan in vlans)
@@ -132,7 +131,7 @@ def mac(address: str) -> bytes:
 def checksum(octets: bytes) -> int:
     """RFC 1071."""
     number = int.from_bytes(octets + bytes(len(octets) % 2), "big")
-    # Modulo 2¹⁶ − 1, 2¹⁶ is 1: what remains is the sum of all words and carries.
+    # 2¹⁶ is 1 modulo 2¹⁶ − 1, so the remainder is the sum of all words and carries.
     total = number % 0xFFFF or (0xFFFF if number else 0)
     return 0xFFFF - total
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VPP's packet generator: interfaces that packets appear on as if received.
+"""VPP's packet generator: interfaces on which packets appear as if received.
 
-A stream sends the frames of a list, in order and over again, up to a limit. Frames go to
-the interface's device-input features first and then to ethernet-input, as from a network
-card; where they are longer than a buffer they are chained.
+A stream sends a list of frames repeatedly, in order, up to a limit. Frames pass the interface's
+device-input features and then ethernet-input, as from a network card; long frames are chained.
 """
 
 import itertools
@@ -33,7 +32,7 @@ class Stream:
         rate: float | None = None,
         worker: int = 0,
     ):
-        """Sends each frame once, or `limit` frames; at most `rate` of them a second."""
+        """Sends each frame once, or `limit` frames, at most `rate` per second."""
         assert frames, "no frames"
         self._vpp = vpp
         self._name = f"stream{next(_numbers)}"
@@ -54,24 +53,24 @@ class Stream:
         self._vpp.configure(f"packet-generator disable-stream {self._name}")
 
     def sent(self) -> int:
-        """Packets that were sent since the stream was last started."""
+        """The number of packets sent since the stream was last started."""
         return self._line()[1]
 
-    def wait(self, patience: float = 60) -> None:
-        """Waits until all has been sent and the graph has done with it."""
+    def wait(self, timeout: float = 60) -> None:
+        """Waits until all frames have been sent and processed by the graph."""
 
         def done() -> bool:
             enabled, sent = self._line()
             return not enabled and sent == self.limit
 
-        until(f"{self._name} to send {self.limit} packets", done, patience)
+        until(f"{self._name} to send {self.limit} packets", done, timeout)
 
     def run(self) -> None:
         self.start()
         self.wait()
 
     def delete(self) -> None:
-        """Ends the stream, which gives its buffers back."""
+        """Deletes the stream, which releases its buffers."""
         self._vpp.configure(f"packet-generator delete {self._name}")
 
     def _line(self) -> tuple[bool, int]:
@@ -82,8 +81,8 @@ class Stream:
 
 
 class FlowStream(Stream):
-    """A stream of UDP packets of so many flows, each from an address of its own, in turn and without
-    end. VPP makes them, so there may be millions."""
+    """An endless stream of UDP packets of `flows` flows in turn, each with its own source address.
+    VPP generates the packets, so there may be millions of flows."""
 
     def __init__(self, vpp: Vpp, interface: str, flows: int, *, rate: float, worker: int = 0):
         self._vpp = vpp
@@ -109,7 +108,7 @@ def add_interface(vpp: Vpp, number: int, *, mac: str | None = None, mode: str | 
 
 
 def replay(vpp: Vpp, interface: str, frames: list[bytes], **options) -> None:
-    """Sends frames once and waits for it."""
+    """Sends frames once, and waits until they have been processed."""
     stream = Stream(vpp, interface, frames, **options)
     stream.run()
     stream.delete()

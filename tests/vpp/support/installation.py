@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where things lie, and what a test does whose program or corpus is missing.
+"""Paths of programs and files, and the handling of missing ones.
 
-Such a test is skipped with a line that names what it needs, or fails where
-FLOWMETER_REQUIRE_TOOLS is 1, as CI sets it.
+A test that lacks a program or the corpus is skipped with a line that names it, or fails if
+FLOWMETER_REQUIRE_TOOLS is 1, as in CI.
 """
 
 import os
@@ -17,26 +17,26 @@ import pytest
 #: The repository.
 ROOT = Path(__file__).resolve().parents[3]
 
-#: Captures beside the repository.
+#: Captures next to the repository.
 CORPUS = ROOT.parent / "shared" / "corpus"
 
 EXAMPLES = ROOT / "examples"
 
 _TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 
-#: What is tested, as cargo names it; and as VPP wants it named.
+#: The plugin's library, and its name in VPP's plugin directory.
 PLUGIN = _TARGET / "libflowmeter_plugin.so"
 PLUGIN_NAME = "flowmeter_plugin.so"
 
 #: The command that replays captures without VPP.
 FLOWMETER = _TARGET / "flowmeter"
 
-#: Where VPP is installed; `run` has found it.
+#: VPP's prefix, set by `run`.
 PREFIX = Path(os.environ.get("VPP_PREFIX", "/opt/vpp"))
 
 
 def vpp_version() -> str:
-    """VPP's version, as its headers say it."""
+    """VPP's version, from its headers."""
     text = (PREFIX / "include" / "vpp" / "app" / "version.h").read_text()
     return re.search(r'^#define VPP_BUILD_VER "(.*)"$', text, re.MULTILINE)[1]
 
@@ -49,14 +49,14 @@ def builds() -> list[Path]:
 
 
 def vpp_program(name: str) -> Path:
-    """A program that comes with VPP."""
+    """A program of VPP."""
     path = PREFIX / "bin" / name
     assert path.is_file(), f"VPP's {name} is not in {path.parent}"
     return path
 
 
 def vpp_release() -> tuple[int, int]:
-    """VPP's release, as year and month."""
+    """VPP's release, as (year, month)."""
     text = (PREFIX / "include" / "vpp" / "app" / "version.h").read_text()
     year, month = re.search(r'VPP_BUILD_VER "(\d+)\.(\d+)', text).groups()
     return int(year), int(month)
@@ -70,22 +70,22 @@ def vpp_plugins() -> Path:
 
 
 def program(name: str) -> Path:
-    """A program of the system, or the test ends here."""
-    # Daemons are where only root looks for programs.
+    """The path of a system program; ends the test if it is missing."""
+    # Daemons are often only in root's path.
     path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
     found = shutil.which(name, path=path)
     return Path(found) if found else missing(name)
 
 
 def captures() -> list[Path]:
-    """Every capture of the examples, and of the corpus's real traffic where it is."""
+    """Every capture of the examples and, if it exists, of the corpus's real traffic."""
     folders = [EXAMPLES]
     traffic = CORPUS / "traffic"
     if traffic.is_dir():
         folders.append(traffic)
     else:
-        # Said when tests are collected; `test_the_corpus_is_there` says it as a test.
-        warnings.warn(f"skipped: captures of {traffic}: not there", stacklevel=2)
+        # Shown when tests are collected; `test_the_corpus_exists` reports it as a test.
+        warnings.warn(f"skipped: captures in {traffic}, which does not exist", stacklevel=2)
     found = [
         path
         for folder in folders
@@ -97,7 +97,7 @@ def captures() -> list[Path]:
 
 
 def missing(needed: str) -> NoReturn:
-    """Ends a test that needs what this machine lacks."""
+    """Skips or fails a test that needs something that this machine lacks."""
     if os.environ.get("FLOWMETER_REQUIRE_TOOLS") == "1":
         pytest.fail(f"needs {needed}, and FLOWMETER_REQUIRE_TOOLS=1 is set", pytrace=False)
     pytest.skip(f"needs {needed}")

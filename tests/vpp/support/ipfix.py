@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A reader of IPFIX messages that forgives nothing (RFC 7011).
+"""A strict reader of IPFIX messages (RFC 7011).
 
-It remembers templates and sequence numbers as a collector does, and fails on what a
-collector would have to forgive: padding, empty sets, data before its template, a sequence
-that does not count Data Records, a template that changes.
+It keeps templates and sequence numbers as a collector does, and fails on what a collector may have
+to tolerate: padding, empty sets, data before its template, wrong sequence numbers, templates that
+change.
 """
 
 import functools
@@ -11,7 +11,7 @@ import ipaddress
 import struct
 from dataclasses import dataclass, field
 
-#: IANA's names of the elements that the plugin sends, and how their octets are read.
+#: IANA's names of the elements that the plugin exports, and their types.
 ELEMENTS = {
     1: ("octetDeltaCount", "number"),
     2: ("packetDeltaCount", "number"),
@@ -81,13 +81,13 @@ class Template:
 
     @property
     def octets(self) -> int:
-        """Of one record."""
+        """The length of a record."""
         return sum(length for _, length in self.fields)
 
 
 @dataclass
 class Message:
-    """What one message holds."""
+    """The content of a message."""
 
     domain: int
     sequence: int
@@ -99,16 +99,16 @@ class Message:
 
 @dataclass
 class _Domain:
-    #: Of the next message. A collector's first is the first of all.
+    #: The next message's sequence number. The first message must have 0.
     sequence: int = 0
     templates: dict[int, Template] = field(default_factory=dict)
     export_time: int = 0
-    #: Of messages that have overtaken others: sequence number and records.
+    #: Messages that arrived early: sequence number and number of records.
     ahead: dict[int, int] = field(default_factory=dict)
 
     def takes(self, sequence: int, records: int) -> bool:
-        """Whether a message of several threads' may come now: none is missing for long, and no
-        record has two numbers."""
+        """Whether a message is plausible if several threads send: it is not too early, and its
+        numbers are not used twice."""
         distance = (sequence - self.sequence) % 2**32
         if records == 0:
             return distance < _FAR or distance > 2**32 - _FAR
@@ -120,13 +120,13 @@ class _Domain:
         return True
 
 
-#: Records of messages that may overtake one: as many as other threads send while its own waits for
-#: a core.
+#: How many records may be missing before a message: as many as other threads send while one waits
+#: for a core.
 _FAR = 1_000_000
 
 
 class Reader:
-    """Reads all messages of one exporter: in order, unless it has several threads that send in
+    """Reads all messages of an exporter. They have to be in order, unless several threads send in
     one domain."""
 
     def __init__(self, threads: int = 1):
@@ -135,7 +135,7 @@ class Reader:
         self.messages: list[Message] = []
 
     def assert_complete(self) -> None:
-        """Nothing that was overtaken is missing still."""
+        """Asserts that no message is missing."""
         for number, domain in self._domains.items():
             assert not domain.ahead, f"domain {number}: {domain.sequence} is missing: {domain.ahead}"
 
@@ -159,7 +159,7 @@ class Reader:
         return set(self._domains)
 
     def read(self, octets: bytes) -> Message:
-        """Reads one message, which is all of `octets`."""
+        """Reads one message, which must be all of `octets`."""
         assert len(octets) > _HEADER.size, "a message without a set"
         version, length, export_time, sequence, number = _HEADER.unpack_from(octets)
         assert version == 10, f"version {version}"
@@ -167,7 +167,7 @@ class Reader:
         domain = self._domains.setdefault(number, _Domain())
         wrong = f"domain {number}: sequence number {sequence}, not {domain.sequence} (RFC 7011 §3.1)"
         assert self._threads > 1 or sequence == domain.sequence, wrong
-        # What was overtaken may have been made a moment ago.
+        # A message that arrives late may have an earlier export time.
         earliest = domain.export_time - (self._threads > 1)
         assert export_time >= earliest, f"domain {number}: export time steps back"
         domain.export_time = export_time
@@ -195,7 +195,7 @@ class Reader:
         return message
 
     def _take(self, message: Message, identifier: int, template: Template, body: bytes) -> None:
-        """Takes the records of a set."""
+        """Reads the records of a set."""
         message.records += _records(message, identifier, template, body)
 
     def _keep(self, message: Message) -> None:
@@ -203,8 +203,8 @@ class Reader:
 
 
 class Adder(Reader):
-    """Reads as strictly, adds up what flow records count, and keeps neither records nor
-    messages: there may be very many."""
+    """Reads as strictly, but only adds up the counts of flow records: there may be too many records
+    to keep."""
 
     def __init__(self, threads: int = 1):
         super().__init__(threads)
@@ -225,8 +225,7 @@ class Adder(Reader):
 
 @functools.cache
 def _counters(template: Template, count: int) -> struct.Struct:
-    """Unpacks the counts of packets and of octets of so many records, in this order, and
-    nothing else."""
+    """Unpacks only the packet and octet counts of `count` records, in this order."""
     octets, packets = (1, 8), (2, 8)
     assert template.fields.index(packets) < template.fields.index(octets)
     parts = {octets: "Q", packets: "Q"}
@@ -240,7 +239,7 @@ def _learn(domain: _Domain, body: bytes, is_options: bool) -> None:
         identifier, count = struct.unpack_from("!HH", body, at)
         at += 4
         assert identifier >= 256, f"template id {identifier}"
-        assert count > 0, f"template {identifier} is withdrawn, which UDP has not (RFC 7011 §8.4)"
+        assert count > 0, f"template {identifier} is withdrawn, forbidden with UDP (RFC 7011 §8.4)"
         scope_fields = 0
         if is_options:
             (scope_fields,) = struct.unpack_from("!H", body, at)
@@ -249,7 +248,7 @@ def _learn(domain: _Domain, body: bytes, is_options: bool) -> None:
         fields = []
         for _ in range(count):
             element, length = struct.unpack_from("!HH", body, at)
-            assert element < 0x8000, "an enterprise's element breaks collectors"
+            assert element < 0x8000, "enterprise elements break some collectors"
             assert element in ELEMENTS, f"element {element}"
             assert 0 < length < 0xFFFF, f"{length} octets of element {element}"
             fields.append((element, length))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Interfaces of VPP whose other end is the test's.
+"""Interfaces of VPP whose other end is in the test's namespace.
 
-A link is a pair of Ethernet interfaces in the namespace, one of which VPP has. Neighbours are
-static unless a test asks otherwise: VPP drops packets to one that it must first ask for, and
-which ones those are would be chance.
+A link is a pair of Ethernet interfaces in the namespace, one of which VPP uses. Neighbours are
+static by default: VPP drops packets while it resolves a neighbour, which would make tests depend on
+timing.
 """
 
 import socket
@@ -20,12 +20,12 @@ class Link:
     """An Ethernet link between VPP and the namespace."""
 
     namespace: Namespace
-    #: The interface's name in the namespace, and in VPP.
+    #: The names of the interface in the namespace and in VPP.
     host: str
     vpp: str
     host_mac: str
     vpp_mac: str
-    #: Addresses of both ends, the IPv6 ones where the link has any.
+    #: The addresses of both ends.
     host_address: str
     vpp_address: str
     host_address6: str
@@ -40,11 +40,10 @@ def add_link(
     words: str = "",
     elsewhere: Namespace | None = None,
 ) -> Link:
-    """Link `number` of this VPP, up at both ends. Without `addresses` frames are all that
-    it carries, as in a bridge. `words` are further ones of VPP's command that makes the
-    interface. Its other end may be `elsewhere`, where another kernel's stack is. It comes before
-    any sub-interface: af_packet counts what it
-    receives under the number of the hardware interface, which then is another's."""
+    """Link `number` of this VPP, up at both ends. Without `addresses` it only carries frames, as in
+    a bridge. `words` are more arguments of VPP's command. The other end may be `elsewhere`, in
+    another namespace. Add links before sub-interfaces: af_packet counts received packets under the
+    index of the hardware interface, which may then be the `sw_if_index` of another interface."""
     namespace = vpp.namespace
     link = Link(
         elsewhere or namespace,
@@ -70,9 +69,8 @@ def add_link(
 
 
 def _fill_buffers(vpp: Vpp, link: Link) -> None:
-    """VPP takes buffers for what it will receive, 256 more when it has fewer than that:
-    once it has had a few frames it takes none for the next 250, and how many are in use says
-    something of the test."""
+    """Lets VPP allocate its receive buffers. It allocates 256 more when it has fewer than that, so
+    after a few frames the number of buffers in use does not change for the next 250."""
     wire = RawSocket(link.namespace, link.host)
     index = vpp.interface_index(link.vpp)
     for count in range(1, 4):
@@ -82,15 +80,15 @@ def _fill_buffers(vpp: Vpp, link: Link) -> None:
 
 
 def _received(vpp: Vpp, index: int) -> int:
-    """Packets that an interface has received."""
+    """The number of packets that an interface has received."""
     return sum(packets for packets, _ in vpp.statistics().by_thread("/if/rx", index))
 
 
 def add_addresses(
     vpp: Vpp, link: Link, interface: str | None = None, *, are_known: bool = True
 ) -> None:
-    """Gives both ends their addresses, at VPP's end those of `interface`, which then knows the
-    other end's or else has to ask for them."""
+    """Sets the addresses of both ends; in VPP, those of `interface`. Neighbours are static, or VPP
+    has to resolve them."""
     namespace = link.namespace
     interface = interface or link.vpp
     vpp.configure(
@@ -103,15 +101,15 @@ def add_addresses(
             f"set ip neighbor {interface} {link.host_address6} {link.host_mac} static",
         )
     settings = f"net.ipv6.conf.{link.host}"
-    # Only the address that is set: no address of the link's own, which would speak.
+    # No link-local address, with which Linux would send packets.
     namespace.run("sysctl", "-qw", f"{settings}.addr_gen_mode=1")
     namespace.run("sysctl", "-qw", f"{settings}.mldv2_unsolicited_report_interval=1")
     namespace.run("sysctl", "-qw", f"{settings}.disable_ipv6=0")
     namespace.ip("address", "add", f"{link.host_address}/29", "dev", link.host)
     received = _received(vpp, index := vpp.interface_index(link.vpp))
     namespace.ip("address", "add", f"{link.host_address6}/64", "dev", link.host, "nodad")
-    # Linux reports the address's multicast group, which no test is to count (RFC 3810
-    # section 6.1).
+    # Linux reports the multicast group of the address (RFC 3810 §6.1). Wait, so that no test
+    # counts these packets.
     until("Linux's multicast reports", lambda: _multicast_reports(link) == _MULTICAST_REPORTS)
     until(
         f"{link.vpp} to receive them",
@@ -124,12 +122,12 @@ def add_addresses(
         # fmt: on
 
 
-#: As often as `net.ipv6.mld_qrv` says: twice, unless somebody changes it.
+#: The default of `net.ipv6.mld_qrv`.
 _MULTICAST_REPORTS = 2
 
 
 def _multicast_reports(link: Link) -> int:
-    """MLDv2 reports that Linux has sent from its end."""
+    """The number of MLDv2 reports that Linux has sent."""
     text = link.namespace.run("cat", f"/proc/net/dev_snmp6/{link.host}")
     return sum(int(line.split()[1]) for line in text.splitlines() if "Icmp6OutType143" in line)
 
@@ -138,14 +136,14 @@ _SO_RCVBUFFORCE = 33
 
 
 def enlarge_buffer(opened: socket.socket) -> None:
-    """Room for all that arrives before it is read."""
+    """Enlarges the receive buffer for all that arrives before it is read."""
     opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 64 << 20)
 
 
 class RawSocket:
     """Sends and receives whole frames at the namespace's end of a link."""
 
-    # From Linux's headers, where Python has no names for them.
+    # From Linux's headers; Python has no names for them.
     _EVERYTHING = 0x0003
     _OUTGOING = 4
     _SOL_PACKET, _PACKET_STATISTICS, _PACKET_AUXDATA = 263, 6, 8
@@ -155,7 +153,7 @@ class RawSocket:
             socket.AF_PACKET, socket.SOCK_RAW, socket.htons(self._EVERYTHING)
         )
         self._socket.setsockopt(self._SOL_PACKET, self._PACKET_AUXDATA, 1)
-        # Before it is bound nothing arrives; afterwards nothing is missed.
+        # Before it is bound, so that nothing is dropped.
         enlarge_buffer(self._socket)
         self._socket.bind((interface, self._EVERYTHING))
         while _receive_at_once(self._socket) is not None:
@@ -166,7 +164,7 @@ class RawSocket:
             self._socket.send(frame)
 
     def received(self) -> list[bytes]:
-        """Frames that have come in since, in order. None was dropped on the way."""
+        """The frames received since the last call, in order. Asserts that none was dropped."""
         frames = []
         while (packet := _receive_at_once(self._socket)) is not None:
             frame, address = packet
@@ -182,13 +180,13 @@ class RawSocket:
 
 
 def _receive_at_once(opened: socket.socket) -> tuple[bytes, tuple] | None:
-    """A frame and where it is from; None where there is none."""
+    """Receives a frame and its address without waiting; None if there is none."""
     try:
         frame, extra, _, address = opened.recvmsg(65536, 256, socket.MSG_DONTWAIT)
     except BlockingIOError:
         return None
     for _, _, octets in extra:
-        # Linux has taken the outermost tag out of the frame: struct tpacket_auxdata.
+        # Linux has removed the outer tag from the frame: struct tpacket_auxdata.
         status, _, _, _, _, control, announced = struct.unpack("IIIHHHH", octets)
         if status & _VLAN_VALID:
             frame = frame[:12] + struct.pack("!HH", announced, control) + frame[12:]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A memif between two VPPs: shared memory, with Ethernet frames or IP packets in it."""
+"""A memif between two VPPs, in Ethernet or IP mode."""
 
 from .vpp import Vpp
 from .waiting import until
 
-#: The interface, in both.
+#: The interface's name in both VPPs.
 MEMIF = "memif1/0"
 
 _ROLES = ("master", "slave")
@@ -12,8 +12,8 @@ _MACS = ("02:00:00:00:66:01", "02:00:00:00:66:02")
 
 
 def connect(one: Vpp, other: Vpp, mode: str) -> None:
-    """Connects two VPPs in mode `ethernet` or `ip`. They are 10.9.9.1 and 10.9.9.2,
-    2001:db8:9::1 and 2001:db8:9::2, and know each other."""
+    """Connects two VPPs in mode `ethernet` or `ip`. Their addresses are 10.9.9.1 and 10.9.9.2,
+    2001:db8:9::1 and 2001:db8:9::2, and their neighbours are static."""
     socket = one.folder / "memif.sock"
     for number, vpp in enumerate((one, other)):
         words = "mode ip" if mode == "ip" else f"hw-addr {_MACS[number]}"

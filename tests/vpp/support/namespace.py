@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network namespace of a test's own, and the links in it.
+"""A test's network namespace, and the links in it.
 
-Owns the namespace and all in it; nothing of the machine's own network is touched. Names
-hold the process id of the test run, so that a later run finds and removes what one that
-was killed has left behind.
+Owns the namespace and everything in it; the machine's own network is not touched. Names contain the
+process id of the test run, so that a later run can remove what a killed run has left.
 """
 
 import ctypes
@@ -23,13 +22,13 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Namespace:
-    """A network namespace in which nothing is up but the loopback interface."""
+    """A network namespace in which only the loopback interface is up."""
 
     def __init__(self):
         self.name = f"{_PREFIX}{os.getpid()}-{next(_numbers)}"
         run(["ip", "netns", "add", self.name])
         self.ip("link", "set", "lo", "up")
-        # Linux would otherwise speak on each link unasked, and tests count packets.
+        # Linux would send IPv6 packets on each link, and tests count packets.
         self.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
         self.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
 
@@ -37,7 +36,7 @@ class Namespace:
         run(["ip", "netns", "delete", self.name])
 
     def command(self, *words: str | os.PathLike) -> list[str | os.PathLike]:
-        """The command line that runs a command in here; it becomes that process."""
+        """The command line that runs a command in the namespace, with exec."""
         return ["ip", "netns", "exec", self.name, *words]
 
     def run(self, *words: str | os.PathLike) -> str:
@@ -48,7 +47,7 @@ class Namespace:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """This thread is in the namespace meanwhile; sockets that it opens stay there."""
+        """Moves this thread into the namespace for a while; sockets opened then stay in it."""
         with open("/proc/thread-self/ns/net", "rb") as before:
             with open(f"/run/netns/{self.name}", "rb") as inside:
                 _set_namespace(inside.fileno())
@@ -58,12 +57,12 @@ class Namespace:
                 _set_namespace(before.fileno())
 
     def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
-        """A socket of the namespace."""
+        """A socket in the namespace."""
         with self.entered():
             return socket.socket(family, kind, protocol)
 
     def add_pair(self, one: str, other: str, one_mac: str, other_mac: str) -> None:
-        """A pair of Ethernet interfaces that are connected, both up."""
+        """Adds a pair of connected Ethernet interfaces, both up."""
         # fmt: off
         self.ip("link", "add", one, "address", one_mac, "mtu", "9000",
                 "type", "veth", "peer", "name", other, "address", other_mac, "mtu", "9000")
@@ -73,7 +72,7 @@ class Namespace:
 
 
 def remove_leftovers() -> None:
-    """Removes the namespaces of runs that are no more."""
+    """Removes the namespaces of ended runs."""
     for line in run(["ip", "netns", "list"]).splitlines():
         name = line.split()[0]
         if not name.startswith(_PREFIX):

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A way out of VPP on which nothing can be lost, however much there is.
+"""An output interface of VPP without losses under any load.
 
-An interface of the packet generator writes what leaves by it to a pipe, and the worker waits
-while that is full. A socket has no such patience: what comes faster than it is read is dropped,
-and under full load messages do.
+An interface of the packet generator writes the packets that it sends to a pipe, and the worker
+waits while the pipe is full. A socket would drop packets that come faster than they are read, which
+happens under full load.
 
-VPP gives itself up where a worker waits for a second. So one thread does nothing but empty the
-pipe, which takes no more than its turn among Python's threads, and another one looks at what has
-come. (The pipe cannot be one that VPP does not wait for: `pcap_write` takes the -1 of a `write`
-that would block for an octet that is to be written again.) What has yet to be looked at is kept
-in memory, and whoever makes the load has to see that it stays small: `backlog`.
+VPP aborts if a worker waits for a second. So one thread only empties the pipe, and another one
+parses the data. (A non-blocking pipe cannot be used: `pcap_write` handles the -1 of a `write` that
+would block as one octet to be written again.) Data that has not been parsed is kept in memory; the
+test that generates the load has to keep the `backlog` small.
 """
 
 import fcntl
@@ -26,30 +25,30 @@ from .vpp import Vpp
 
 _HEADER, _PACKET = 24, struct.Struct("<IIII")
 
-#: Room for what comes while the reader has no turn: the most that Linux gives by default.
+#: The size of the pipe: the most that Linux allows by default.
 _PIPE = 1 << 20
 
 
 class Outlet:
-    """Interface `pg<number>`, whose neighbours are static and whose frames come here."""
+    """Interface `pg<number>`, with static neighbours, whose sent frames are received here."""
 
     MAC = "02:00:00:00:88:01"
 
     def __init__(self, vpp: Vpp, number: int, take: Callable[[bytes], None]):
-        """Calls `take` with each frame, on a thread of its own."""
+        """Calls `take` with each frame, on a separate thread."""
         self.interface = generator.add_interface(vpp, number, mac="02:00:00:00:88:02")
         self._take = take
         self._vpp = vpp
         path = vpp.folder / f"{self.interface}.pipe"
-        # VPP must find no file of this name here, and opens it when the first frame leaves.
+        # The file must not exist yet. VPP opens it when it sends the first frame.
         vpp.configure(f"packet-generator capture {self.interface} pcap {path} count 4294967295")
         os.mkfifo(path)
         self._pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _PIPE)
-        #: Frames that were taken.
+        #: The number of frames received.
         self.count = 0
-        #: The longest time that the full pipe was not read for, in seconds: VPP may have waited
-        #: for so long.
+        #: The longest time between two reads of a full pipe, in seconds. VPP may have waited for
+        #: that long.
         self.longest_wait = 0.0
         self._error: BaseException | None = None
         self._ending = threading.Event()
@@ -71,16 +70,16 @@ class Outlet:
 
     @property
     def backlog(self) -> int:
-        """Octets that have come and have yet to be looked at."""
+        """The number of octets that have not been parsed yet."""
         return self._come - self._taken
 
     def check(self) -> None:
-        """Fails with what has failed meanwhile on a thread."""
+        """Raises the failure of a thread, if one has failed."""
         if self._error is not None:
             raise self._error
 
     def close(self) -> None:
-        """Ends reading, after all that has been written."""
+        """Stops reading, after everything that was written."""
         self._ending.set()
         for thread in self._threads:
             thread.join()
@@ -94,12 +93,12 @@ class Outlet:
             self._error = error
 
     def _empty(self) -> None:
-        """Takes out of the pipe what is in it, whatever becomes of that."""
+        """Reads the pipe continuously, and queues the data."""
         read_before = time.monotonic()
         try:
             while more := self._octets():
                 now = time.monotonic()
-                # Its pages need not all be full.
+                # The pipe's pages need not all be full.
                 if len(more) > _PIPE * 3 // 4:
                     self.longest_wait = max(self.longest_wait, now - read_before)
                 read_before = now
@@ -112,12 +111,12 @@ class Outlet:
             self._has_come.release()
 
     def _octets(self) -> bytes:
-        """What has been written since; nothing once reading is to end."""
+        """The data written since the last call; empty at the end."""
         while True:
             is_last = self._ending.is_set()
             if select.select([self._pipe], [], [], 0.05)[0]:
                 try:
-                    # No octets: VPP does not have it open.
+                    # No octets: VPP has not opened the pipe.
                     if octets := os.read(self._pipe, _PIPE):
                         return octets
                 except BlockingIOError:
@@ -131,7 +130,7 @@ class Outlet:
         return self._pieces.popleft()
 
     def _look(self) -> None:
-        """Takes frames out of what has come."""
+        """Parses the data, and calls `take` with each frame."""
         octets = bytearray()
         is_headed = False
         while piece := self._piece():
@@ -143,7 +142,7 @@ class Outlet:
                 is_headed, at = True, _HEADER
             while len(octets) >= at + _PACKET.size:
                 _, _, stored, length = _PACKET.unpack_from(octets, at)
-                assert stored == length, f"VPP has cut a frame of {length} octets to {stored}"
+                assert stored == length, f"VPP has truncated a frame of {length} octets to {stored}"
                 start = at + _PACKET.size
                 if len(octets) < start + length:
                     break
@@ -152,4 +151,4 @@ class Outlet:
                 self.count += 1
             del octets[:at]
             self._taken += len(piece)
-        assert not octets, "the last frame is not whole"
+        assert not octets, "the last frame is incomplete"

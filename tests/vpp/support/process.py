@@ -10,11 +10,11 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from .waiting import PATIENCE
+from .waiting import TIMEOUT
 
 
-def run(command: Sequence[str | os.PathLike], patience: float = PATIENCE, **options) -> str:
-    """Runs a command that must succeed to its end; what it prints."""
+def run(command: Sequence[str | os.PathLike], timeout: float = TIMEOUT, **options) -> str:
+    """Runs a command that must succeed, and returns its output."""
     command = [os.fspath(word) for word in command]
     finished = subprocess.run(
         command,
@@ -22,7 +22,7 @@ def run(command: Sequence[str | os.PathLike], patience: float = PATIENCE, **opti
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=patience,
+        timeout=timeout,
         check=False,
         **options,
     )
@@ -34,7 +34,7 @@ def run(command: Sequence[str | os.PathLike], patience: float = PATIENCE, **opti
 
 
 class Daemon:
-    """A process in the background, whose outputs go to a file."""
+    """A process in the background, with its output in a file."""
 
     def __init__(self, command: Sequence[str | os.PathLike], log: Path, **options):
         self.log = log
@@ -53,30 +53,30 @@ class Daemon:
         return self._child.pid
 
     def status(self) -> int | None:
-        """Its exit status, negative where a signal ended it; None while it runs."""
+        """The exit status, negative if a signal ended the process; None while it runs."""
         return self._child.poll()
 
-    def said(self) -> str:
-        """What it has printed so far."""
+    def output(self) -> str:
+        """The output so far."""
         return self.log.read_text(errors="replace")
 
     def tail(self, lines: int = 40) -> str:
-        return "\n".join(self.said().splitlines()[-lines:])
+        return "\n".join(self.output().splitlines()[-lines:])
 
-    def stop(self, patience: float = PATIENCE) -> int:
-        """Asks it to end, and waits for that; its exit status."""
+    def stop(self, timeout: float = TIMEOUT) -> int:
+        """Sends SIGTERM, waits for the end of the process, and returns its exit status."""
         if self.status() is None:
             self._child.send_signal(signal.SIGTERM)
         try:
-            return self._child.wait(patience)
+            return self._child.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(
-                f"{self.command[0]} does not end on SIGTERM within {patience:g} s:\n{self.tail()}"
+                f"{self.command[0]} does not end on SIGTERM within {timeout:g} s:\n{self.tail()}"
             ) from None
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Kills the process."""
         if self.status() is None:
             self._child.kill()
-        self._child.wait(PATIENCE)
+        self._child.wait(TIMEOUT)

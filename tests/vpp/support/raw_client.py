@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client of the binary API that may send anything, and need not read.
+"""A client of the binary API that can send any octets, and need not read.
 
-It speaks the socket's framing and no more: how messages are made is vpp_papi's, which lends
-its definitions.
+It implements only the framing of the socket; messages are encoded with vpp_papi's definitions.
 """
 
 import random
@@ -14,13 +13,13 @@ from vpp_papi import VPPApiClient
 
 from .vpp import Vpp
 
-#: Before each message: a pointer of VPP's own, octets of the message, a time of VPP's own.
+#: The header before each message: a field of VPP, the length of the message, a field of VPP.
 _HEADER = struct.Struct("!QII")
 
-#: sockclnt_create of memclnt.api, whose number never changes.
+#: sockclnt_create of memclnt.api, whose id is constant.
 _CREATE = 15
 
-#: What every message begins with: its number and context; a request has the client in between.
+#: The start of every message: id and context. A request has the client index in between.
 _START = struct.Struct("!HI")
 _REQUEST = struct.Struct("!HII")
 
@@ -28,7 +27,7 @@ _INTERESTING = (bytes(4), b"\xff\xff\xff\xff", b"\0\0\0\1", b"\x7f\xff\xff\xff")
 
 
 def scrambled(rng: random.Random, message: bytes) -> bytes:
-    """A request in which some of what is asked for is anything."""
+    """A request with some random octets in its fields."""
     body = bytearray(message[_REQUEST.size :])
     for at in range(0, len(body), 4):
         room = min(4, len(body) - at)
@@ -49,16 +48,16 @@ class RawClient:
         self._received = b""
         self.send(struct.pack("!HI64s", _CREATE, 0, name.encode()))
         reply = self.receive()
-        # Number, client, context, response, index of the client.
+        # Id, client, context, response, client index.
         _, _, _, _, self.index = struct.unpack_from("!HIIiI", reply)
 
     def number(self, name: str) -> int:
-        """VPP's number of a message."""
+        """VPP's id of a message."""
         message = self._definitions.messages[name]
         return self._definitions.transport.get_msg_index(f"{name}_{message.crc[2:]}")
 
     def message(self, name: str, context: int = 1, **fields) -> bytes:
-        """A request as it should be."""
+        """A valid request."""
         start = {
             "_vl_msg_id": self.number(name),
             "client_index": self.index,
@@ -67,28 +66,28 @@ class RawClient:
         return self._definitions.messages[name].pack({**start, **fields})
 
     def send(self, message: bytes, announced: int | None = None) -> None:
-        """Sends a message, of which it says that it has so many octets."""
+        """Sends a message with `announced` as its length."""
         length = len(message) if announced is None else announced
         self._socket.sendall(_HEADER.pack(0, length, 0) + message)
 
     def receive(self) -> bytes:
-        """The next message."""
+        """Receives the next message."""
         header = self._take(_HEADER.size)
         _, length, _ = _HEADER.unpack(header)
         return self._take(length)
 
     def receive_start(self) -> tuple[int, int]:
-        """The next message's number and context."""
+        """Receives the next message, and returns its id and context."""
         return _START.unpack_from(self.receive())
 
     def call(self, message: bytes) -> int:
-        """Sends a request that one message answers; its retval."""
+        """Sends a request that is answered by one message, and returns its retval."""
         self.send(message)
         return struct.unpack_from("!HIi", self.receive())[2]
 
     def replied(self, name: str, context: int, among: Iterable[str] = ()) -> int:
-        """The retval of the reply to a request: what comes before it are its details, or
-        messages `among`."""
+        """The retval of the reply to a request. Only its details, or messages in `among`, may come
+        before it."""
         number = self.number(f"{name}_reply")
         others = {self.number(other) for other in among}
         while True:
@@ -100,7 +99,7 @@ class RawClient:
                 return retval
 
     def silent(self, seconds: float) -> bool:
-        """Whether nothing comes for so long."""
+        """Whether nothing is received for this time."""
         if self._received:
             return False
         self._socket.settimeout(seconds)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `flowmeter replay` finds in a capture: the flows that VPP has to find too."""
+"""The flows that `flowmeter replay` finds in a capture, as reference for VPP."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from .process import run
 
 
 def flows(capture: Path, folder: Path) -> Flows:
-    """All flows of a capture, those that are not IP too."""
+    """All flows of a capture, including those that are not IP."""
     output = folder / f"{capture.name}.ipfix"
     assert installation.FLOWMETER.is_file(), f"{installation.FLOWMETER} is not built"
     run([installation.FLOWMETER, "replay", "--l2", "--json", capture, "--output", output])

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Input that must be refused: one line that names what is wrong, and nothing changes."""
+"""Refused input: one line that names what is wrong, and nothing changes."""
 
 from .vpp import Vpp
 
 
 def settings(vpp: Vpp) -> str:
-    """All that input can change, as VPP shows it."""
+    """Everything that input can change, as VPP shows it."""
     words = ("show flowmeter exporter", "show flowmeter interfaces", "show flowmeter memory")
     shown = [vpp.cli(command) for command in words]
     features = [vpp.cli(f"show interface features {name}") for name in ("pg0", "local0")]

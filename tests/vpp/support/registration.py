@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What VPP reads in a plugin's file before it loads it: the section `.vlib_plugin_registration`."""
+"""The section `.vlib_plugin_registration`, which VPP reads before it loads a plugin."""
 
 import struct
 from pathlib import Path
@@ -11,14 +11,14 @@ _REQUIRED = slice(65, 129)
 
 
 def required(library: Path) -> str:
-    """How the version of a VPP has to begin that may load it."""
+    """The prefix of the versions of VPP that may load a plugin."""
     octets = library.read_bytes()
     start = _section(octets)
     return octets[start:][_REQUIRED].rstrip(b"\0").decode()
 
 
 def with_required(library: Path, version: str, copy: Path) -> Path:
-    """A copy that asks for another VPP."""
+    """A copy of a plugin that requires another version."""
     octets = bytearray(library.read_bytes())
     start = _section(octets)
     field = version.encode().ljust(64, b"\0")
@@ -28,8 +28,8 @@ def with_required(library: Path, version: str, copy: Path) -> Path:
 
 
 def _section(octets: bytes) -> int:
-    """Where the section begins in an ELF file of 64 bits, least significant octet first."""
-    assert octets[:6] == b"\x7fELF\x02\x01", "not such a file"
+    """The offset of the section in a 64-bit little-endian ELF file."""
+    assert octets[:6] == b"\x7fELF\x02\x01", "not a 64-bit little-endian ELF file"
     [table] = struct.unpack_from("<Q", octets, 0x28)
     size, count, names = struct.unpack_from("<HHH", octets, 0x3A)
     headers = [struct.unpack_from("<IIQQQQ", octets, table + i * size) for i in range(count)]

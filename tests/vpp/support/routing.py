@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VPP as a router: from a packet-generator interface to a link.
+"""VPP as a router, from a packet-generator interface to a link.
 
-What `traffic` makes is sent to `pg0` and leaves by the link, whose neighbour is static.
+Packets of `traffic` enter at `pg0` and leave on the link, whose neighbour is static.
 """
 
 from . import generator, traffic
@@ -10,7 +10,7 @@ from .vpp import Vpp
 
 
 def add_source(vpp: Vpp, number: int = 0, **options) -> str:
-    """The interface that traffic comes from, as a gateway."""
+    """Adds the interface that receives traffic, with the gateway's addresses."""
     interface = generator.add_interface(vpp, number, mac=traffic.VPP_MAC, **options)
     add_gateway(vpp, interface)
     return interface
@@ -31,7 +31,7 @@ def add_routes(vpp: Vpp, link: Link, interface: str | None = None) -> None:
 
 
 def add_way_out(vpp: Vpp) -> str:
-    """The interface that traffic leaves by, to nowhere."""
+    """Adds an interface that traffic is routed to, without a receiver."""
     interface = generator.add_interface(vpp, 1)
     for version, (address, neighbor, length) in {
         4: ("10.1.1.1", "10.1.1.2", 24),

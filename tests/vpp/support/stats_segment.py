@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads VPP's statistics segment, version 2, as it has been since VPP 22.02.
+"""Reads VPP's statistics segment, version 2 (VPP 22.02 and later).
 
-The segment is memory that VPP shares: a header, and a directory of named entries. Pointers in it
-are VPP's own addresses and count from the base that the header names. Reading costs VPP nothing,
-so tests and benches can read while packets flow. Knows nothing of what is measured.
+The segment is shared memory with a header and a directory of named entries. Pointers in it are
+addresses in VPP, relative to the base in the header. Reading costs VPP nothing, so tests and
+benches can read while packets flow. This file knows nothing of what is measured.
 
-Node counters are copied into the segment by a process of VPP each `update-interval`; then it
-counts a heartbeat. They are exact for the instant of that copy.
+A process of VPP copies node counters into the segment in each `update-interval`, and then
+increments the heartbeat. They are exact at the time of that copy.
 """
 
 import array
@@ -17,7 +17,7 @@ import struct
 
 VERSION = 2
 
-# The kinds of an entry that are read here.
+# The kinds of entries that are read here.
 SCALAR, SIMPLE, COMBINED, NAMES, SYMLINK, GAUGE = 1, 2, 3, 4, 6, 9
 
 HEADER = struct.Struct("<QQQQQ")  # version, base, epoch, in progress, directory
@@ -26,7 +26,7 @@ POINTER = struct.Struct("<Q")
 LENGTH = struct.Struct("<I")
 PAIR = struct.Struct("<II")
 
-# A vector's length stands so many octets before its first element.
+# The offset of a vector's length before its first element.
 LENGTH_BEFORE = 8
 
 
@@ -52,7 +52,7 @@ class Segment:
         self.memory.close()
 
     def heartbeat(self):
-        """How often VPP has updated what it copies."""
+        """How often VPP has updated the copied counters."""
         return self.scalar("/sys/heartbeat")
 
     def scalar(self, name):
@@ -60,25 +60,25 @@ class Segment:
         return POINTER.unpack(value)[0]
 
     def names(self, name):
-        """A list of names, by index; a name that is gone is empty."""
+        """A list of names, by index; removed names are empty."""
         _, value = self._entry(name)
         return [self._text(pointer) for pointer in self._vector(*POINTER.unpack(value), "Q")]
 
     def simple(self, name):
-        """A counter by index, the sum over all threads."""
+        """A counter by index, summed over all threads."""
         return self._sum(name, SIMPLE, 1)[0]
 
     def combined(self, name):
-        """Packets, then octets, by index, each the sum over all threads."""
+        """Packets and octets by index, summed over all threads."""
         return self._sum(name, COMBINED, 2)
 
     def one(self, name):
-        """A gauge, a counter with one index, or one element of a vector that has a name."""
+        """A gauge, a counter with one index, or a named element of a vector."""
         return sum(self.by_thread(name))
 
     def by_thread(self, name, index=0):
-        """Element `index` of a counter for each thread, a pair where it counts packets and
-        octets. A gauge has one value."""
+        """Element `index` of a counter for each thread, as a pair for packets and octets. A gauge
+        has one value."""
         kind, value = self._entry(name)
         if kind in (SCALAR, GAUGE):
             return list(POINTER.unpack(value))
@@ -96,7 +96,7 @@ class Segment:
         return values
 
     def present(self, prefix):
-        """The names that begin so."""
+        """The names that start with `prefix`."""
         self._refresh()
         return sorted(name for name in self.entries if name.startswith(prefix))
 
@@ -122,7 +122,7 @@ class Segment:
         return kind, value
 
     def _refresh(self):
-        """Reads the directory again when VPP has changed it."""
+        """Reads the directory again if VPP has changed it."""
         while True:
             _, _, epoch, in_progress, _ = HEADER.unpack_from(self.memory, 0)
             if epoch == self.epoch and not in_progress:

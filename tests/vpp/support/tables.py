@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The flow tables of a VPP, as `show flowmeter memory` has them."""
+"""The flow tables of a VPP, from `show flowmeter memory`."""
 
 from dataclasses import dataclass
 
@@ -16,12 +16,12 @@ class Table:
     octets: int
     pages: str
     evicted: int
-    #: None where no flow had to leave.
+    #: None if no flow was evicted.
     enough: int | None
 
 
 def tables(vpp: Vpp) -> dict[tuple[int, str], Table]:
-    """By thread and family."""
+    """The tables by thread and family."""
     found = {}
     lines = vpp.cli("show flowmeter memory").splitlines()
     assert lines[0].split()[:3] == ["Thread", "NUMA", "Flows"], lines
@@ -44,7 +44,7 @@ def tables(vpp: Vpp) -> dict[tuple[int, str], Table]:
 
 
 def of_threads(vpp: Vpp) -> list[int]:
-    """Octets of each thread's tables."""
+    """The octets of each thread's tables."""
     sums = [0] * vpp.threads
     for (thread, _), table in tables(vpp).items():
         sums[thread] += table.octets
@@ -52,6 +52,6 @@ def of_threads(vpp: Vpp) -> list[int]:
 
 
 def octets(size: str) -> int:
-    """A size as VPP shows it."""
+    """Parses a size in VPP's format."""
     unit = _UNITS.get(size[-1])
     return round(float(size[:-1]) * unit) if unit else int(size)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Traffic whose flows are known, because it was made of them.
+"""Traffic with known flows.
 
-Owns what is sent and what a meter has to find in it. Nothing here looks at octets to find
-out: expected tallies are added up while packets are made.
+Owns the packets that are sent and the flows that a meter has to find in them. Expected tallies are
+added up while packets are created, not parsed from them.
 """
 
 from dataclasses import dataclass, field, replace
@@ -11,11 +11,11 @@ from . import frames
 from .flows import Flows, Key, L2Key, Tally
 from .frames import ACK
 
-#: Who sends, and the interface that it sends to.
+#: The addresses of the sender, and of the interface that it sends to.
 SENDER_MAC = "02:00:00:00:99:02"
 VPP_MAC = "02:00:00:00:99:01"
 
-#: Where packets go; tests route these.
+#: The addresses of packets; tests route the destinations.
 SOURCE = {4: "198.51.100.2", 6: "2001:db8:ffff::2"}
 DESTINATION = {4: "203.0.113.1", 6: "2001:db8:eeee::1"}
 GATEWAY = {4: "198.51.100.1/24", 6: "2001:db8:ffff::1/64"}
@@ -44,7 +44,7 @@ class Traffic:
         destination: str | None = None,
         **header,
     ) -> None:
-        """Adds an IP packet, whose flow has these ports (ICMP: 0, type and code)."""
+        """Adds an IP packet of the flow with these ports (ICMP: 0, type and code)."""
         source = source or SOURCE[version]
         destination = destination or DESTINATION[version]
         packet = frames.ip(source, destination, protocol, transport, **header)
@@ -74,16 +74,16 @@ class Traffic:
 
     @property
     def vlan(self) -> int:
-        """The outermost tag's."""
+        """The VLAN id of the outer tag."""
         return self.vlans[0][1] if self.vlans else 0
 
     @property
     def packets(self) -> list[bytes]:
-        """The IP packets without the frames around them."""
+        """The IP packets without Ethernet headers."""
         return [frame[14 + 4 * len(self.vlans) :] for frame in self.frames]
 
     def tagged(self, *vlans: tuple[int, int]) -> "Traffic":
-        """What is added to it is tagged, and counts here too."""
+        """Traffic whose packets get these tags and are also added here."""
         return replace(self, vlans=vlans)
 
     def _frame(self, payload: bytes, ether_type: int | None = None, source: str = "") -> bytes:
@@ -99,7 +99,7 @@ class Traffic:
 
 
 def mixed(versions: tuple[int, ...] = (4, 6), flows: int = 50, rounds: int = 3) -> Traffic:
-    """UDP, TCP and ICMP in many flows, which take turns; packets of many lengths."""
+    """UDP, TCP and ICMP packets of many flows in turn, with different lengths."""
     traffic = Traffic()
     for turn in range(rounds):
         for number in range(flows):
@@ -108,14 +108,14 @@ def mixed(versions: tuple[int, ...] = (4, 6), flows: int = 50, rounds: int = 3) 
                 flags = frames.SYN if turn == 0 else frames.ACK | frames.PSH
                 traffic.add_tcp(version, (20000 + number, 443), flags)
         for version in versions:
-            # Echo requests and replies; errors and discovery would change VPP itself.
+            # Echo requests only: VPP would act on errors and discovery.
             traffic.add_icmp(version, {4: 8, 6: 128}[version])
             traffic.add_icmp(version, {4: 0, 6: 129}[version])
     return traffic
 
 
 def many_flows(count: int, version: int = 4, rounds: int = 1) -> Traffic:
-    """So many flows of UDP."""
+    """UDP packets of `count` flows."""
     traffic = Traffic()
     for _ in range(rounds):
         for number in range(count):

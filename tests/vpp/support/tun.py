@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Linux's tun devices: interfaces without Ethernet headers, whose packets a program makes."""
+"""Linux's tun devices: interfaces without Ethernet headers that a program reads and writes."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ _IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
 
 
 class Tun:
-    """A tun device of a namespace, up; this process is what is connected to it."""
+    """A tun device of a namespace, up, connected to this process."""
 
     def __init__(self, namespace: Namespace, name: str):
         self.name = name
@@ -21,16 +21,16 @@ class Tun:
         with namespace.entered():
             self._device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
             fcntl.ioctl(self._device, _TUNSETIFF, request)
-        # Room for all that leaves before it is read.
+        # Room for all packets that are sent before they are read.
         namespace.ip("link", "set", name, "txqueuelen", "10000", "up")
 
     def send(self, packets: list[bytes]) -> None:
-        """Packets come in by the device."""
+        """Makes the device receive packets."""
         for packet in packets:
             os.write(self._device, packet)
 
     def received(self) -> list[bytes]:
-        """Packets that have left by the device since, in order."""
+        """The packets that the device has sent since the last call, in order."""
         packets = []
         while True:
             try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VPP's own client of the binary API, which takes and prints JSON, and the plugin's messages."""
+"""VPP's client of the binary API, vat2, which takes and prints JSON."""
 
 import json
 import shutil
@@ -7,13 +7,13 @@ import shutil
 from . import installation
 from .vpp import Vpp
 
-#: What the plugin's build has made for vat2; it is installed beside VPP's own.
+#: The plugin for vat2, from the plugin's build.
 _PLUGIN = installation.PLUGIN.with_name("flowmeter_test2_plugin.so")
 
 
 def command(vpp: Vpp, message: str, **fields) -> list:
-    """A command line that sends a message."""
-    # vat2 loads all that stands in a folder, and takes nothing else there.
+    """The command line that sends a message."""
+    # vat2 loads all files in a folder, which must all be its plugins.
     folder = vpp.folder / "vat2"
     folder.mkdir(exist_ok=True)
     shutil.copy(_PLUGIN, folder)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A VPP process of a test's own.
+"""A test's VPP process.
 
-Owns the process, its folder with sockets and configuration, and the plugin directory that
-the plugin under test is loaded from. It lives in a network namespace of its own, so that
-several run on a machine at once. Every call notices that VPP has died, and says how.
+Owns the process, its folder with sockets and configuration, and the directory from which the plugin
+is loaded. It runs in its own network namespace, so several can run at once. Every call fails if VPP
+has died, with the reason.
 """
 
 import json
@@ -21,9 +21,9 @@ from .control_group import ControlGroup
 from .namespace import Namespace
 from .process import Daemon, run
 from .stats_segment import Segment
-from .waiting import PATIENCE, until
+from .waiting import TIMEOUT, until
 
-#: Plugins of VPP that every VPP here has, beside those that a test asks for.
+#: Plugins of VPP that are always loaded.
 _USUAL = ("af_packet",)
 
 FLOWMETER = "flowmeter"
@@ -31,11 +31,11 @@ FLOWPROBE = "flowprobe"
 
 
 class VppDied(AssertionError):
-    """VPP has ended, and nobody asked it to."""
+    """VPP has ended unexpectedly."""
 
 
 class Vpp:
-    """A VPP that runs and answers its command line."""
+    """A running VPP that answers commands."""
 
     def __init__(
         self,
@@ -53,10 +53,10 @@ class Vpp:
         program: Path | None = None,
         control_group: ControlGroup | None = None,
     ):
-        """`copies` are names under which the plugin stands in a directory of its own, first in the
-        plugin path. `plugin_path` is how startup.conf names that path's directories. `library` is
-        what stands for the plugin, `program` for VPP. `flows` is how many each thread has room for; None leaves it to the plugin. A small
-        table is quick to make, and there are many VPPs here."""
+        """`copies` are names of copies of the plugin in a separate directory, which is first in the
+        plugin path. `plugin_path` is the line of startup.conf with the path. `library` is used
+        instead of the plugin, `program` instead of VPP. `flows` is `flows-per-worker`; None for the plugin's default. It is
+        small, because small tables are created quickly."""
         self.namespace = namespace
         self.workers = workers
         self.folder = Path(tempfile.mkdtemp(prefix="vpp-"))
@@ -90,7 +90,7 @@ class Vpp:
 
     @property
     def api_socket(self) -> Path:
-        """Where clients of the binary API connect."""
+        """The socket of the binary API."""
         return self._path("api.sock")
 
     @property
@@ -98,7 +98,7 @@ class Vpp:
         return self._daemon.pid
 
     def cli(self, command: str) -> str:
-        """What VPP answers to a command."""
+        """Runs a command, and returns its output."""
         self.check_alive()
         vppctl = installation.vpp_program("vppctl")
         try:
@@ -110,13 +110,13 @@ class Vpp:
         return answer.replace("\r", "")
 
     def configure(self, *commands: str) -> None:
-        """Commands that have nothing to say where they succeed."""
+        """Runs commands that print nothing on success."""
         for command in commands:
             answer = self.cli(command)
             assert answer.strip() == "", f"{command}: {answer}"
 
     def api(self, message: str, arguments: dict) -> dict:
-        """VPP's reply to a message of its binary API."""
+        """Sends a message of the binary API, and returns the reply."""
         self.check_alive()
         program = installation.vpp_program("vat2")
         words = [program, "--prefix", self.namespace.name, message, json.dumps(arguments)]
@@ -129,8 +129,8 @@ class Vpp:
         return reply
 
     def stats(self, prefix: str) -> dict[str, list]:
-        """Entries of the statistics segment whose names begin so: for each thread the value of
-        a counter (a pair where it counts packets and octets), for a gauge just one."""
+        """Entries of the statistics segment with this prefix: the values of a counter by thread
+        (pairs for packets and octets), or the one value of a gauge."""
         segment = self.statistics()
         return {name: segment.by_thread(name) for name in segment.present(prefix)}
 
@@ -162,12 +162,12 @@ class Vpp:
         return float(clock.split("Time now")[1].split(",")[0])
 
     def wait_seconds(self, count: float) -> None:
-        """Waits until so many seconds have passed for VPP."""
+        """Waits until VPP's clock has advanced by `count` seconds."""
         end = self.seconds() + count
-        until(f"{count} s to pass", lambda: self.seconds() > end, PATIENCE + count)
+        until(f"{count} s to pass", lambda: self.seconds() > end, TIMEOUT + count)
 
     def node_calls(self) -> dict[str, int]:
-        """How often each node was called, or a process went on, on all threads."""
+        """How often each node was called, or a process was resumed, on all threads."""
         calls: dict[str, int] = {}
         for line in self.cli("show runtime verbose").splitlines():
             words = line.split()
@@ -177,11 +177,6 @@ class Vpp:
                 calls[words[0]] = calls.get(words[0], 0) + count
         assert calls, "VPP shows no nodes"
         return calls
-
-    def resident_octets(self) -> int:
-        """Memory that VPP has in use, as Linux counts it."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)[1]) * 1024
 
     def buffers_in_use(self) -> int:
         """Buffers that are neither free nor in a thread's cache of free ones."""
@@ -195,7 +190,7 @@ class Vpp:
         return used
 
     def resident_octets(self) -> int:
-        """Its memory."""
+        """VPP's resident memory."""
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(pages) * resource.getpagesize()
 
@@ -208,16 +203,16 @@ class Vpp:
         raise AssertionError(f"VPP has no interface {interface}")
 
     def log(self) -> str:
-        """What VPP and its libraries have printed."""
-        return self._daemon.said()
+        """The output of VPP and its libraries."""
+        return self._daemon.output()
 
     def tail(self) -> str:
-        """The end of what it has printed, without what is said each time."""
+        """The end of the output, without lines that are always printed."""
         lines = [line for line in self.log().splitlines() if "vat_plugin_register" not in line]
         return "\n".join(lines[-40:])
 
     def _check_dying(self) -> None:
-        """A process that dies closes its sockets first."""
+        """Waits for the end of a process that has closed its sockets."""
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             self.check_alive()
@@ -229,7 +224,7 @@ class Vpp:
             raise VppDied(f"VPP has {_ended(status)}:\n{self.tail()}")
 
     def stop(self) -> int:
-        """Ends VPP as its users do; its exit status. A signal that ends it fails the test."""
+        """Stops VPP with SIGTERM, and returns its exit status. Fails if a signal has ended it."""
         if self.stopped:
             return 0
         died_before = self._daemon.status() is not None
@@ -243,7 +238,7 @@ class Vpp:
         return status
 
     def kill(self) -> None:
-        """Ends VPP without a word; the test has failed already."""
+        """Kills VPP; the test has already failed."""
         if not self.stopped:
             self.stopped = True
             self._daemon.kill()
@@ -258,7 +253,7 @@ class Vpp:
 
     def _answers(self) -> bool:
         self.check_alive()
-        # The socket is there before anybody listens to it.
+        # The socket exists before VPP listens on it.
         vppctl = installation.vpp_program("vppctl")
         try:
             return "vpp v" in run([vppctl, "-s", self._path("cli.sock"), "show", "version"])

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waiting for conditions, never for durations.
+"""Waits for conditions, never for durations.
 
-Owns the deadline that every wait has. A test that waits says what for, and that is what
-it fails with.
+Every wait has a timeout, and a description that is in the failure.
 """
 
 import time
@@ -11,27 +10,27 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-#: More than anything takes here, also on a machine that is busy.
-PATIENCE = 30.0
+#: Longer than any wait takes, even on a busy machine.
+TIMEOUT = 30.0
 
-#: From one look to the next.
+#: Seconds between two checks.
 PAUSE = 0.02
 
 
 def until(
     what: str,
     condition: Callable[[], Result],
-    patience: float = PATIENCE,
+    timeout: float = TIMEOUT,
     pause: float = PAUSE,
 ) -> Result:
-    """Calls `condition` until what it gives is true, and gives that."""
-    deadline = time.monotonic() + patience
+    """Calls `condition` until its result is true, and returns the result."""
+    deadline = time.monotonic() + timeout
     while True:
         result = condition()
         if result:
             return result
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {patience:g} s: {what} (last: {result!r})")
+            raise AssertionError(f"not within {timeout:g} s: {what} (last: {result!r})")
         time.sleep(pause)
 
 
@@ -42,9 +41,9 @@ def within(
     prepare: Callable[[], Result],
     attempts: int = 10,
 ) -> bool:
-    """Whether `action`, which is given what `prepare` gives, has ended in less than so many
-    seconds, in one of some attempts. A busy machine takes its time now and then, but not each
-    time; what waits for something else does."""
+    """Whether `action`, called with the result of `prepare`, takes less than `seconds` in at least
+    one of several attempts: a busy machine delays some attempts, but an action that waits for
+    something is slow in all of them."""
     for _ in range(attempts):
         prepared = prepare()
         began = time.monotonic()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Interfaces on which flows are recorded: enabled and disabled whole, or not at all.
+//! Enables and disables recording on interfaces: all requested variants, or none.
 
 use flowmeter::metering::Layers;
 
@@ -13,12 +13,12 @@ use crate::dataplane::thread_meter::ThreadMeter;
 use crate::ffi::interface::{Interface, set_feature};
 use crate::ffi::{Barrier, Main};
 
-/// How often, and with what pauses in seconds, it is checked whether templates have been sent:
-/// that takes two rounds of VPP's main loop.
+/// How often, and at what interval in seconds, to check whether templates have been sent, which
+/// takes two iterations of VPP's main loop.
 const CHECKS: u32 = 100;
 const PAUSE: f64 = 1e-4;
 
-/// Records flows on an interface from now on; all variants or none.
+/// Starts recording flows on an interface, for all variants or none.
 pub(crate) fn enable(
     main: Main,
     sw_if_index: u32,
@@ -28,7 +28,7 @@ pub(crate) fn enable(
     check(main, sw_if_index, variants)?;
     make_meters(main)?;
     announce(main, variants)?;
-    // Once more: something may have changed meanwhile.
+    // Check again: the state may have changed while the tables were created.
     let enabled = check(main, sw_if_index, variants).and_then(|interface| {
         with(main, |control| {
             set(control, main, &interface, variants, side)
@@ -46,8 +46,8 @@ pub(crate) fn enable(
     enabled
 }
 
-/// Announces the layouts first, and gives the templates time to be sent: no record leaves before
-/// them.
+/// Requests the templates and waits until they have been sent, because no record may be sent before
+/// its template.
 fn announce(main: Main, variants: &[Variant]) -> Result<(), Refusal> {
     exporting::update(main);
     let expire = with(main, |control| {
@@ -69,7 +69,7 @@ fn announce(main: Main, variants: &[Variant]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// All variants, or none.
+/// Enables the features of all variants, or none.
 fn set(
     control: &mut Control,
     main: Main,
@@ -94,7 +94,7 @@ fn set(
     Ok(())
 }
 
-/// The interface, where these variants can be enabled on it.
+/// Looks the interface up, and checks that these variants can be enabled on it.
 fn check(main: Main, sw_if_index: u32, variants: &[Variant]) -> Result<Interface, Refusal> {
     let interface = find(main, sw_if_index)?;
     with(main, |control| {
@@ -119,7 +119,7 @@ fn check(main: Main, sw_if_index: u32, variants: &[Variant]) -> Result<Interface
             warn(
                 control,
                 main,
-                "flowprobe: `flowmeter interface` meters already",
+                "flowprobe: interfaces are metered by `flowmeter interface`: disable them first",
             );
             return Err(Refusal::Unavailable);
         }
@@ -127,7 +127,7 @@ fn check(main: Main, sw_if_index: u32, variants: &[Variant]) -> Result<Interface
     })
 }
 
-/// Records flows no longer; those that live are exported, at once where there is a way.
+/// Stops recording flows. Live flows are exported, at once if the collector is reachable.
 pub(crate) fn disable(main: Main, sw_if_index: u32, variants: &[Variant]) -> Result<(), Refusal> {
     find(main, sw_if_index)?;
     with(main, |control| {
@@ -156,7 +156,7 @@ pub(crate) fn disable(main: Main, sw_if_index: u32, variants: &[Variant]) -> Res
     })
 }
 
-/// An interface was removed, and VPP has removed its features: its flows end.
+/// Ends the flows of an interface that was removed. VPP has disabled its features.
 pub(in crate::control) fn on_interface_removed(
     recording: &mut RecordingState,
     barrier: &mut Barrier,
@@ -171,7 +171,7 @@ pub(in crate::control) fn on_interface_removed(
     }
 }
 
-/// Ends the flows of an interface. Those of variants that remain begin anew.
+/// Ends all flows of an interface, including those of variants that stay enabled.
 fn end(recording: &RecordingState, barrier: &mut Barrier, sw_if_index: u32) {
     let thread = barrier.main().thread();
     state::each_recording(barrier, |meter| {
@@ -179,10 +179,10 @@ fn end(recording: &RecordingState, barrier: &mut Barrier, sw_if_index: u32) {
         meter.end_now(thread);
     });
     state::shared().announcements.retain(recording.layouts());
-    state::each_recording(barrier, ThreadMeter::announce_again);
+    state::each_recording(barrier, ThreadMeter::update_repeated_templates);
 }
 
-/// The interface of this number.
+/// Looks an interface up by its index.
 fn find(main: Main, sw_if_index: u32) -> Result<Interface, Refusal> {
     observing::find(main, sw_if_index).map_err(|_| Refusal::InvalidInterface)
 }
@@ -192,28 +192,28 @@ pub(crate) fn lacks_meters(main: Main) -> bool {
     !state::has_recordings(&mut main.barrier())
 }
 
-/// Gives every thread a meter of recorded flows, where they have none yet.
+/// Gives every thread a meter of recorded flows, if they have none yet.
 fn make_meters(main: Main) -> Result<(), Refusal> {
-    let complain = |why: &str| {
+    let unavailable = |why: &str| {
         let _ = with(main, |control| {
             warn(control, main, why);
             Ok(())
         });
         Refusal::Unavailable
     };
-    state::start(main).map_err(|why| complain(&String::from(why)))?;
+    state::start(main).map_err(|why| unavailable(&String::from(why)))?;
     if !lacks_meters(main) {
         return Ok(());
     }
     let flows = with(main, |control| Ok(control.settings.recorded_flows()))? as usize;
     tables::check_recorded(flows)
-        .map_err(|why| complain(&format!("flowprobe: {}", String::from(why))))?;
-    let recorders = making::make_aside(main, move |placement| {
-        let place = |thread| placement.work_for(thread);
+        .map_err(|why| unavailable(&format!("flowprobe: {}", String::from(why))))?;
+    let recorders = making::run_in_background(main, move |placement| {
+        let place = |thread| placement.move_near(thread);
         Recording::recorders(placement.threads(), flows, place)
     })
-    .map_err(|error| complain(&format!("flowprobe: no memory for flows ({error})")))?;
-    // Another client may have asked for the same meanwhile.
+    .map_err(|error| unavailable(&format!("flowprobe: out of memory for flows ({error})")))?;
+    // Another client may have requested the same meanwhile.
     if !lacks_meters(main) {
         return Ok(());
     }
@@ -257,7 +257,7 @@ fn set_features(
     Ok(())
 }
 
-/// Sets what is recorded, and when flows expire.
+/// Sets the layers to record, and the timers.
 pub(crate) fn set_parameters(
     main: Main,
     layers: Layers,
@@ -278,7 +278,7 @@ pub(crate) fn set_parameters(
     })
 }
 
-/// Does something with the main thread's state.
+/// As [`with_control`], with this module's errors.
 fn with<T>(main: Main, act: impl FnOnce(&mut Control) -> Result<T, Refusal>) -> Result<T, Refusal> {
     with_control(main, |control| Ok(act(control))).unwrap_or(Err(Refusal::Unavailable))
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What flowprobe's clients ask for: parameters, and interfaces on which flows are recorded.
+//! The settings of flowprobe's clients: parameters, and interfaces on which flows are recorded.
 //!
-//! A request is checked whole before it changes anything. Parameters stay as they are while
-//! any interface is enabled, so all flows of one time are recorded alike.
+//! A request is checked completely before it changes anything. Parameters cannot change while an
+//! interface is enabled, so all live flows are recorded with the same parameters.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use flowmeter::metering::{Layers, Layout, Recorded, Timeouts};
 
 use crate::control::interfaces::Side;
 
-/// What of an interface's packets is recorded.
+/// Which of an interface's packets are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Variant {
     Ip4,
@@ -18,38 +18,38 @@ pub(crate) enum Variant {
     L2,
 }
 
-/// Why a request is not granted.
+/// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// A number that stands for nothing.
+    /// A number has no meaning.
     InvalidValue,
     /// There is no such interface, or it has no frames.
     InvalidInterface,
-    /// It was not said which layers to record.
+    /// No layers to record have been set.
     NothingToRecord,
-    /// It is enabled already.
+    /// The variant is already enabled.
     Enabled,
-    /// The interface is enabled for frames or for routed packets, and this is the other.
+    /// The interface is enabled for frames and the request is for routed packets, or vice versa.
     EnabledOtherwise,
-    /// It is not enabled.
+    /// The variant is not enabled.
     NotEnabled,
-    /// Interfaces are enabled, so parameters can't change.
+    /// Parameters cannot change while interfaces are enabled.
     InUse,
-    /// `flowmeter interface` meters; or there is no memory. The log has more.
+    /// `flowmeter interface` meters interfaces, or there is not enough memory: see the log.
     Unavailable,
 }
 
-/// When flows expire: as flowprobe has it, in seconds.
+/// flowprobe's timers, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timers {
-    /// 0: every packet leaves a record at once.
+    /// 0: every packet makes a record.
     pub(crate) active: u32,
     /// 0: never.
     pub(crate) passive: u32,
 }
 
 impl Timers {
-    /// The same for the engine; `None` where every packet leaves a record.
+    /// The engine's timeouts; `None` if every packet makes a record.
     pub(crate) fn timeouts(self) -> Option<Timeouts> {
         let milliseconds = |seconds: u32| match seconds {
             0 => Timeouts::MAX_MILLIS,
@@ -67,19 +67,19 @@ pub(crate) struct Parameters {
     pub(crate) timers: Timers,
 }
 
-/// Unless set otherwise.
+/// The default timers.
 const DEFAULT: Timers = Timers {
     active: 15,
     passive: 120,
 };
 
-/// A timer in a request that asks for the default.
+/// The value of a timer that selects the default in a request.
 pub(crate) const DEFAULT_TIMER: u32 = u32::MAX;
 
-/// The main thread's part.
+/// What flowprobe's clients have set.
 pub(crate) struct RecordingState {
     pub(crate) parameters: Parameters,
-    /// The direction of each interface and variant.
+    /// The direction of each enabled interface and variant.
     pub(crate) interfaces: BTreeMap<(u32, Variant), Side>,
 }
 
@@ -96,18 +96,18 @@ impl Default for RecordingState {
 }
 
 impl RecordingState {
-    /// Whether flows are recorded anywhere.
+    /// Whether flows are recorded on any interface.
     pub(crate) fn is_enabled(&self) -> bool {
         !self.interfaces.is_empty()
     }
 
-    /// The layouts that records of the interfaces may have.
+    /// The layouts of records of all enabled interfaces.
     pub(crate) fn layouts(&self) -> impl Iterator<Item = Layout> {
         let variants = self.interfaces.keys().map(|(_, variant)| *variant);
         variants.flat_map(|variant| self.layouts_of(variant))
     }
 
-    /// The layouts that records of an interface's variant may have.
+    /// The layouts of records of a variant.
     pub(crate) fn layouts_of(&self, variant: Variant) -> impl Iterator<Item = Layout> + use<> {
         use Recorded::{Frame, Ipv4, Ipv6};
         let layers = self.parameters.layers;
@@ -124,7 +124,7 @@ impl RecordingState {
 }
 
 impl Parameters {
-    /// What is recorded, and timers as they stand in a request.
+    /// Parameters from a request: timers may be [`DEFAULT_TIMER`].
     pub(super) fn new(layers: Layers, active: u32, passive: u32) -> Self {
         let or_default = |timer, default| {
             if timer == DEFAULT_TIMER {
@@ -143,7 +143,7 @@ impl Parameters {
     }
 }
 
-/// Whether a client that checks may set these timers; as they stand in the request.
-pub(crate) fn are_in_order(active: u32, passive: u32) -> bool {
+/// Whether these timers, as in a request, are valid for clients that check them.
+pub(crate) fn timers_are_valid(active: u32, passive: u32) -> bool {
     passive == 0 || active <= passive
 }

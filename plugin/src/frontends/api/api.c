@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages from clients become the plain structures of include/flowmeter.h; and the binary API's
- * registrations. What messages mean, and whether they make sense, Rust knows.
+ * Registers the binary API, and converts messages from clients to the structures of
+ * include/flowmeter.h. Rust validates and interprets them.
  */
 
 #include "vpp_shim.h"
@@ -18,7 +18,7 @@
 
 u16 api_message_base;
 
-/* In the machine's byte order already. */
+/* Messages are already in host byte order. */
 
 static flowmeter_address_t
 address_from_wire (const vl_api_address_t *wire)
@@ -83,7 +83,7 @@ vl_api_flowmeter_rule_add_del_t_handler (vl_api_flowmeter_rule_add_del_t *mp)
     .direction = mp->direction,
   };
 
-  STATIC_ASSERT (sizeof (mp->pattern) == sizeof (watch.name), "names are as long");
+  STATIC_ASSERT (sizeof (mp->pattern) == sizeof (watch.name), "names have the same size");
   clib_memcpy (watch.name, mp->pattern, sizeof (watch.name));
   flowmeter_api_rule_add_del (&caller, *(u8 *) &mp->is_add, &watch);
 }
@@ -144,9 +144,9 @@ client_left (u32 client)
 
 VL_MSG_API_REAPER_FUNCTION (client_left);
 
-/* VPP's macro leaves it where it is when a library is unloaded, as a second copy of this is. */
+/* VPP's macro does not unregister the function when the library (a second copy) is unloaded. */
 static void __attribute__ ((__destructor__))
-forget_client_left (void)
+unregister_client_left (void)
 {
   _vl_msg_api_function_list_elt_t **each = &vlibapi_get_main ()->reaper_function_registrations;
 
@@ -173,8 +173,8 @@ API_PROCESS (3);
 
 #include "flowmeter.api.c"
 
-/* What the generated code tells VPP of requests, replies and details it does not tell of events;
-   unknown to VPP, none could be sent. */
+/* The generated code configures requests, replies and details, but not events. VPP cannot send a
+   message that is not configured. */
 #define CONFIGURE_EVENT(NAME, event)                                                               \
   do                                                                                               \
     {                                                                                              \
@@ -201,7 +201,7 @@ api_init (vlib_main_t *vm)
   CONFIGURE_EVENT (FLOWMETER_TABLE_FULL_EVENT, flowmeter_table_full_event);
   CONFIGURE_EVENT (FLOWMETER_EXPORTER_EVENT, flowmeter_exporter_event);
   CONFIGURE_EVENT (FLOWMETER_OPERATION_EVENT, flowmeter_operation_event);
-  /* A request is only written down, which needs no barrier. */
+  /* Handlers only queue a request, which needs no barrier. */
   for (u16 id = 0; id < VL_MSG_FLOWMETER_LAST; id++)
     vl_api_set_msg_thread_safe (am, api_message_base + id, 1);
   return 0;

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What send.c does for the Rust of this folder: sends messages. On the main thread, to a client
- * that api_room has just said there is room for; to another, nothing is sent.
+ * Functions of send.c that Rust calls on the main thread to send messages. A message is dropped if
+ * api_room returns 0 or less for the client.
  */
 #ifndef included_flowmeter_api_h
 #define included_flowmeter_api_h
 
 #include "flowmeter.h"
 
-/* How many processes answer requests: as many clients don't wait for each other. */
+/* The number of processes that answer requests, and so of clients that are served concurrently. */
 enum
 {
   API_N_PROCESSES = 4,
 };
 
-/* Whether a client takes another message now: 0 not now, below 0 never. */
+/* Whether a client can receive a message: above 0 now, 0 not now, below 0 never. */
 int32_t api_room (uint32_t client);
 
-/* The same for a reply that is sent now or never. */
+/* The same for a reply that is either sent now or dropped. */
 int32_t api_room_for_reply (uint32_t client);
 
-/* Whether there is memory for lists: a client may read messages from shared memory and free none,
-   as vat2 does, and VPP ends where that memory does. Half of it is left to others. */
+/* Whether there is memory for lists. A client such as vat2 may read messages from shared memory and
+   free none, and VPP aborts when that memory is exhausted. Lists use at most half of it. */
 uint8_t api_has_memory (uint32_t client);
 
-/* Just the retval; the rest of the reply is zeros. */
+/* Sends a reply with this retval; all other fields are 0. */
 void api_reply (const flowmeter_caller_t *caller, int32_t retval);
-/* The same for an operation that goes on. */
+/* The same for an operation in progress. */
 void api_reply_operation (const flowmeter_caller_t *caller, int32_t retval, uint32_t operation);
 void api_reply_parameters (const flowmeter_caller_t *caller,
 			   const flowmeter_parameters_t *parameters);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Commands that need tables while workers stand still.
+//! Commands that need tables but are called under the barrier.
 //!
-//! Before VPP 26.06 workers stand still for as long as a client's `cli_inband` takes, and making
-//! tables takes long. Such a command is done by a process right after it, and the commands of that
-//! kind that follow it meanwhile, in their order.
+//! Before VPP 26.06, the barrier is held while a client's `cli_inband` is served, and creating
+//! tables takes long. A command that needs them is therefore run by a process right afterwards.
+//! Commands that follow it in the meantime are deferred, too, so that their order is kept.
 
 use std::collections::VecDeque;
 
@@ -11,24 +11,24 @@ use super::queue;
 use crate::control::state::with_control;
 use crate::ffi::{Main, MainCell, text};
 
-/// Commands that may be queued; no client needs many.
-const MOST_WAITING: usize = 256;
+/// The most deferred commands.
+const MAX_DEFERRED: usize = 256;
 
 type Command = Box<dyn FnOnce(Main) -> Result<(), String>>;
 
 struct Deferred {
-    waiting: VecDeque<Command>,
-    /// One is being done.
+    commands: VecDeque<Command>,
+    /// Whether a command is running.
     is_busy: bool,
 }
 
 static DEFERRED: MainCell<Deferred> = MainCell::new(Deferred {
-    waiting: VecDeque::new(),
+    commands: VecDeque::new(),
     is_busy: false,
 });
 
-/// Does a command: now, or soon where it has to wait and its caller can't. Then an error is a line
-/// in the log.
+/// Runs a command now, or defers it if it has to wait and its caller cannot be suspended. Errors of
+/// deferred commands are logged.
 pub(crate) fn run(
     main: Main,
     needs_tables: bool,
@@ -38,13 +38,13 @@ pub(crate) fn run(
         return command(main);
     }
     let left = DEFERRED.with(main, |deferred| {
-        if !needs_tables && deferred.waiting.is_empty() && !deferred.is_busy {
+        if !needs_tables && deferred.commands.is_empty() && !deferred.is_busy {
             return Ok(Some(command));
         }
-        if deferred.waiting.len() >= MOST_WAITING {
-            return Err("too many commands wait for tables: try again later");
+        if deferred.commands.len() >= MAX_DEFERRED {
+            return Err("too many commands are waiting for tables: try again later");
         }
-        deferred.waiting.push_back(Box::new(command));
+        deferred.commands.push_back(Box::new(command));
         Ok(None)
     });
     match left {
@@ -53,8 +53,8 @@ pub(crate) fn run(
             queue::wake(main);
             text::print(
                 main,
-                "tables are made first, and this is done then: see `show flowmeter`, or `show \
-                 log` where it fails",
+                "accepted: the command runs after its tables have been created; see \
+                 `show flowmeter`, and `show logging` if it fails",
             );
             Ok(())
         }
@@ -63,13 +63,13 @@ pub(crate) fn run(
     }
 }
 
-/// Does the commands that wait, in a process.
+/// Runs the deferred commands, in a process.
 pub(super) fn serve(main: Main) {
     let next = |deferred: &mut Deferred| {
         if deferred.is_busy {
             return None;
         }
-        let command = deferred.waiting.pop_front()?;
+        let command = deferred.commands.pop_front()?;
         deferred.is_busy = true;
         Some(command)
     };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What replies and details say.
+//! The content of replies and details.
 
 use core::net::IpAddr;
 
@@ -11,16 +11,16 @@ use super::wire::{
     Parameters, ParametersReply, Records, RuleDetails, Statistics, StatisticsDetails, Tally, Watch,
 };
 use crate::control::exporter::{InEffect, Setting, Source};
-use crate::control::flows::{self, Ends};
+use crate::control::flows::{self, Endpoints};
 use crate::control::interfaces::{Selection, Side, Variant};
 use crate::control::state::{self, with_control};
 use crate::control::{exporting, inspection, observing, tables};
 use crate::dataplane::inspection::Snapshot;
 use crate::export::shared::Gate;
 use crate::ffi::interface::{self, name};
-use crate::ffi::{Main, Refusal, Why, thread};
+use crate::ffi::{Main, Refusal, RefusalKind, thread};
 
-/// Numbers of flowmeter.api.
+/// Values of the enumerations in flowmeter.api.
 const ORIGIN_NONE: u8 = 0;
 const ORIGIN_FLOWMETER: u8 = 1;
 const ORIGIN_IPFIX: u8 = 2;
@@ -39,21 +39,21 @@ pub(super) fn parameters(main: Main) -> Result<ParametersReply, Refusal> {
 }
 
 pub(super) fn exporter(main: Main) -> Result<ExporterReply, Refusal> {
-    // Where nothing is metered, the last check was long ago.
+    // While nothing is metered, the exporter is not checked regularly.
     exporting::update(main);
     let total = inspection::accounts(main)?;
     with_control(main, |control| {
         let exporter = &control.exporter;
         let (origin, exporter) = match (exporter.in_effect(), exporter.setting()) {
             (Some(in_effect), setting) => {
-                let origin = if in_effect.is_vpps() {
+                let origin = if in_effect.is_vpp_exporter() {
                     ORIGIN_IPFIX
                 } else {
                     ORIGIN_FLOWMETER
                 };
                 (origin, exporter_in_effect(main, in_effect, setting))
             }
-            // Its table or the address of its interface is not there.
+            // Its table or the address of its interface does not exist now.
             (None, Some(setting)) => {
                 let source = match setting.source {
                     Source::Address(source) => address(source),
@@ -104,7 +104,7 @@ fn exporter_in_effect(main: Main, in_effect: &InEffect, setting: Option<&Setting
     }
 }
 
-/// The interface whose address messages come from.
+/// The `sw_if_index` of the source interface; all ones if there is none.
 fn source_interface(main: Main, setting: &Setting) -> u32 {
     match &setting.source {
         Source::Address(_) => None,
@@ -160,8 +160,8 @@ pub(super) fn statistics(
     if let Some(index) = which
         && index as usize >= thread::count()
     {
-        let line = format!("there is no thread {index}");
-        return Err(Refusal::new(Why::NoThread, line));
+        let line = format!("no such thread: {index}");
+        return Err(Refusal::new(RefusalKind::NoThread, line));
     }
     let details = inspection::snapshots(main)?
         .into_iter()
@@ -193,7 +193,7 @@ fn of_thread(snapshot: &Snapshot, thread_index: u32) -> Statistics {
 
 pub(super) fn flow(flow: &flows::Flow) -> Flow {
     let observed = &flow.observed;
-    let world =
+    let unix_milliseconds =
         |time: flowmeter::time::Timestamp| time.as_millis().wrapping_add(state::shared().wall());
     let mut details = Flow {
         direction: direction(observed.direction()),
@@ -205,12 +205,12 @@ pub(super) fn flow(flow: &flows::Flow) -> Flow {
         vrf_id: flow.vrf,
         packets: flow.packets,
         octets: flow.octets,
-        start_milliseconds: world(flow.start),
-        end_milliseconds: world(flow.end),
+        start_milliseconds: unix_milliseconds(flow.start),
+        end_milliseconds: unix_milliseconds(flow.end),
         ..Flow::default()
     };
     match flow.ends {
-        Ends::Ip([source, destination], ports) => {
+        Endpoints::Ip([source, destination], ports) => {
             details.family = if source.is_ipv4() {
                 FAMILY_IP4
             } else {
@@ -222,7 +222,7 @@ pub(super) fn flow(flow: &flows::Flow) -> Flow {
             details.source_port = u16::from_be_bytes(ports.source);
             details.destination_port = u16::from_be_bytes(ports.destination);
         }
-        Ends::L2([source, destination]) => {
+        Endpoints::L2([source, destination]) => {
             details.family = FAMILY_L2;
             details.ether_type = observed.payload;
             details.source_mac = source;
@@ -263,12 +263,12 @@ fn direction(direction: Direction) -> u8 {
     u8::from(direction == Direction::Egress)
 }
 
-/// Where something stands among all that there are.
+/// The position of an item in a list.
 fn number<T>(all: &[T], is_it: impl FnMut(&T) -> bool) -> u8 {
     all.iter().position(is_it).unwrap_or_default() as u8
 }
 
-/// A name, cut to leave a zero at its end.
+/// A name as a C string, truncated if it is too long.
 pub(super) fn octets(name: &str) -> [u8; NAME_OCTETS] {
     let mut octets = [0; NAME_OCTETS];
     let length = name.floor_char_boundary(NAME_OCTETS - 1);

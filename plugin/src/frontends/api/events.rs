@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Events, for clients that have asked for them.
+//! Events, for clients that have subscribed to them.
 
 use flowmeter::metering::EndReason;
 
@@ -8,15 +8,15 @@ use super::wire::{self, TableFull};
 use crate::control::{fullness, inspection};
 use crate::export::datagram::Session;
 use crate::ffi::{Main, MainCell};
-use crate::ffi::{Refusal, Why};
+use crate::ffi::{Refusal, RefusalKind};
 
-/// Milliseconds between two checks of how full tables are, at least.
+/// The least milliseconds between two checks of evictions.
 const INTERVAL: u64 = 1000;
 
 struct Events {
-    /// By number, and what each calls itself.
+    /// The subscribed clients: index and pid.
     clients: Vec<(u32, u32)>,
-    /// When and what was seen last, since there are clients.
+    /// The time and result of the last check, while there are clients.
     seen: Option<(u64, TableFull)>,
 }
 
@@ -25,7 +25,7 @@ static EVENTS: MainCell<Events> = MainCell::new(Events {
     seen: None,
 });
 
-/// A client wants events, or no longer.
+/// Subscribes or unsubscribes a client.
 pub(super) fn want(main: Main, client: u32, pid: u32, enable: bool) -> Result<(), Refusal> {
     let now = evictions().map(|now| (main.milliseconds_now(), now));
     let was = EVENTS.with(main, |events| {
@@ -39,21 +39,21 @@ pub(super) fn want(main: Main, client: u32, pid: u32, enable: bool) -> Result<()
         was
     });
     if !enable && was != Some(true) {
-        let line = "this client has not asked for events";
-        return Err(Refusal::new(Why::NoRegistration, line));
+        let line = "this client has not subscribed to events";
+        return Err(Refusal::new(RefusalKind::NoRegistration, line));
     }
     Ok(())
 }
 
-/// A client is gone.
+/// Removes a client that has disconnected.
 pub(super) fn client_left(main: Main, client: u32) {
     let _ = EVENTS.with(main, |events| {
         events.clients.retain(|(known, _)| *known != client);
     });
 }
 
-/// Checks whether flows have to leave for lack of room.
-pub(super) fn look(main: Main) {
+/// Checks whether flows were evicted, and sends an event if so.
+pub(super) fn check_evictions(main: Main) {
     let time = main.milliseconds_now();
     let is_due = EVENTS.with(main, |events| {
         if events.clients.is_empty() {
@@ -71,7 +71,7 @@ pub(super) fn look(main: Main) {
         let Some((_, before)) = events.seen.replace((time, now)) else {
             return;
         };
-        // Statistics may have been cleared meanwhile.
+        // The statistics may have been cleared since the last check.
         let event = TableFull {
             exported: now.exported.saturating_sub(before.exported),
             lost: now.lost.saturating_sub(before.lost),
@@ -87,7 +87,7 @@ pub(super) fn look(main: Main) {
     });
 }
 
-/// There is a way to the collector now, or no longer.
+/// Sends an event when the collector has become reachable or unreachable.
 pub(super) fn exporter(main: Main, session: &Session, reachable: bool) {
     let collector = address(session.collector);
     let _ = EVENTS.with(main, |events| {
@@ -97,7 +97,7 @@ pub(super) fn exporter(main: Main, session: &Session, reachable: bool) {
     });
 }
 
-/// An operation has ended that was answered as going on.
+/// Sends an event when an operation has ended that was reported as in progress.
 pub(super) fn operation(main: Main, operation: u32, retval: i32) {
     let _ = EVENTS.with(main, |events| {
         for (client, pid) in &events.clients {
@@ -106,15 +106,15 @@ pub(super) fn operation(main: Main, operation: u32, retval: i32) {
     });
 }
 
-/// How many flows had to leave for lack of room so far, and how many there are.
+/// The flows evicted so far, and the number of live flows.
 fn evictions() -> Option<TableFull> {
     let accounts = inspection::total(&inspection::published()?);
     let exported = EndReason::ALL.iter().zip(&accounts.statistics.exported);
-    let by_lack = exported
+    let evicted = exported
         .filter(|(reason, _)| **reason == EndReason::LackOfResources)
         .map(|(_, records)| records.records);
     Some(TableFull {
-        exported: by_lack.sum(),
+        exported: evicted.sum(),
         lost: accounts.statistics.lost().records,
         live_flows: accounts.live_flows,
         enough: fullness::evictions().1,

@@ -15,7 +15,7 @@ macro_rules! requests {
             $(#[doc = $doc])+
             ///
             /// # Safety
-            /// Called on VPP's main thread; what is pointed to is there for this call.
+            /// Called on VPP's main thread; pointers are valid for the length of this call.
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn $symbol(caller: *const Caller, $($name: $type),*) {
                 // SAFETY: as the caller promises.
@@ -29,56 +29,56 @@ macro_rules! requests {
 }
 
 requests! {
-    /// An interface is to be metered, or no longer.
+    /// Starts or stops metering an interface.
     flowmeter_api_interface_add_del(is_add: u32, watch: *const Watch) =>
         // SAFETY: as the caller promises.
         request::interface(is_add != 0, unsafe { &*watch });
-    /// A rule is to be made, or forgotten.
+    /// Adds or removes a rule.
     flowmeter_api_rule_add_del(is_add: u32, watch: *const Watch) =>
         // SAFETY: as the caller promises.
         request::rule(is_add != 0, unsafe { &*watch });
-    /// Which interfaces are metered?
+    /// Lists the metered interfaces.
     flowmeter_api_interface_dump(sw_if_index: u32) => Ok(Request::Interfaces(
         (sw_if_index != u32::MAX).then_some(sw_if_index),
     ));
-    /// Which rules are there?
+    /// Lists the rules.
     flowmeter_api_rule_dump() => Ok(Request::Rules);
-    /// Timeouts and sizes are to be set.
+    /// Sets the parameters.
     flowmeter_api_set_parameters(parameters: *const Parameters) =>
         // SAFETY: as the caller promises.
         request::parameters(unsafe { &*parameters });
-    /// How are timeouts and sizes set?
+    /// Returns the parameters.
     flowmeter_api_get_parameters() => Ok(Request::Parameters);
-    /// An exporter is to be set.
+    /// Sets the exporter.
     flowmeter_api_set_exporter(is_add: u32, exporter: *const Exporter) =>
         // SAFETY: as the caller promises.
         request::exporter(is_add != 0, unsafe { &*exporter });
-    /// Where do records go?
+    /// Returns the exporter.
     flowmeter_api_get_exporter() => Ok(Request::Exporter);
-    /// All flows are to end.
+    /// Ends all flows.
     flowmeter_api_flush() => Ok(Request::Flush);
-    /// The accounts are to begin anew.
+    /// Resets the accounts.
     flowmeter_api_clear_statistics() => Ok(Request::ClearStatistics);
-    /// What are the accounts?
+    /// Lists the accounts.
     flowmeter_api_statistics_dump(thread_index: u32) => Ok(Request::Statistics(
         (thread_index != u32::MAX).then_some(thread_index),
     ));
-    /// Which flows live?
+    /// Lists live flows.
     flowmeter_api_flow_dump(query: *const Query) =>
         // SAFETY: as the caller promises.
         request::flows(unsafe { &*query });
-    /// Which operations go on, or have ended?
+    /// Lists operations.
     flowmeter_api_operation_dump(operation: u32) => Ok(Request::Operations(
         (operation != 0).then_some(operation),
     ));
-    /// Events are wanted, or no longer.
+    /// Subscribes to or unsubscribes from events.
     flowmeter_api_want_events(enable: u32, pid: u32) => Ok(Request::Events {
         enable: enable != 0,
         pid,
     });
 }
 
-/// A client is gone.
+/// Called when a client has disconnected.
 ///
 /// # Safety
 /// Called on VPP's main thread.
@@ -90,7 +90,7 @@ pub unsafe extern "C" fn flowmeter_api_client_left(client: u32) {
     events::client_left(main, client);
 }
 
-/// A process that answers requests; never returns.
+/// The function of the processes that answer requests. Never returns.
 ///
 /// # Safety
 /// Called by VPP as a process's function.

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The binary API: messages in, messages out.
+//! The binary API.
 //!
 //! ```text
-//! api.c: message → structure → hooks → request, or why it is none → queue
-//!                                                                     ↓  (another process)
-//! send.c: message ← structure ← details, reply  ←  control/  ←  serve: client by client
+//! api.c: message → structure → hooks → request or refusal → queue
+//!                                                             ↓  (another process)
+//! send.c: message ← structure ← details, reply ← control/ ← serve
 //! ```
 //!
-//! VPP handles all clients' messages in one process. What suspends would hold up everybody's, so
-//! here a request is only written down there, and answered by a process of ours: the requests of
-//! one client in their order, those of several at the same time. Clients don't wait long either:
-//! what has not ended within a second is answered as an operation that goes on.
+//! VPP handles the messages of all clients in one process. A handler that suspends would delay all
+//! other clients, so handlers only queue requests, and the plugin's own processes answer them: the
+//! requests of one client in order, those of several clients concurrently. A request that takes
+//! longer than a second is answered as an operation in progress.
 
 pub(crate) mod deferred;
 mod details;
@@ -24,8 +24,8 @@ mod wire;
 
 use crate::control::state::Listener;
 
-/// What clients have to learn of.
+/// The callbacks that send events.
 pub(crate) const LISTENER: Listener = Listener {
-    on_second: events::look,
+    on_second: events::check_evictions,
     on_reachable: events::exporter,
 };

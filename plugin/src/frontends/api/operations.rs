@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Operations: requests that were not done as soon as their clients want an answer. Each client is
-//! told that its operation goes on, and all that ask for events, how it has ended.
+//! Operations: requests that take longer than clients wait for an answer. The client gets a reply
+//! that its operation is in progress; all clients with events get one when it has ended.
 
 use std::collections::VecDeque;
 
 use super::details::octets;
 use super::wire::{self, Operation, OperationDetails};
 use super::{events, queue};
-use crate::ffi::{Main, MainCell, Refusal, Why};
+use crate::ffi::{Main, MainCell, Refusal, RefusalKind};
 
-/// How many that have ended are remembered.
-const REMEMBERED: usize = 64;
+/// The number of ended operations that are kept.
+const MAX_ENDED: usize = 64;
 
 struct Operations {
-    /// Those that go on, and the last that ended, by number.
-    all: VecDeque<OneOf>,
+    /// Operations in progress and the last ended ones, ordered by number.
+    all: VecDeque<Entry>,
     count: u32,
 }
 
-struct OneOf {
+struct Entry {
     number: u32,
     request: &'static str,
-    /// How it has ended.
+    /// The result, once it has ended.
     retval: Option<i32>,
 }
 
@@ -30,21 +30,21 @@ static OPERATIONS: MainCell<Operations> = MainCell::new(Operations {
     count: 0,
 });
 
-/// Tells clients that have waited long enough that their operations go on; `false` where none
-/// waits.
+/// Tells clients that have waited long enough that their operations are in progress. Returns
+/// `false` if no client is waiting for an operation.
 pub(super) fn detach_overdue(main: Main) -> bool {
     while let Some((caller, number)) = queue::detach_overdue(main, |request| begin(main, request)) {
-        wire::reply_operation(main, &caller, Why::NotYet.code(), number);
+        wire::reply_operation(main, &caller, RefusalKind::NotYet.code(), number);
     }
     queue::has_open_operations(main)
 }
 
-/// Numbers an operation. No number is 0.
+/// Registers an operation, and returns its number, which is never 0.
 fn begin(main: Main, request: &'static str) -> u32 {
     let number = OPERATIONS.with(main, |operations| {
         operations.count = operations.count.checked_add(1).unwrap_or(1);
         let number = operations.count;
-        operations.all.push_back(OneOf {
+        operations.all.push_back(Entry {
             number,
             request,
             retval: None,
@@ -54,7 +54,7 @@ fn begin(main: Main, request: &'static str) -> u32 {
     number.unwrap_or_default()
 }
 
-/// An operation has ended.
+/// Records that an operation has ended, and sends an event.
 pub(super) fn end(main: Main, number: u32, retval: i32) {
     let _ = OPERATIONS.with(main, |operations| {
         let all = &mut operations.all;
@@ -62,17 +62,17 @@ pub(super) fn end(main: Main, number: u32, retval: i32) {
             operation.retval = Some(retval);
         }
         let mut too_many = all.iter().filter(|one| one.retval.is_some()).count();
-        too_many = too_many.saturating_sub(REMEMBERED);
+        too_many = too_many.saturating_sub(MAX_ENDED);
         all.retain(|one| {
-            let forget = too_many > 0 && one.retval.is_some();
-            too_many -= usize::from(forget);
-            !forget
+            let remove = too_many > 0 && one.retval.is_some();
+            too_many -= usize::from(remove);
+            !remove
         });
     });
     events::operation(main, number, retval);
 }
 
-/// One operation, or all.
+/// Lists one operation, or all.
 pub(super) fn details(main: Main, which: Option<u32>) -> Result<Vec<OperationDetails>, Refusal> {
     let details = OPERATIONS.with(main, |operations| {
         let all = operations.all.iter();
@@ -90,8 +90,8 @@ pub(super) fn details(main: Main, which: Option<u32>) -> Result<Vec<OperationDet
     let details = details.unwrap_or_default();
     match which {
         Some(number) if details.is_empty() => {
-            let line = format!("there is no operation {number} any more");
-            Err(Refusal::new(Why::NoEntry, line))
+            let line = format!("no such operation: {number}");
+            Err(Refusal::new(RefusalKind::NoEntry, line))
         }
         _ => Ok(details),
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Requests that wait for an answer, and who is being answered.
+//! The queue of requests, and the requests that are being served.
 //!
-//! At any time one process answers a client at most, so a client's requests keep their order.
+//! A client gets its answers in the order of its requests, because at most one of its requests is
+//! being answered at a time.
 
 use core::ffi::CStr;
 use std::collections::{BTreeSet, VecDeque};
@@ -9,18 +10,19 @@ use std::collections::{BTreeSet, VecDeque};
 use super::request::{Kind, Request};
 use super::wire::{self, Caller, PROCESSES, Room};
 use crate::ffi::{Main, MainCell};
-use crate::ffi::{Refusal, Why};
+use crate::ffi::{Refusal, RefusalKind};
 
-/// Requests of one client that may be queued. No client needs many: they are answered one by one.
-const MOST_WAITING: usize = 256;
+/// The most queued requests of one client.
+const MAX_QUEUED: usize = 256;
 
-/// Milliseconds after which a client is answered that its operation goes on. Clients wait for a second
-/// at least, and the process that tells them may have to wait for another one.
-const PATIENCE: u64 = 700;
+/// Milliseconds after which a client is told that its operation is in progress. Every request is to
+/// be answered within a second, and the answering process may be delayed by another client.
+const DETACH_AFTER: u64 = 700;
 
-/// What a client asks for, or why that can't be asked.
+/// A request to be served, or its refusal.
 pub(super) struct Job {
-    /// No other's, unlike its client's, which may be another's once that has left.
+    /// A unique number. A client index, in contrast, may be reused after the client has
+    /// disconnected.
     pub(super) number: u64,
     pub(super) caller: Caller,
     pub(super) request: Result<Request, Refusal>,
@@ -29,20 +31,20 @@ pub(super) struct Job {
 struct Queue {
     waiting: VecDeque<(Ticket, Job)>,
     serving: Vec<Ticket>,
-    /// How many requests there have been.
+    /// The number of requests so far.
     count: u64,
 }
 
-/// What is to be known of a request that has not ended.
+/// The state of a request that has not ended.
 struct Ticket {
     number: u64,
     caller: Caller,
     kind: Kind,
-    /// When it came, in milliseconds.
-    came: u64,
-    /// Its number as an operation: its client has been answered that it goes on, and waits no longer.
+    /// When it was received, in milliseconds.
+    received: u64,
+    /// Its number as an operation, once its client was told that it is in progress.
     operation: Option<u32>,
-    /// The client has left.
+    /// Whether the client has disconnected.
     has_left: bool,
 }
 
@@ -52,18 +54,18 @@ static QUEUE: MainCell<Queue> = MainCell::new(Queue {
     count: 0,
 });
 
-/// What clients have to wait for before their next request's turn comes.
+/// What blocks the later requests of each client.
 #[derive(Default)]
 struct Turns {
-    /// Clients that wait for an answer.
+    /// Clients that are waiting for an answer.
     answers: BTreeSet<u32>,
-    /// Clients one of whose operations goes on.
+    /// Clients with an operation in progress.
     operations: BTreeSet<u32>,
 }
 
 impl Turns {
-    /// Whether it is this request's turn, whose client's earlier ones were shown before.
-    fn show(&mut self, ticket: &Ticket) -> bool {
+    /// Adds a request, and returns whether it may be served now. Requests are added in order.
+    fn add(&mut self, ticket: &Ticket) -> bool {
         if ticket.has_left {
             return true;
         }
@@ -81,7 +83,7 @@ impl Turns {
     }
 }
 
-/// The processes, by name.
+/// The names of the processes.
 const NODES: [&CStr; PROCESSES] = [
     c"flowmeter-api-0",
     c"flowmeter-api-1",
@@ -89,15 +91,15 @@ const NODES: [&CStr; PROCESSES] = [
     c"flowmeter-api-3",
 ];
 
-/// Writes a request down. That of a client that VPP doesn't know is dropped.
+/// Queues a request. Requests of clients that VPP does not know are dropped.
 pub(super) fn submit(main: Main, caller: Caller, request: Result<Request, Refusal>) {
     if wire::room(main, caller.client) == Room::Never {
         return;
     }
-    let came = main.milliseconds_now();
+    let received = main.milliseconds_now();
     let taken = QUEUE.with(main, |queue| {
         let same = |(ticket, _): &&(Ticket, Job)| ticket.caller.client == caller.client;
-        if queue.waiting.iter().filter(same).count() >= MOST_WAITING {
+        if queue.waiting.iter().filter(same).count() >= MAX_QUEUED {
             return false;
         }
         queue.count += 1;
@@ -106,7 +108,7 @@ pub(super) fn submit(main: Main, caller: Caller, request: Result<Request, Refusa
             number,
             caller,
             kind: request.as_ref().map_or(Kind::Quick, Request::kind),
-            came,
+            received,
             operation: None,
             has_left: false,
         };
@@ -121,25 +123,26 @@ pub(super) fn submit(main: Main, caller: Caller, request: Result<Request, Refusa
     if taken == Some(true) {
         wake(main);
     } else {
-        wire::reply(main, &caller, Why::QueueFull.code());
+        wire::reply(main, &caller, RefusalKind::QueueFull.code());
     }
 }
 
-/// Whether a process is the one that takes only what is quick: however many clients ask for what
-/// takes long, or don't read, others get their answers.
+/// Whether a process serves only quick requests. One does, so that quick requests are answered
+/// however many clients have long requests or do not read.
 pub(super) fn takes_quick_only(main: Main, node: u32) -> bool {
     main.node(NODES[0]) == Some(node)
 }
 
-/// The next request whose turn it is: answers keep the order of requests, and so do operations.
+/// Takes the next request that may be served. Answers keep the order of requests, and so do
+/// operations.
 pub(super) fn next(main: Main, quick_only: bool) -> Option<Job> {
     let take = |queue: &mut Queue| {
         let mut turns = Turns::default();
         for ticket in &queue.serving {
-            turns.show(ticket);
+            turns.add(ticket);
         }
         let place = queue.waiting.iter().position(|(ticket, _)| {
-            turns.show(ticket) && (!quick_only || ticket.kind == Kind::Quick)
+            turns.add(ticket) && (!quick_only || ticket.kind == Kind::Quick)
         })?;
         let (ticket, job) = queue.waiting.remove(place)?;
         queue.serving.push(ticket);
@@ -148,8 +151,8 @@ pub(super) fn next(main: Main, quick_only: bool) -> Option<Job> {
     QUEUE.with(main, take).flatten()
 }
 
-/// An operation whose client has waited long enough for an answer, and takes one now. `number`
-/// gives it a number; from now on its client waits no longer.
+/// Finds an operation whose client has waited long enough for an answer and can receive one now,
+/// and registers it with `number`. The client's other requests can then be served.
 pub(super) fn detach_overdue(
     main: Main,
     number: impl FnOnce(&'static str) -> u32,
@@ -160,13 +163,13 @@ pub(super) fn detach_overdue(
         let waiting = queue.waiting.iter_mut().map(|(ticket, _)| ticket);
         for ticket in queue.serving.iter_mut().chain(waiting) {
             let is_first = !turns.answers.contains(&ticket.caller.client);
-            turns.show(ticket);
+            turns.add(ticket);
             let Kind::Operation(request) = ticket.kind else {
                 continue;
             };
             if is_first
                 && ticket.is_open()
-                && now.saturating_sub(ticket.came) >= PATIENCE
+                && now.saturating_sub(ticket.received) >= DETACH_AFTER
                 && wire::room(main, ticket.caller.client) == Room::Now
             {
                 let number = number(request);
@@ -184,13 +187,13 @@ pub(super) fn detach_overdue(
 }
 
 impl Ticket {
-    /// Whether it is an operation whose client waits for an answer.
+    /// Whether it is an operation whose client is waiting for an answer.
     fn is_open(&self) -> bool {
         matches!(self.kind, Kind::Operation(_)) && self.operation.is_none() && !self.has_left
     }
 }
 
-/// Whether a client waits for an operation.
+/// Whether a client is waiting for an operation.
 pub(super) fn has_open_operations(main: Main) -> bool {
     let any = QUEUE.with(main, |queue| {
         let waiting = queue.waiting.iter().map(|(ticket, _)| ticket);
@@ -199,19 +202,19 @@ pub(super) fn has_open_operations(main: Main) -> bool {
     any.unwrap_or(false)
 }
 
-/// What was asked for has been done; its answer follows, or it is an operation of this number.
+/// Marks a request as finished. Returns its number if it is an operation that was reported.
 pub(super) fn end(main: Main, number: u64) -> Option<u32> {
     let ended = QUEUE.with(main, |queue| {
         let mut serving = queue.serving.iter_mut();
         let ticket = serving.find(|ticket| ticket.number == number)?;
-        // It is answered with how it has ended, and with nothing before.
+        // It is answered with its result, and no longer reported as in progress.
         ticket.kind = Kind::Quick;
         ticket.operation
     });
     ended.flatten()
 }
 
-/// A request was answered.
+/// Removes a request that was answered.
 pub(super) fn done(main: Main, number: u64) {
     let more = QUEUE.with(main, |queue| {
         queue.serving.retain(|ticket| ticket.number != number);
@@ -222,7 +225,7 @@ pub(super) fn done(main: Main, number: u64) {
     }
 }
 
-/// Whether who asked has left while it was being answered.
+/// Whether the client of a request has disconnected.
 pub(super) fn has_left(main: Main, number: u64) -> bool {
     let left = QUEUE.with(main, |queue| {
         let mut serving = queue.serving.iter();
@@ -231,7 +234,7 @@ pub(super) fn has_left(main: Main, number: u64) -> bool {
     left.unwrap_or(false)
 }
 
-/// A client has left, and gets no more answers. Its operations that were answered as going on do.
+/// Handles a disconnected client: only operations that were reported as in progress continue.
 pub(super) fn client_left(main: Main, client: u32) {
     let _ = QUEUE.with(main, |queue| {
         let Queue {

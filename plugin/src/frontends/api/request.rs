@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What messages ask for, read whole before anything changes: any octets in, a request or a
-//! refusal out.
+//! Parses messages into requests. Any message results in a request or a refusal, before anything
+//! changes.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::ops::RangeInclusive;
@@ -10,9 +10,9 @@ use crate::control::exporter::{Setting, Source};
 use crate::control::flows::{Filter, Order, TOP};
 use crate::control::interfaces::{Selection, Side, Variant};
 use crate::control::settings::Settings;
-use crate::ffi::{Refusal, Why};
+use crate::ffi::{Refusal, RefusalKind};
 
-/// What a client asks for.
+/// A client's request.
 #[derive(Clone, Debug)]
 pub(super) enum Request {
     Interface {
@@ -35,7 +35,7 @@ pub(super) enum Request {
         observation_domain: Change,
     },
     Parameters,
-    /// Messages come from the address of this interface, where one is named.
+    /// The setting, and the source interface if there is one.
     SetExporter(Option<Setting>, Option<u32>),
     Exporter,
     Flush,
@@ -44,7 +44,7 @@ pub(super) enum Request {
     Statistics(Option<u32>),
     Flows {
         filter: Filter,
-        /// The largest, and how many; all where there is none.
+        /// The order and number of the largest flows; `None` for all flows.
         largest: Option<(Order, usize)>,
     },
     /// One operation, or all.
@@ -55,19 +55,19 @@ pub(super) enum Request {
     },
 }
 
-/// What is known of how long a request takes.
+/// How long a request may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Never long.
     Quick,
     /// As long as its client reads.
     List,
-    /// Perhaps longer than a client waits for an answer; of this message.
+    /// Possibly longer than a client waits for an answer; with the name of the message.
     Operation(&'static str),
 }
 
 impl Request {
-    /// How long it may take.
+    /// How long the request may take.
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Interfaces(_)
@@ -88,7 +88,7 @@ impl Request {
     }
 }
 
-/// What becomes of a number that is set.
+/// A change of one parameter.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
     Keep,
@@ -153,13 +153,13 @@ pub(super) fn exporter(is_add: bool, exporter: &wire::Exporter) -> Result<Reques
     let or_default = |value, default| if value == 0 { default } else { value };
     let path_mtu = or_default(exporter.path_mtu, Setting::PATH_MTU);
     let interval = or_default(exporter.template_interval, Setting::TEMPLATE_INTERVAL);
-    // local0 is number 0, and has no address.
+    // Index 0 is local0, which has no address.
     let interface = exporter.source_interface;
     let interface = (interface != 0 && interface != u32::MAX).then_some(interface);
     let setting = Setting {
         collector: address(&exporter.collector)?,
         source: match interface {
-            // Its name is found when the request is served.
+            // The name is looked up when the request is served.
             Some(_) => Source::Interface(String::new()),
             None => Source::Address(address(&exporter.source)?),
         },
@@ -187,7 +187,12 @@ pub(super) fn flows(query: &wire::Query) -> Result<Request, Refusal> {
     let top = |order| within("top", query.top, TOP).map(|top| Some((order, top as usize)));
     let largest = match query.order {
         0 if query.top == 0 => None,
-        0 => return Err(Refusal::new(Why::Value, "top: flows have no order")),
+        0 => {
+            return Err(Refusal::new(
+                RefusalKind::Value,
+                "top: expected 0 without an order",
+            ));
+        }
         1 => top(Order::Packets)?,
         2 => top(Order::Octets)?,
         order => return unknown("order", order),
@@ -220,15 +225,15 @@ fn selection(watch: &wire::Watch) -> Result<Selection, Refusal> {
     })
 }
 
-/// What stands before the first zero: a name as VPP's interfaces have them, and stars.
+/// The C string in `name`: characters of interface names, and `*`.
 fn pattern(name: &[u8; wire::NAME_OCTETS]) -> Result<String, Refusal> {
-    let refuse = |why| Err(Refusal::new(Why::Name, format!("pattern: {why}")));
+    let refuse = |why| Err(Refusal::new(RefusalKind::Name, format!("pattern: {why}")));
     let Some(end) = name.iter().position(|octet| *octet == 0) else {
-        return refuse("it has no end");
+        return refuse("expected a terminating zero");
     };
     let name = &name[..end];
     if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
-        return refuse("no interface can have this name");
+        return refuse("expected printable ASCII characters");
     }
     Ok(String::from_utf8_lossy(name).into_owned())
 }
@@ -239,8 +244,8 @@ fn address(address: &wire::Address) -> Result<IpAddr, Refusal> {
         0 => Ok(Ipv4Addr::new(a, b, c, d).into()),
         1 => Ok(Ipv6Addr::from(address.octets).into()),
         family => {
-            let line = format!("there is no address family {family}");
-            Err(Refusal::new(Why::Family, line))
+            let line = format!("address family {family}: expected 0 or 1");
+            Err(Refusal::new(RefusalKind::Family, line))
         }
     }
 }
@@ -251,12 +256,12 @@ fn within(name: &str, value: u32, range: RangeInclusive<u32>) -> Result<u32, Ref
     }
     let (start, end) = range.into_inner();
     let line = format!("{name} {value}: expected a number from {start} to {end}");
-    Err(Refusal::new(Why::Value, line))
+    Err(Refusal::new(RefusalKind::Value, line))
 }
 
 fn unknown<T>(name: &str, value: u8) -> Result<T, Refusal> {
     Err(Refusal::new(
-        Why::Value,
-        format!("there is no {name} {value}"),
+        RefusalKind::Value,
+        format!("{name} {value}: not a value of this enumeration"),
     ))
 }

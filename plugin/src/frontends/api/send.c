@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages to clients: replies, details and events, made of the plain structures of
+ * Sends replies, details and events to clients, converted from the structures of
  * include/flowmeter.h.
  */
 
@@ -15,17 +15,17 @@
 #include "flowmeter.api_enum.h"
 #include "flowmeter.api_types.h"
 
-/* Octets that may wait for a client's socket before the next message waits too. */
+/* The most octets of queued output for a client's socket. */
 #define OUTPUT_OCTETS (64 << 10)
 
-/* The same for a reply that can't wait: a client that has sent all requests before it reads any. */
+/* The same for a reply that cannot wait: a client may send all its requests before it reads. */
 #define REPLIES_OCTETS (4 << 20)
 
-/* Messages to clients with shared memory between two looks at how much of it there is: that takes
-   a while, and they take some hundred kilobytes. */
-#define MESSAGES_PER_LOOK 1024
+/* The number of messages between two checks of the shared memory. A check is slow, and this many
+   messages need some hundred kilobytes. */
+#define MESSAGES_PER_CHECK 1024
 
-/* VPP's number of the first message; api.c knows it. */
+/* The id of the first message, set in api.c. */
 extern u16 api_message_base;
 
 static vl_api_registration_t *
@@ -44,7 +44,7 @@ room (u32 client, u32 octets)
     return -1;
   if (rp->registration_type > REGISTRATION_TYPE_SHMEM)
     return vec_len (rp->output_vector) < octets;
-  /* VPP waits, with all it does, where a queue is full. */
+  /* VPP's main thread would wait for space in a full queue. */
   return rp->vl_input_queue->cursize + 2 < rp->vl_input_queue->maxsize;
 }
 
@@ -69,12 +69,12 @@ api_has_memory (uint32_t client)
   clib_mem_usage_t usage;
   void *heap;
 
-  /* What goes through a socket is freed as soon as it is written. */
+  /* Messages for a socket are freed as soon as they are written. */
   if (rp == 0 || rp->registration_type > REGISTRATION_TYPE_SHMEM)
     return 1;
   if (left-- && !is_short)
     return 1;
-  left = MESSAGES_PER_LOOK;
+  left = MESSAGES_PER_CHECK;
   heap = vl_msg_push_heap ();
   clib_mem_get_heap_usage (clib_mem_get_heap (), &usage);
   vl_msg_pop_heap (heap);
@@ -82,7 +82,7 @@ api_has_memory (uint32_t client)
   return !is_short;
 }
 
-/* Zeros to be filled in; null where nobody takes it. */
+/* A message of zeros; null if the client cannot receive it. */
 static void *
 new_message (u32 client, u16 id, u32 octets)
 {
@@ -133,7 +133,7 @@ address_to_wire (const flowmeter_address_t *address)
 void
 api_reply (const flowmeter_caller_t *caller, int32_t retval)
 {
-  /* All replies begin alike. */
+  /* All replies begin with the same fields. */
   vl_api_flowmeter_flush_reply_t *message =
     new_message (caller->client, caller->reply, caller->reply_octets);
 
@@ -147,7 +147,7 @@ api_reply (const flowmeter_caller_t *caller, int32_t retval)
 void
 api_reply_operation (const flowmeter_caller_t *caller, int32_t retval, uint32_t operation)
 {
-  /* Replies to all operations are alike. */
+  /* Replies to operations all have the same fields. */
   NEW_REPLY (flowmeter_flush_reply, caller);
   STATIC_ASSERT (sizeof (vl_api_flowmeter_flush_reply_t) ==
 		     sizeof (vl_api_flowmeter_interface_add_del_reply_t) &&
@@ -155,7 +155,7 @@ api_reply_operation (const flowmeter_caller_t *caller, int32_t retval, uint32_t 
 		     sizeof (vl_api_flowmeter_rule_add_del_reply_t) &&
 		   sizeof (vl_api_flowmeter_flush_reply_t) ==
 		     sizeof (vl_api_flowmeter_set_parameters_reply_t),
-		 "replies to operations");
+		 "replies to operations have the same size");
   message->retval = retval;
   message->operation = operation;
   send_to (caller->client, message);
@@ -242,7 +242,7 @@ api_send_statistics (const flowmeter_caller_t *caller, const flowmeter_statistic
   STATIC_ASSERT (ARRAY_LEN (message->ignored) == ARRAY_LEN (statistics->ignored) &&
 		   ARRAY_LEN (message->exported) == ARRAY_LEN (statistics->exported) &&
 		   ARRAY_LEN (message->lost) == ARRAY_LEN (statistics->lost),
-		 "as many reasons");
+		 "the numbers of reasons are equal");
   message->thread_index = statistics->thread_index;
   message->flows = statistics->flows;
   message->live_flows = statistics->live_flows;

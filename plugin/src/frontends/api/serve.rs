@@ -7,34 +7,34 @@ use super::wire::{self, Caller, FlowDetails, Room, Send};
 use super::{deferred, details, events, operations};
 use crate::control::exporter::Source;
 use crate::control::flows::{self, Filter, Flow};
-use crate::control::observing::{self, Which};
+use crate::control::observing::{self, InterfaceRef};
 use crate::control::settings::Settings;
 use crate::control::state;
 use crate::control::{exporting, flush, tables};
 use crate::ffi::Main;
-use crate::ffi::{Refusal, Why};
+use crate::ffi::{Refusal, RefusalKind};
 
-/// Until a signal comes.
-const FOR_EVER: f64 = 1e9;
+/// Seconds to wait if only a signal should end the wait.
+const FOREVER: f64 = 1e9;
 
-/// Seconds between two looks at operations whose clients wait.
+/// Seconds between two checks of operations whose clients are waiting.
 const WATCH: f64 = 0.05;
 
-/// How often, and with what pauses in seconds, it is looked whether a client takes another
-/// message: for half a minute. One that reads nothing for so long does not care.
-const LOOKS: u32 = 30_000;
-/// The same by the process that others rely on.
-const QUICK_LOOKS: u32 = 200;
+/// How often, and at what interval in seconds, to check whether a client can receive another
+/// message: for half a minute. A client that reads nothing for that long gets no answer.
+const CHECKS: u32 = 30_000;
+/// The number of checks in the process for quick requests.
+const QUICK_CHECKS: u32 = 200;
 const PAUSE: f64 = 1e-3;
 
-/// Runs as long as VPP does.
+/// Runs until VPP exits.
 pub(super) fn run(main: Main, node: u32) -> ! {
     let quick_only = queue::takes_quick_only(main, node);
-    let looks = if quick_only { QUICK_LOOKS } else { LOOKS };
+    let checks = if quick_only { QUICK_CHECKS } else { CHECKS };
     loop {
         while let Some(job) = queue::next(main, quick_only) {
             let number = job.number;
-            serve(main, job, looks);
+            serve(main, job, checks);
             queue::done(main, number);
             if quick_only {
                 operations::detach_overdue(main);
@@ -43,63 +43,63 @@ pub(super) fn run(main: Main, node: u32) -> ! {
         if !quick_only {
             deferred::serve(main);
         }
-        // One process looks after those of all.
+        // The process for quick requests reports the operations of all processes.
         let is_watching = quick_only && operations::detach_overdue(main);
-        main.wait(if is_watching { WATCH } else { FOR_EVER });
+        main.wait(if is_watching { WATCH } else { FOREVER });
     }
 }
 
-/// Who is answered.
-struct Asking {
-    /// The request's.
+/// The client of a request.
+struct Recipient {
+    /// The request's number.
     number: u64,
     caller: Caller,
-    /// How often it is looked whether it reads.
-    looks: u32,
+    /// How often to check whether the client can receive a message.
+    checks: u32,
 }
 
 /// How a request ends.
 enum End {
-    /// With nothing to tell but that all went well.
+    /// Successfully; the reply has only a retval.
     Done,
-    /// With a reply that tells more; it was sent.
+    /// Successfully; the reply was already sent.
     Replied,
-    /// With nothing: the client is gone, or reads nothing.
+    /// Without a reply: the client has disconnected, or does not read.
     Silent,
 }
 
-fn serve(main: Main, job: Job, looks: u32) {
-    let asking = Asking {
+fn serve(main: Main, job: Job, checks: u32) {
+    let recipient = Recipient {
         number: job.number,
         caller: job.caller,
-        looks,
+        checks,
     };
     let end = job.request.and_then(|request| {
         state::start(main)?;
-        answer(main, &asking, request)
+        answer(main, &recipient, request)
     });
     let retval = match end {
         Ok(End::Done) => 0,
         Ok(End::Replied | End::Silent) => return,
         Err(refusal) => refusal.code(),
     };
-    if let Some(operation) = queue::end(main, asking.number) {
+    if let Some(operation) = queue::end(main, recipient.number) {
         operations::end(main, operation, retval);
         return;
     }
-    if has_room(main, &asking) {
-        wire::reply(main, &asking.caller, retval);
+    if has_room(main, &recipient) {
+        wire::reply(main, &recipient.caller, retval);
     }
 }
 
-fn answer(main: Main, asking: &Asking, request: Request) -> Result<End, Refusal> {
+fn answer(main: Main, recipient: &Recipient, request: Request) -> Result<End, Refusal> {
     match request {
         Request::Interface {
             is_add,
             sw_if_index,
             selection,
         } => {
-            let which = Which::Number(sw_if_index);
+            let which = InterfaceRef::Number(sw_if_index);
             if is_add {
                 observing::enable(main, &which, selection)?;
             } else {
@@ -112,9 +112,9 @@ fn answer(main: Main, asking: &Asking, request: Request) -> Result<End, Refusal>
             selection,
         } => {
             if is_add {
-                observing::enable_like(main, &pattern, selection)?;
+                observing::enable_matching(main, &pattern, selection)?;
             } else {
-                observing::disable_like(main, &pattern, selection)?;
+                observing::disable_matching(main, &pattern, selection)?;
             }
         }
         Request::SetParameters {
@@ -141,26 +141,28 @@ fn answer(main: Main, asking: &Asking, request: Request) -> Result<End, Refusal>
         }
         Request::Flush => flush::end_all(main)?,
         Request::ClearStatistics => flush::clear_statistics(main)?,
-        Request::Events { enable, pid } => events::want(main, asking.caller.client, pid, enable)?,
-        Request::Parameters => return Ok(replied(main, asking, &details::parameters(main)?)),
-        Request::Exporter => return Ok(replied(main, asking, &details::exporter(main)?)),
-        Request::Interfaces(which) => {
-            return list(main, asking, &details::interfaces(main, which)?);
+        Request::Events { enable, pid } => {
+            events::want(main, recipient.caller.client, pid, enable)?
         }
-        Request::Rules => return list(main, asking, &details::rules(main)?),
+        Request::Parameters => return Ok(replied(main, recipient, &details::parameters(main)?)),
+        Request::Exporter => return Ok(replied(main, recipient, &details::exporter(main)?)),
+        Request::Interfaces(which) => {
+            return list(main, recipient, &details::interfaces(main, which)?);
+        }
+        Request::Rules => return list(main, recipient, &details::rules(main)?),
         Request::Statistics(which) => {
-            return list(main, asking, &details::statistics(main, which)?);
+            return list(main, recipient, &details::statistics(main, which)?);
         }
         Request::Operations(which) => {
-            return list(main, asking, &operations::details(main, which)?);
+            return list(main, recipient, &operations::details(main, which)?);
         }
         Request::Flows { filter, largest } => {
             return match largest {
-                None => all_flows(main, asking, filter),
+                None => all_flows(main, recipient, filter),
                 Some((order, top)) => {
                     let (flows, matched) = flows::largest(main, filter, order, top)?;
-                    let all_were_sent = send_flows(main, asking, &flows)?;
-                    Ok(ended(main, asking, all_were_sent, matched))
+                    let all_were_sent = send_flows(main, recipient, &flows)?;
+                    Ok(ended(main, recipient, all_were_sent, matched))
                 }
             };
         }
@@ -168,13 +170,13 @@ fn answer(main: Main, asking: &Asking, request: Request) -> Result<End, Refusal>
     Ok(End::Done)
 }
 
-/// Waits until the client takes another message; `false` where it never will.
-fn has_room(main: Main, asking: &Asking) -> bool {
-    for _ in 0..asking.looks {
-        if queue::has_left(main, asking.number) {
+/// Waits until the client can receive a message. Returns `false` if it never can.
+fn has_room(main: Main, recipient: &Recipient) -> bool {
+    for _ in 0..recipient.checks {
+        if queue::has_left(main, recipient.number) {
             return false;
         }
-        match wire::room(main, asking.caller.client) {
+        match wire::room(main, recipient.caller.client) {
             Room::Now => return true,
             Room::Never => return false,
             Room::Later => {}
@@ -186,59 +188,59 @@ fn has_room(main: Main, asking: &Asking) -> bool {
     false
 }
 
-fn replied(main: Main, asking: &Asking, reply: &impl Send) -> End {
-    if !has_room(main, asking) {
+fn replied(main: Main, recipient: &Recipient, reply: &impl Send) -> End {
+    if !has_room(main, recipient) {
         return End::Silent;
     }
-    reply.send(main, &asking.caller);
+    reply.send(main, &recipient.caller);
     End::Replied
 }
 
-/// As [`has_room`], for what is one of many.
-fn has_room_in_list(main: Main, asking: &Asking) -> Result<bool, Refusal> {
-    if wire::has_memory(main, asking.caller.client) {
-        return Ok(has_room(main, asking));
+/// As [`has_room`], for a message of a list.
+fn has_room_in_list(main: Main, recipient: &Recipient) -> Result<bool, Refusal> {
+    if wire::has_memory(main, recipient.caller.client) {
+        return Ok(has_room(main, recipient));
     }
     Err(Refusal::new(
-        Why::NoMessageMemory,
+        RefusalKind::NoMessageMemory,
         "half of VPP's memory for messages is in use",
     ))
 }
 
-fn list(main: Main, asking: &Asking, details: &[impl Send]) -> Result<End, Refusal> {
+fn list(main: Main, recipient: &Recipient, details: &[impl Send]) -> Result<End, Refusal> {
     for each in details {
-        if !has_room_in_list(main, asking)? {
+        if !has_room_in_list(main, recipient)? {
             return Ok(End::Silent);
         }
-        each.send(main, &asking.caller);
+        each.send(main, &recipient.caller);
     }
     Ok(End::Done)
 }
 
-fn send_flows(main: Main, asking: &Asking, flows: &[Flow]) -> Result<bool, Refusal> {
+fn send_flows(main: Main, recipient: &Recipient, flows: &[Flow]) -> Result<bool, Refusal> {
     for flow in flows {
-        if !has_room_in_list(main, asking)? {
+        if !has_room_in_list(main, recipient)? {
             return Ok(false);
         }
-        FlowDetails(details::flow(flow)).send(main, &asking.caller);
+        FlowDetails(details::flow(flow)).send(main, &recipient.caller);
     }
     Ok(true)
 }
 
-fn ended(main: Main, asking: &Asking, all_were_sent: bool, matched: u64) -> End {
-    if !all_were_sent || !has_room(main, asking) {
+fn ended(main: Main, recipient: &Recipient, all_were_sent: bool, matched: u64) -> End {
+    if !all_were_sent || !has_room(main, recipient) {
         return End::Silent;
     }
-    wire::reply_flows(main, &asking.caller, matched);
+    wire::reply_flows(main, &recipient.caller, matched);
     End::Replied
 }
 
 /// Sends flows as they are found.
-fn all_flows(main: Main, asking: &Asking, filter: Filter) -> Result<End, Refusal> {
-    let mut goes_on = Ok(true);
+fn all_flows(main: Main, recipient: &Recipient, filter: Filter) -> Result<End, Refusal> {
+    let mut all_were_sent = Ok(true);
     let matched = flows::each(main, filter, |flows| {
-        goes_on = send_flows(main, asking, flows);
-        goes_on == Ok(true)
+        all_were_sent = send_flows(main, recipient, flows);
+        all_were_sent == Ok(true)
     })?;
-    Ok(ended(main, asking, goes_on?, matched))
+    Ok(ended(main, recipient, all_were_sent?, matched))
 }

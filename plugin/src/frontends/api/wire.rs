@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The structures that messages are made of, and sending them: api.h, safe to call.
+//! Safe wrappers of api.h: the structures of messages, and sending them.
 
 use crate::ffi::{Main, header};
 
@@ -12,13 +12,13 @@ pub(crate) use crate::ffi::header::{
     flowmeter_table_full_t as TableFull, flowmeter_tally_t as Tally, flowmeter_watch_t as Watch,
 };
 
-/// How many processes answer requests.
+/// The number of processes that answer requests.
 pub(crate) const PROCESSES: usize = header::API_N_PROCESSES as usize;
 
-/// Octets of a name, its last a zero.
+/// Octets of a name, including a terminating zero.
 pub(crate) const NAME_OCTETS: usize = header::FLOWMETER_NAME_OCTETS as usize;
 
-/// Whether a client takes a message.
+/// Whether a client can receive a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Now,
@@ -27,7 +27,7 @@ pub(crate) enum Room {
     Never,
 }
 
-/// Whether a client takes a message.
+/// Whether a client can receive a message.
 pub(crate) fn room(_main: Main, client: u32) -> Room {
     // SAFETY: this is the main thread.
     match unsafe { header::api_room(client) } {
@@ -37,33 +37,33 @@ pub(crate) fn room(_main: Main, client: u32) -> Room {
     }
 }
 
-/// Whether there is memory for lists to a client.
+/// Whether VPP has enough memory to send a client a list.
 pub(crate) fn has_memory(_main: Main, client: u32) -> bool {
     // SAFETY: this is the main thread.
     unsafe { header::api_has_memory(client) != 0 }
 }
 
-/// Answers with just a retval.
+/// Sends a reply that has only a retval.
 pub(crate) fn reply(_main: Main, caller: &Caller, retval: i32) {
     // SAFETY: this is the main thread, and the caller of a request.
     unsafe { header::api_reply(caller, retval) }
 }
 
-/// Answers a request for an operation that goes on.
+/// Sends the reply of an operation in progress.
 pub(crate) fn reply_operation(_main: Main, caller: &Caller, retval: i32, operation: u32) {
     // SAFETY: this is the main thread, and the caller of a request for an operation.
     unsafe { header::api_reply_operation(caller, retval, operation) }
 }
 
-/// How a flow dump ends.
+/// Sends the reply that ends a flow dump.
 pub(crate) fn reply_flows(_main: Main, caller: &Caller, matched: u64) {
     // SAFETY: this is the main thread, and the caller of a flow dump.
     unsafe { header::api_reply_flows(caller, matched) }
 }
 
-/// Something that is sent to who asked for it.
+/// A message that answers a request.
 pub(crate) trait Send {
-    /// Sends it, as an answer to `caller`'s request.
+    /// Sends the message to `caller`.
     fn send(&self, main: Main, caller: &Caller);
 }
 
@@ -75,7 +75,7 @@ macro_rules! sends {
 
             impl Send for $name {
                 fn send(&self, _main: Main, caller: &Caller) {
-                    // SAFETY: this is the main thread, and the caller asked for this.
+                    // SAFETY: this is the main thread, and the caller requested this message.
                     unsafe { header::$function(caller, &self.0) }
                 }
             }
@@ -84,9 +84,9 @@ macro_rules! sends {
 }
 
 sends! {
-    /// What is set, as a reply.
+    /// The reply with the parameters.
     ParametersReply(Parameters) = api_reply_parameters,
-    /// Where records go, as a reply.
+    /// The reply with the exporter.
     ExporterReply(ExporterState) = api_reply_exporter,
     /// A place of an interface, in a list.
     InterfaceDetails(Watch) = api_send_interface,
@@ -100,13 +100,13 @@ sends! {
     FlowDetails(Flow) = api_send_flow,
 }
 
-/// Tells a client that flows had to leave for lack of room.
+/// Sends a client the event that flows were evicted.
 pub(crate) fn table_full(_main: Main, client: u32, pid: u32, event: &TableFull) {
     // SAFETY: this is the main thread.
     unsafe { header::api_send_table_full(client, pid, event) }
 }
 
-/// Tells a client of a way to the collector.
+/// Sends a client the event that the collector has become reachable or unreachable.
 pub(crate) fn exporter(
     _main: Main,
     client: u32,
@@ -120,7 +120,7 @@ pub(crate) fn exporter(
     unsafe { header::api_send_exporter(client, pid, reachable, &raw const collector, port) }
 }
 
-/// Tells a client how an operation has ended.
+/// Sends a client the event that an operation has ended.
 pub(crate) fn operation_end(_main: Main, client: u32, pid: u32, operation: u32, retval: i32) {
     // SAFETY: this is the main thread.
     unsafe { header::api_send_operation_end(client, pid, operation, retval) }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How properties of a flow read in a table.
+//! The text of a flow's properties in a table.
 
 use super::table::NOTHING;
 
 pub(super) const ICMP: u16 = 1;
 pub(super) const ICMP6: u16 = 58;
 
-/// A protocol of IP, as VPP's commands have it where they do.
+/// The name of an IP protocol, as in VPP's commands, or its number.
 pub(super) fn protocol(number: u16) -> String {
     let name = match number {
         ICMP => "icmp",
@@ -28,7 +28,7 @@ pub(super) fn protocol(number: u16) -> String {
     name.to_owned()
 }
 
-/// What a frame holds that is not IP.
+/// The name of an EtherType, or its number.
 pub(super) fn ether_type(number: u16) -> String {
     let name = match number {
         0x0806 => "arp",
@@ -39,7 +39,7 @@ pub(super) fn ether_type(number: u16) -> String {
     name.to_owned()
 }
 
-/// All flags that a TCP flow's packets had (RFC 9293 §3.1), the first letter of each.
+/// The first letters of all TCP flags seen (RFC 9293 §3.1).
 pub(super) fn flags(seen: u8) -> String {
     let letters = "CEUAPRSF".chars().enumerate();
     let set = letters.filter(|(place, _)| seen & 0x80 >> place != 0);
@@ -51,14 +51,14 @@ pub(super) fn flags(seen: u8) -> String {
     }
 }
 
-/// Bits per second between the first packet and the last, of which a flow of one moment has none.
+/// Bits per second between the first and the last packet; nothing if both have the same time.
 pub(super) fn rate(octets: u64, milliseconds: u64) -> String {
     if milliseconds == 0 {
         return NOTHING.to_owned();
     }
     let mut rate = octets as f64 * 8000.0 / milliseconds as f64;
     for unit in ["", "k", "M", "G"] {
-        // Three digits: what would be rounded to 1000 is one of the next unit.
+        // Three digits: a rate that rounds to 1000 is shown in the next unit.
         if rate < 999.5 {
             let digits = if unit.is_empty() || rate >= 99.95 {
                 0
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn names_where_there_are_any() {
+    fn known_numbers_have_names() {
         assert_eq!(
             [1, 6, 17, 58, 132, 99].map(protocol),
             ["icmp", "tcp", "udp", "icmp6", "sctp", "99"]

@@ -5,13 +5,13 @@ use super::words::{Words, unexpected};
 use crate::control::flush;
 use crate::ffi::Main;
 
-/// `flowmeter flush`: all flows end; returns when their records have left.
+/// `flowmeter flush`: ends all flows, and returns when their records have been sent.
 pub(crate) fn flush(main: Main, words: Vec<&str>) -> Result<(), String> {
     Words::new(words).end()?;
     Ok(flush::end_all(main)?)
 }
 
-/// `clear flowmeter [statistics]`: counters begin anew, and flows go on.
+/// `clear flowmeter [statistics]`: resets the counters; flows continue.
 pub(crate) fn clear(main: Main, words: Vec<&str>) -> Result<(), String> {
     let mut words = Words::new(words);
     match words.next() {

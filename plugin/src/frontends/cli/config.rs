@@ -9,7 +9,7 @@ use crate::control::interfaces::{Selection, Variant};
 use crate::control::state::with_control;
 use crate::ffi::Main;
 
-/// Reads the stanza. Nothing runs yet: interfaces are metered when they come.
+/// Reads the stanza. VPP has no interfaces yet: each is metered when it is added.
 pub(crate) fn config(main: Main, words: Vec<&str>) -> Result<(), String> {
     read(main, words).map_err(|why| format!("startup.conf: flowmeter: {why}"))
 }

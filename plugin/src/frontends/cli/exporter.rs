@@ -8,7 +8,7 @@ use crate::control::exporter::{Setting, Source};
 use crate::control::exporting;
 use crate::ffi::Main;
 
-/// An exporter as far as its words were read.
+/// The words of an exporter read so far.
 #[derive(Default)]
 pub(super) struct Reading {
     collector: Option<IpAddr>,
@@ -23,7 +23,7 @@ impl Reading {
     pub(super) const EXPECTED: &'static str =
         "collector, port, src, fib, path-mtu or template-interval";
 
-    /// Reads one property; `false` where the word is none.
+    /// Reads one property. Returns `false` if the word does not start one.
     pub(super) fn read(&mut self, word: &str, words: &mut Words<'_>) -> Result<bool, String> {
         const ADDRESS: &str = "an IPv4 or IPv6 address";
         match word {
@@ -41,7 +41,7 @@ impl Reading {
         Ok(true)
     }
 
-    /// What was read, whole; `None` where nothing was.
+    /// The complete setting; `None` if nothing was read.
     pub(super) fn finish(self) -> Result<Option<Setting>, String> {
         let nothing = self.port.is_none()
             && self.table.is_none()
@@ -50,7 +50,7 @@ impl Reading {
         let (collector, source) = match (self.collector, self.source) {
             (Some(collector), Some(source)) => (collector, source),
             (None, None) if nothing => return Ok(None),
-            (None, _) => return Err("expected collector and its address".to_owned()),
+            (None, _) => return Err("expected collector and an address".to_owned()),
             (Some(_), None) => {
                 return Err(
                     "expected src and the address or interface that messages come from".to_owned(),
@@ -70,7 +70,7 @@ impl Reading {
     }
 }
 
-/// An address, one with the length of its prefix as interfaces have it, or an interface.
+/// Reads an address, an address with a prefix length, or the name of an interface.
 fn source(words: &mut Words<'_>) -> Result<Source, String> {
     let text: String = words.value("src", "an address, or an interface")?;
     let (address, length) = match text.split_once('/') {
@@ -86,7 +86,7 @@ fn source(words: &mut Words<'_>) -> Result<Source, String> {
     {
         return Ok(Source::Address(address));
     }
-    // No interface's name begins so: an address that is none.
+    // No interface's name starts like this: it is an invalid address.
     if text.starts_with(|first: char| first.is_ascii_digit() || first == ':')
         || address.parse::<IpAddr>().is_ok()
     {

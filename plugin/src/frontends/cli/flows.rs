@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `show flowmeter flows`: the largest live flows, as a table for people. Programs ask the binary
-//! API.
+//! `show flowmeter flows`: a table of the largest live flows. Programs use the binary API.
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -11,12 +10,12 @@ use super::cells::{ICMP, ICMP6, ether_type, flags, protocol, rate};
 use super::table::Align::{Left, Right};
 use super::table::{self, Align, NOTHING};
 use super::words::{Words, unexpected};
-use crate::control::flows::{self, Ends, Filter, Flow, Order};
+use crate::control::flows::{self, Endpoints, Filter, Flow, Order};
 use crate::dataplane::trace::Mac;
 use crate::ffi::interface::name;
 use crate::ffi::{Main, text};
 
-/// What was asked for.
+/// The arguments.
 struct Query {
     top: u32,
     order: Order,
@@ -92,8 +91,8 @@ fn row(main: Main, flow: &Flow) -> [String; COLUMNS.len()] {
     let payload = observed.payload;
     let milliseconds = flow.end.as_millis().saturating_sub(flow.start.as_millis());
     let (protocol, [source, destination]) = match flow.ends {
-        Ends::Ip(ends, ports) => (protocol(payload), ip_ends(ends, ports, payload)),
-        Ends::L2(ends) => (
+        Endpoints::Ip(ends, ports) => (protocol(payload), ip_ends(ends, ports, payload)),
+        Endpoints::L2(ends) => (
             ether_type(payload),
             ends.map(|address| Mac(&address).to_string()),
         ),
@@ -124,7 +123,7 @@ fn row(main: Main, flow: &Flow) -> [String; COLUMNS.len()] {
     ]
 }
 
-/// Both ends of an IP flow; ICMP's type and code stand at its destination.
+/// The source and destination of an IP flow; the destination has ICMP's type and code.
 fn ip_ends([source, destination]: [IpAddr; 2], ports: Ports, protocol: u16) -> [String; 2] {
     let [from, to] = [ports.source, ports.destination];
     match protocol {

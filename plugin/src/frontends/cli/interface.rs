@@ -3,7 +3,7 @@
 
 use super::words::{Words, unexpected};
 use crate::control::interfaces::{self, Selection, Side, Variant};
-use crate::control::observing::{self, Which};
+use crate::control::observing::{self, InterfaceRef};
 use crate::ffi::Main;
 
 /// `flowmeter interface <interface>|<glob> [ip4|ip6|l2|all] [rx|tx|both] [disable]`.
@@ -32,16 +32,16 @@ pub(crate) fn interface(main: Main, words: Vec<&str>) -> Result<(), String> {
     if let Some(word) = words.next() {
         return unexpected(word, "[ip4|ip6|l2|all] [rx|tx|both] [disable]");
     }
-    // Who disables and names no direction means all there is.
+    // `disable` without a direction means both.
     let default = if disable { Side::Both } else { Side::Rx };
     selection.side = side.unwrap_or(default);
 
-    let which = Which::Name(name.to_owned());
+    let interface = InterfaceRef::Name(name.to_owned());
     let done = match (interfaces::is_pattern(name), disable) {
-        (true, true) => observing::disable_like(main, name, selection),
-        (true, false) => observing::enable_like(main, name, selection),
-        (false, true) => observing::disable(main, &which, selection),
-        (false, false) => observing::enable(main, &which, selection),
+        (true, true) => observing::disable_matching(main, name, selection),
+        (true, false) => observing::enable_matching(main, name, selection),
+        (false, true) => observing::disable(main, &interface, selection),
+        (false, false) => observing::enable(main, &interface, selection),
     };
     Ok(done?)
 }
@@ -65,7 +65,7 @@ fn side(word: &str) -> Option<Side> {
     }
 }
 
-/// What stands after an interface in startup.conf: a direction, if it is one.
+/// Reads the optional direction after an interface in startup.conf.
 pub(super) fn side_if_any(words: &mut Words<'_>) -> Side {
     let side = words.peek().and_then(side);
     if side.is_some() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The commands, and the stanza of startup.conf: words in, one line of error or text out.
+//! The commands, and the stanza of startup.conf.
 //!
-//! A command is read whole before it changes anything.
+//! A command is parsed completely before it changes anything. Errors are one line.
 
 mod cells;
 mod clear;
@@ -21,8 +21,8 @@ commands! {
     "flowmeter interface" " <interface>|<glob> [ip4|ip6|l2|all] [rx|tx|both] [disable]" =>
         interface::interface,
     "flowmeter flush" "" => clear::flush,
-    // With the exporter in the same command: VPP tries the shorter path too where the longer
-    // one's function returns an error, and would print what that makes of it.
+    // The exporter is in the same command: if the function of a longer path returns an error, VPP
+    // also tries the shorter path, and would print its error, too.
     "set flowmeter" " [active-timeout <seconds>] [idle-timeout <seconds>] [flows-per-worker <n>] \
         [observation-domain <n>] [default] | exporter collector <ip> [port <n>] \
         src <ip>|<interface> [fib <table>] [path-mtu <n>] [template-interval <seconds>] | \

@@ -7,7 +7,7 @@ use crate::control::settings::Settings;
 use crate::control::tables;
 use crate::ffi::Main;
 
-/// Reads one setting; `false` where the word is none.
+/// Reads one setting. Returns `false` if the word does not start one.
 pub(super) fn read(
     settings: &mut Settings,
     word: &str,

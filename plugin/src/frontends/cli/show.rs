@@ -70,7 +70,7 @@ fn show_settings(main: Main, out: &mut String) -> Result<(), Refusal> {
             0 => writeln!(out, "observation domain {first}"),
             workers => writeln!(
                 out,
-                "observation domains {first} to {}: the main thread's and each worker's",
+                "observation domains {first} to {}: main thread and workers",
                 first + workers
             ),
         };
@@ -87,7 +87,7 @@ fn show_exporter(main: Main, out: &mut String) -> Result<(), Refusal> {
         match (exporter.in_effect(), exporter.setting()) {
             (Some(in_effect), _) => {
                 let session = in_effect.session();
-                let who = if in_effect.is_vpps() {
+                let who = if in_effect.is_vpp_exporter() {
                     "VPP's (set ipfix exporter)"
                 } else {
                     "set flowmeter exporter"
@@ -109,10 +109,10 @@ fn show_exporter(main: Main, out: &mut String) -> Result<(), Refusal> {
             }
             (None, Some(setting)) => {
                 let why = exporter.obstacle(main);
-                let why = why.as_deref().unwrap_or("not yet in use");
+                let why = why.as_deref().unwrap_or("not checked yet");
                 let _ = writeln!(
                     out,
-                    "exporter: {}, but {why}; records wait",
+                    "exporter: {}, not in use: {why}; flows are kept",
                     setting.socket()
                 );
             }
@@ -134,7 +134,7 @@ fn show_interfaces(main: Main, out: &mut String) -> Result<(), Refusal> {
         if control.recording.is_enabled() {
             let _ = writeln!(
                 out,
-                "interfaces: metered in flowprobe's place; see `show flowprobe feature`"
+                "interfaces: metered by flowprobe's commands or API; see `show flowprobe feature`"
             );
         } else if control.interfaces.metered().is_empty() {
             let _ = writeln!(out, "interfaces: none is metered");
@@ -156,18 +156,18 @@ fn show_interfaces(main: Main, out: &mut String) -> Result<(), Refusal> {
 fn show_rules(control: &Control, out: &mut String) {
     for (pattern, Selection { variant, side }) in control.interfaces.rules() {
         let (variant, side) = (variant.name(), side.name());
-        let _ = writeln!(out, "also any that comes: {pattern} {variant} {side}");
+        let _ = writeln!(out, "rule {pattern}: {variant} {side}");
     }
 }
 
-/// What the workers have published: live flows hold what the other accounts leave.
+/// Shows the published accounts. The packets in live flows are derived from the other accounts.
 fn show_statistics(main: Main, out: &mut String) -> Result<(), Refusal> {
     let accounts = inspection::accounts(main)?;
     write_accounts(out, &accounts, accounts.statistics.live());
     Ok(())
 }
 
-/// The same, with live flows counted one by one, which proves the accounts.
+/// Shows the accounts with live flows counted one by one, and whether they balance.
 fn verify(main: Main, out: &mut String) {
     let (accounts, counted) = verification::count(main);
     let live = counted.unwrap_or_else(|| accounts.statistics.live());
@@ -178,8 +178,8 @@ fn verify(main: Main, out: &mut String) {
         }
         Some(_) => "ACCOUNTS DO NOT BALANCE: please report this",
         None => {
-            "live flows not counted one by one: packets came meanwhile; the figure is what the \
-             accounts leave"
+            "live flows not verified: packets came during the count; their line is derived from \
+             the other counters"
         }
     };
     let _ = writeln!(out, "{verdict}");

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A table as text: each column as wide as its widest cell, and none that says nothing.
+//! A table as text: each column is as wide as its widest cell, and empty columns are left out.
 
 use core::fmt::Write;
 
-/// A cell that says nothing.
+/// The text of an empty cell.
 pub(super) const NOTHING: &str = "-";
 
-/// Which side of a column its cells stand at.
+/// The alignment of a column.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
     Left,
     Right,
 }
 
-/// Characters of a line that terminals show as one.
+/// The longest line, in characters.
 const WIDTH: usize = 132;
 
-/// Lines with these heads and rows. Where lines would be too long, the last column stands below the
-/// one before it.
+/// Formats a table. If its lines would be too long, the last column is put on a line of its own,
+/// below the previous column.
 pub(super) fn text<const N: usize>(columns: [(&str, Align); N], rows: &[[String; N]]) -> String {
     let heads = columns.map(|(head, _)| head.to_owned());
     let all = || core::iter::once(&heads).chain(rows);
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_aligned_and_empty_ones_left_out() {
+    fn columns_are_aligned_and_empty_ones_are_left_out() {
         let columns = [
             ("packets", Right),
             ("vlan", Right),
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn without_rows_there_is_the_head() {
+    fn a_table_without_rows_has_a_header() {
         assert_eq!(text([("a", Left), ("b", Left)], &[]), "a  b\n");
     }
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The words of a command, one after the other, and what can be wrong with them.
+//! A reader of a command's words.
 //!
-//! Every error names the word and what was expected in its place.
+//! Every error names the word and what was expected.
 
 use core::fmt::Display;
 use core::ops::RangeInclusive;
 use core::str::FromStr;
 
-/// Words that have yet to be read.
+/// The remaining words.
 pub(crate) struct Words<'a> {
     words: core::iter::Peekable<std::vec::IntoIter<&'a str>>,
 }
@@ -24,12 +24,12 @@ impl<'a> Words<'a> {
         self.words.next()
     }
 
-    /// The next word, left where it is.
+    /// The next word, without taking it.
     pub(crate) fn peek(&mut self) -> Option<&'a str> {
         self.words.peek().copied()
     }
 
-    /// Nothing may follow.
+    /// Checks that no words remain.
     pub(crate) fn end(&mut self) -> Result<(), String> {
         match self.next() {
             None => Ok(()),
@@ -37,7 +37,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The value after `word`.
+    /// Reads the value after `word`.
     pub(crate) fn value<T: FromStr>(&mut self, word: &str, expected: &str) -> Result<T, String> {
         let Some(value) = self.next() else {
             return Err(format!("{word}: expected {expected} after it"));
@@ -46,7 +46,7 @@ impl<'a> Words<'a> {
         parsed.map_err(|_| format!("{word} {value}: expected {expected}"))
     }
 
-    /// The number after `word`.
+    /// Reads the number after `word`.
     pub(crate) fn number<T>(&mut self, word: &str, range: RangeInclusive<T>) -> Result<T, String>
     where
         T: FromStr + PartialOrd + Display,
@@ -62,7 +62,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Says what was expected instead of `word`.
+/// The error that names what was expected instead of `word`.
 pub(crate) fn unexpected<T>(word: &str, expected: &str) -> Result<T, String> {
     Err(format!("{word}: expected {expected}"))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! flowprobe's commands, and what they print: as scripts know it.
+//! flowprobe's commands. Their output and most errors are those of flowprobe, for scripts.
 
 use core::fmt::Write;
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -8,7 +8,7 @@ use flowmeter::metering::{Layers, RecordedKey};
 use flowmeter::observation::Direction;
 
 use crate::control::interfaces::Side;
-use crate::control::observing::Which;
+use crate::control::observing::InterfaceRef;
 use crate::control::recording::{self, DEFAULT_TIMER, Refusal, Variant};
 use crate::control::state::with_control;
 use crate::control::{flows, inspection};
@@ -35,7 +35,7 @@ pub(super) fn params(main: Main, words: Vec<&str>) -> Result<(), String> {
         }
     }
     let [active, passive] = timers;
-    if !recording::are_in_order(active, passive) {
+    if !recording::timers_are_valid(active, passive) {
         return Err("Passive timer has to be greater than active one...".to_owned());
     }
     recording::set_parameters(main, Layers::from_bits(bits), active, passive).map_err(explain)
@@ -54,7 +54,7 @@ pub(super) fn feature(main: Main, words: Vec<&str>) -> Result<(), String> {
             "tx" => side = Side::Tx,
             "both" => side = Side::Both,
             "disable" => disable = true,
-            name => match Which::Name(name.to_owned()).find(main) {
+            name => match InterfaceRef::Name(name.to_owned()).find(main) {
                 Ok(found) => interface = Some(found.sw_if_index),
                 Err(_) => {
                     return unexpected(name, "an interface, ip4, ip6, l2, rx, tx, both, disable");
@@ -87,7 +87,7 @@ fn explain(refusal: Refusal) -> String {
         Refusal::InUse => {
             "Couldn't change flowperpacket params when feature is enabled on some interface ..."
         }
-        Refusal::Unavailable => "flows can't be recorded now: see `show logging`",
+        Refusal::Unavailable => "flows cannot be recorded now: see `show logging`",
     }
     .to_owned()
 }
@@ -171,7 +171,7 @@ pub(super) fn show_table(main: Main, _words: Vec<&str>) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes a line for a flow.
+/// Writes the line of a flow.
 fn write_line(out: &mut String, key: &RecordedKey) {
     let observed = &key.observed;
     let side = match observed.direction() {

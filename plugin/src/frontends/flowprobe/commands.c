@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flowprobe's messages and commands are registered when VPP's loop begins, and only where no other
- * plugin has registered them by then.
+ * Registers flowprobe's messages and commands when VPP's main loop starts, unless another plugin
+ * has registered them.
  */
 
 #include "flowmeter_flowprobe.h"
@@ -9,7 +9,7 @@
 #include "registration.h"
 #include "flowmeter.h"
 
-/* All plugins have started: another one that has these messages has registered them by now. */
+/* Runs after the init functions of all plugins, which register their messages. */
 static clib_error_t *
 flowprobe_enter (vlib_main_t *vm)
 {

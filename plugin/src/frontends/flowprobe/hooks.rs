@@ -10,8 +10,8 @@ use crate::control::recording::{self, Refusal, Variant};
 use crate::control::state::with_control;
 use crate::ffi::Main;
 
-/// VPP's error for a request that is not granted; 0 for one that is. `enabled` is what the
-/// message has for interfaces that are enabled already.
+/// VPP's error code of a refused request, or 0. `enabled` is the message's code for interfaces that
+/// are already enabled.
 fn error(outcome: Result<(), Refusal>, enabled: i32) -> i32 {
     use vpp_sys::*;
     match outcome {
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn flowmeter_flowprobe_set_params(
 ) -> i32 {
     // SAFETY: as the caller promises.
     let main = unsafe { Main::current() };
-    let outcome = if check != 0 && !recording::are_in_order(active, passive) {
+    let outcome = if check != 0 && !recording::timers_are_valid(active, passive) {
         Err(Refusal::InvalidValue)
     } else {
         recording::set_parameters(main, Layers::from_bits(layers), active, passive)
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn flowmeter_flowprobe_set_params(
     error(outcome, 0)
 }
 
-/// `flowprobe_get_params`: layers, active and passive timer.
+/// `flowprobe_get_params`: layers, active timer and passive timer.
 ///
 /// # Safety
 /// Called on VPP's main thread; `parameters` has room for three numbers.
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn flowmeter_flowprobe_interface_add_del(
     )
 }
 
-/// `flowprobe_tx_interface_add_del`, whose `which` is a set of flags: 1 ip4, 2 l2, 4 ip6.
+/// `flowprobe_tx_interface_add_del`, with flags in `which`: 1 ip4, 2 l2, 4 ip6.
 ///
 /// # Safety
 /// Called on VPP's main thread.
@@ -123,12 +123,13 @@ pub unsafe extern "C" fn flowmeter_flowprobe_tx_interface_add_del(
     )
 }
 
-/// How often, and with what pauses in seconds, it is tried whether a client takes more of a list.
+/// How often, and at what interval in seconds, to try whether a client can receive more of a list.
 const TRIES: u32 = 1000;
 const PAUSE: f64 = 1e-3;
 
-/// Shows each enabled variant of interface `sw_if_index`, or of all where that is ~0. A list that
-/// the client takes no more of ends there, after a second; one that it takes nothing of, at once.
+/// Calls `each` with each enabled variant of interface `sw_if_index`, or of all if that is ~0. The
+/// list ends early if the client reads no more of it for a second, or cannot receive its first
+/// item.
 ///
 /// # Safety
 /// Called on VPP's main thread; `each` can be called with `context`.
@@ -161,7 +162,7 @@ pub unsafe extern "C" fn flowmeter_flowprobe_interfaces(
     }
 }
 
-/// flowprobe's messages are registered already, by flowprobe or by a second copy of this.
+/// Called if flowprobe's messages are already registered.
 ///
 /// # Safety
 /// Called on VPP's main thread.
@@ -170,7 +171,7 @@ pub unsafe extern "C" fn flowmeter_flowprobe_disabled() {
     // SAFETY: as the caller promises.
     let main = unsafe { Main::current() };
     let _ = with_control(main, |control| {
-        let line = "flowprobe is loaded: its API and commands are left to it";
+        let line = "flowprobe is loaded: it serves its own API and commands";
         control.log.notice(main, line);
         Ok(())
     });

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flowprobe's messages: those of the headers that VPP's -dev package has for it. What they ask
- * for is done in Rust.
+ * flowprobe's messages, from the headers in VPP's -dev package. The handlers call Rust.
  */
 
 #include "vpp_shim.h"
@@ -27,7 +26,7 @@
 #include <vpp_plugins/flowprobe/flowprobe.api.h>
 #undef vl_msg_name_crc_list
 
-/* Clients such as vpp_api_test ask for the messages by the name of the file and its CRC. */
+/* Clients such as vpp_api_test look the messages up by the name and CRC of the API file. */
 #define vl_api_version(file, crc) static const u32 file_crc = crc;
 #include <vpp_plugins/flowprobe/flowprobe.api.h>
 #undef vl_api_version
@@ -43,7 +42,7 @@ static u16 message_base;
     vl_api_##message##_reply_t *rmp;                                                               \
     int rv = call;                                                                                 \
                                                                                                    \
-    /* VPP would wait, with all it does, for a client that does not read. */                       \
+    /* VPP's main thread would wait for a client that does not read. */                            \
     if (api_room_for_reply (mp->client_index) > 0)                                                 \
       REPLY_MACRO (id);                                                                            \
   }
@@ -120,7 +119,7 @@ vl_api_flowprobe_interface_dump_t_handler (vl_api_flowprobe_interface_dump_t *mp
   flowmeter_flowprobe_interfaces (clib_net_to_host_u32 (mp->sw_if_index), send_details, &dump);
 }
 
-/* What `api trace` shows: names and numbers, without units or flags by name. */
+/* Output of `api trace`: names of fields and numbers. */
 
 typedef struct
 {
@@ -129,7 +128,7 @@ typedef struct
   u8 octets;
 } field_t;
 
-/* In the machine's byte order, as VPP shows messages. */
+/* VPP converts messages to host byte order before it shows them. */
 static u32
 value (const field_t *field, const void *message)
 {
@@ -257,7 +256,7 @@ flowprobe_messages_register (void)
     {
       messages[i].id += message_base;
       vl_msg_api_config (&messages[i]);
-      /* Who is asked takes the barrier where it needs it, and for as long. */
+      /* Handlers take the barrier where they need it. */
       vl_api_set_msg_thread_safe (am, messages[i].id, 1);
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! In flowprobe's place: its API and its commands, where flowprobe is not loaded.
+//! flowprobe's API and commands, served if flowprobe is not loaded.
 //!
-//! What is wrong with flowprobe itself is not kept; what its clients and collectors see is.
+//! Clients and collectors see what they see of flowprobe; its bugs are not reproduced.
 
 mod cli;
 mod hooks;
