@@ -119,6 +119,15 @@ pub(crate) struct Dump {
     pub(crate) json: bool,
 }
 
+impl Replay {
+    /// Whether standard output is an IPFIX file, so that the summary cannot go there.
+    pub(crate) fn writes_to_standard_output(&self) -> bool {
+        self.output
+            .as_deref()
+            .is_some_and(|path| path.as_os_str() == "-")
+    }
+}
+
 fn seconds() -> clap::builder::RangedI64ValueParser<u32> {
     value_parser!(u32).range(1..=i64::from(Timeouts::MAX_MILLIS / 1000))
 }
@@ -143,7 +152,8 @@ pub(crate) enum Protocol {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Collector {
     pub(crate) protocol: Protocol,
-    pub(crate) address: SocketAddr,
+    /// All that its name stands for, in the order in which to try them.
+    pub(crate) addresses: Vec<SocketAddr>,
     /// As it was written.
     pub(crate) name: String,
 }
@@ -160,24 +170,37 @@ impl FromStr for Collector {
             other => return Err(format!("unknown protocol '{other}': {expected}")),
         };
         let authority = authority.strip_suffix('/').unwrap_or(authority);
-        match authority.rsplit_once(':') {
-            Some((host, port)) if !host.is_empty() && !host.ends_with(':') => {
-                if !matches!(port.parse::<u16>(), Ok(1..)) {
-                    return Err(format!(
-                        "'{port}' is not a port from 1 to 65535: {expected}"
-                    ));
-                }
-            }
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !host.is_empty() && !host.ends_with(':') => (host, port),
             _ => return Err(format!("no port in '{authority}': {expected}")),
-        }
-        let address = authority
+        };
+        let port = match port.parse::<u16>() {
+            Ok(port @ 1..) => port,
+            _ => {
+                return Err(format!(
+                    "'{port}' is not a port from 1 to 65535: {expected}"
+                ));
+            }
+        };
+        // Brackets keep an IPv6 address from its port; the system reads it, and its zone, without.
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host);
+        let addresses: Vec<_> = (bare, port)
             .to_socket_addrs()
-            .map_err(|error| format!("cannot find '{authority}': {error}"))?
-            .next()
-            .ok_or_else(|| format!("'{authority}' has no address"))?;
+            .map_err(|error| {
+                let error = error.to_string();
+                let what = error.rsplit(": ").next().unwrap_or_default();
+                format!("cannot find '{host}': {what}")
+            })?
+            .collect();
+        if addresses.is_empty() {
+            return Err(format!("'{host}' has no address"));
+        }
         Ok(Self {
             protocol,
-            address,
+            addresses,
             name: name.to_owned(),
         })
     }
@@ -197,10 +220,25 @@ mod tests {
     fn collectors_are_named_by_protocol_host_and_port() {
         let collector: Collector = "udp://127.0.0.1:4739".parse().unwrap();
         assert_eq!(collector.protocol, Protocol::Udp);
-        assert_eq!(collector.address, "127.0.0.1:4739".parse().unwrap());
+        assert_eq!(collector.addresses, ["127.0.0.1:4739".parse().unwrap()]);
         let collector: Collector = "tcp://[::1]:4739/".parse().unwrap();
         assert_eq!(collector.protocol, Protocol::Tcp);
-        assert_eq!(collector.address, "[::1]:4739".parse().unwrap());
+        assert_eq!(collector.addresses, ["[::1]:4739".parse().unwrap()]);
+    }
+
+    /// RFC 4007 §11: a link-local address means something only with its zone.
+    #[test]
+    fn a_zone_is_part_of_an_ipv6_address() {
+        for name in ["udp://[fe80::1%lo]:4739", "udp://fe80::1%lo:4739"] {
+            let collector: Collector = name.parse().unwrap();
+            let [SocketAddr::V6(address)] = collector.addresses[..] else {
+                panic!("{collector:?}");
+            };
+            // The loopback interface is the first on Linux.
+            assert_eq!((address.scope_id(), address.port()), (1, 4739), "{name}");
+        }
+        let error = "udp://[fe80::1%none]:4739".parse::<Collector>();
+        assert!(error.unwrap_err().contains("cannot find '[fe80::1%none]'"));
     }
 
     #[test]

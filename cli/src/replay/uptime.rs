@@ -38,12 +38,12 @@ impl UptimeClock {
         self.uptime = self
             .uptime
             .wrapping_add(passed.min(self.longest_step) as u32);
-        self.now()
+        Uptime::from_millis(self.uptime)
     }
 
-    /// The uptime at the latest packet.
-    pub(super) fn now(&self) -> Uptime {
-        Uptime::from_millis(self.uptime)
+    /// The time that it is for the capture; `None` before the first packet.
+    pub(super) fn latest(&self) -> Option<Timestamp> {
+        self.latest
     }
 }
 

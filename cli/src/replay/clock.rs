@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What time it is for workers: the same for all of them, whether they have packets or not.
+//!
+//! The times of packets drive it. While a live input is quiet, the time that passes meanwhile is
+//! added to the time of its latest packet; packets that come later, with times up to that, pass no
+//! more time. Where a long time passes at once it does so in steps, so that flows end, and
+//! messages leave, about when they are due.
+
+use std::time::{Duration, Instant};
+
+use flowmeter::metering::Timeouts;
+use flowmeter::time::{Timestamp, Uptime};
+
+use super::uptime::UptimeClock;
+
+/// Milliseconds after which all workers are told the time.
+const STEP: u32 = 500;
+
+/// The most steps in which a time passes: a longer one passes in longer steps.
+const MOST_STEPS: u32 = 16;
+
+/// A point in time, in both of the ways that the engine counts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// What decides timeouts.
+    pub(super) uptime: Uptime,
+    /// What messages carry as their export time. It never steps back, as uptime does not.
+    pub(super) time: Timestamp,
+}
+
+/// The clock of a replay.
+pub(super) struct Clock {
+    packets: UptimeClock,
+    now: Moment,
+    /// What workers were last told.
+    told: Moment,
+    /// When the latest packet came, or since when the time after it has been counted.
+    heard: Instant,
+}
+
+impl Clock {
+    pub(super) fn new(timeouts: &Timeouts) -> Self {
+        Self {
+            packets: UptimeClock::new(timeouts),
+            now: Moment::default(),
+            told: Moment::default(),
+            heard: Instant::now(),
+        }
+    }
+
+    /// The time now.
+    pub(super) fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// Notes that packets have come.
+    pub(super) fn hear(&mut self) {
+        self.heard = Instant::now();
+    }
+
+    /// The uptime at a packet that was captured at `time`.
+    #[inline]
+    pub(super) fn observe(&mut self, time: Timestamp) -> Uptime {
+        let uptime = self.packets.observe(time);
+        self.advance(uptime);
+        uptime
+    }
+
+    /// Counts the time since a live input was last heard of. Without a packet before, none passes.
+    pub(super) fn wait(&mut self) {
+        let waited = self.heard.elapsed();
+        let whole = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        self.heard += Duration::from_millis(whole);
+        self.add(whole);
+    }
+
+    fn add(&mut self, milliseconds: u64) {
+        if let Some(latest) = self.packets.latest() {
+            let time = latest.as_millis().saturating_add(milliseconds);
+            self.observe(Timestamp::from_millis(time));
+        }
+    }
+
+    fn advance(&mut self, uptime: Uptime) {
+        let passed = uptime.since(self.now.uptime);
+        let latest = self.packets.latest().unwrap_or_default();
+        self.now = Moment {
+            uptime,
+            time: later(self.now.time, passed).max(latest),
+        };
+    }
+
+    /// Whether it is time to tell workers the time, before they get what came at this time.
+    #[inline]
+    pub(super) fn is_due(&self) -> bool {
+        self.now.uptime.since(self.told.uptime) >= STEP
+    }
+
+    /// The moments that have passed since workers were last told.
+    pub(super) fn tell(&mut self) -> impl Iterator<Item = Moment> + use<> {
+        let (from, to) = (self.told, self.now);
+        self.told = to;
+        let passed = to.uptime.since(from.uptime);
+        let steps = passed.div_ceil(STEP).clamp(1, MOST_STEPS);
+        (1..=steps).map(move |step| {
+            if step == steps {
+                return to;
+            }
+            let part = (u64::from(passed) * u64::from(step) / u64::from(steps)) as u32;
+            Moment {
+                uptime: Uptime::from_millis(from.uptime.as_millis().wrapping_add(part)),
+                time: later(from.time, part).min(to.time),
+            }
+        })
+    }
+}
+
+fn later(time: Timestamp, milliseconds: u32) -> Timestamp {
+    Timestamp::from_millis(time.as_millis().saturating_add(milliseconds.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock() -> Clock {
+        Clock::new(&Timeouts::from_millis(60_000, 15_000))
+    }
+
+    fn at(clock: &mut Clock, millis: u64) -> (u32, u64) {
+        clock.observe(Timestamp::from_millis(millis));
+        let now = clock.now();
+        (now.uptime.as_millis(), now.time.as_millis())
+    }
+
+    #[test]
+    fn export_time_goes_on_when_the_captures_clock_is_set_back() {
+        let mut clock = clock();
+        assert_eq!(at(&mut clock, 5_000_000), (0, 5_000_000));
+        assert_eq!(at(&mut clock, 5_001_000), (1000, 5_001_000));
+        // An hour back: no time has passed, but it goes on.
+        assert_eq!(at(&mut clock, 1_401_000), (1000, 5_001_000));
+        assert_eq!(at(&mut clock, 1_403_000), (3000, 5_003_000));
+    }
+
+    #[test]
+    fn quiet_time_is_added_to_the_latest_packets_time_and_counts_once() {
+        let mut clock = clock();
+        clock.add(1000);
+        assert_eq!(clock.now(), Moment::default());
+        assert_eq!(at(&mut clock, 5_000_000), (0, 5_000_000));
+        clock.add(10_000);
+        assert_eq!(clock.now().uptime.as_millis(), 10_000);
+        assert_eq!(clock.now().time.as_millis(), 5_010_000);
+        // Packets of that time, which a buffer held back.
+        assert_eq!(at(&mut clock, 5_004_000).0, 10_000);
+        assert_eq!(at(&mut clock, 5_010_000).0, 10_000);
+        assert_eq!(at(&mut clock, 5_010_500), (10_500, 5_010_500));
+    }
+
+    #[test]
+    fn a_gap_passes_in_steps() {
+        let mut clock = clock();
+        at(&mut clock, 5_000_000);
+        assert_eq!(clock.tell().count(), 1);
+        at(&mut clock, 5_000_499);
+        assert!(!clock.is_due());
+        at(&mut clock, 5_001_200);
+        assert!(clock.is_due());
+        let moments: Vec<_> = clock.tell().collect();
+        let times = |moments: &[Moment]| -> Vec<_> {
+            moments
+                .iter()
+                .map(|moment| (moment.uptime.as_millis(), moment.time.as_millis()))
+                .collect()
+        };
+        let expected = [(400, 5_000_400), (800, 5_000_800), (1200, 5_001_200)];
+        assert_eq!(times(&moments), expected);
+        assert!(!clock.is_due());
+
+        // An hour: more than the longest timeout counts no longer than that, in uptime.
+        at(&mut clock, 8_601_200);
+        let moments: Vec<_> = clock.tell().collect();
+        assert_eq!(moments.len(), 16);
+        let passed = 60_001 / 16;
+        assert_eq!(
+            times(&moments[..1]),
+            [(1200 + passed, 5_001_200 + u64::from(passed))]
+        );
+        assert_eq!(times(&moments[15..]), [(61_201, 8_601_200)]);
+    }
+}
