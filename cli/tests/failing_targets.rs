@@ -160,14 +160,16 @@ fn a_collector_that_hangs_up_loses_the_rest_and_another_nothing() {
     assert_eq!(flows, usize::from(MANY));
 }
 
-/// Datagrams may be refused too. That some are counted as sent is in UDP's nature.
+/// Datagrams may be refused too, and each that the system tells of is counted.
 #[test]
 fn a_port_that_refuses_datagrams_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     let collector = format!("udp://{}", free_port("127.0.0.1"));
     let mut command = flowmeter(["replay", "--json", "--collector", &collector]);
     command.arg(many_flows(folder.path()));
-    check_loss(&run(command), 0, &collector, &["collector_unreachable"]);
+    let lost = check_loss(&run(command), 0, &collector, &["collector_unreachable"]);
+    // Here the system hears of each refusal before the next datagram.
+    assert_eq!(lost, u64::from(MANY));
 }
 
 /// Under whatever name: a capture is never written over by its own flows.

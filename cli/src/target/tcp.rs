@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::accounts::collector_trouble;
 use super::pending::Pending;
 use super::session::Session;
-use super::{Duty, Next, Outgoing, PATIENCE, TICK, is_repeated};
+use super::{Duty, Next, Outgoing, TICK, is_repeated};
 
 /// How long one address may take to accept a connection.
 const CONNECTING: Duration = Duration::from_secs(3);
@@ -191,13 +191,9 @@ impl Tcp<'_> {
                 self.progress = Instant::now();
                 Ok(())
             }
-            Err(error) if is_temporary(&error) => {
-                if self.progress.elapsed() < PATIENCE {
-                    return Ok(());
-                }
-                let text = format!("takes nothing for {} seconds", PATIENCE.as_secs());
-                Err(io::Error::new(ErrorKind::TimedOut, text))
-            }
+            // One that takes nothing is waited for: it would take no more over another connection.
+            // Where nobody is there any more, the system ends the connection.
+            Err(error) if is_temporary(&error) => Ok(()),
             Err(error) => Err(error),
         }
     }
