@@ -16,7 +16,7 @@ Examples:
   flowmeter replay capture.pcapng                         show the flows of a capture
   flowmeter replay capture.pcap --output flows.ipfix      keep them as an IPFIX file
   flowmeter dump flows.ipfix --json                       read that file back
-  tcpdump -i eth0 -w - | flowmeter replay - --collector udp://192.0.2.7:4739
+  tcpdump -i eth0 -U -w - | flowmeter replay - --collector udp://127.0.0.1:4739
                                                           send them to a collector
 
 Each command explains itself with --help.")]
@@ -37,12 +37,23 @@ pub(crate) enum Command {
 ///
 /// Reads pcap and pcapng, meters every packet into the flow that it belongs to, and exports
 /// a record of each flow when it ends: to collectors, into an IPFIX file, or both. Time is
-/// the capture's own, so an hour of traffic takes as long as reading it.
+/// the capture's own, so an hour of traffic takes as long as reading it. While a pipe is quiet,
+/// time passes as on a clock.
 ///
 /// A summary and the largest flows are printed at the end. Every packet is accounted for:
-/// what is in no flow is counted under the reason why it is not.
+/// what is in no flow is counted under the reason why it is not. SIGINT and SIGTERM end the
+/// reading, and all flows are exported; a second one ends the command at once.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Examples:
+  flowmeter replay capture.pcap                           show the flows of a capture
+  flowmeter replay a.pcapng b.pcapng --workers 2 --output flows.ipfix
+                                                          those of two, by two threads, into a file
+  flowmeter replay capture.pcap --collector udp://127.0.0.1:4739 --collector tcp://[::1]:4739
+                                                          send them to two collectors
+  tcpdump -i eth0 -U -w - | flowmeter replay - --collector udp://127.0.0.1:4739
+                                                          meter an interface
+
 Exit status: 0 all was read and exported, 1 something was lost (a line on standard error
 says what), 2 wrong command line.")]
 pub(crate) struct Replay {
@@ -50,11 +61,15 @@ pub(crate) struct Replay {
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Send IPFIX to this collector; may be given several times.
+    /// Send IPFIX to this collector; may be given several times. All addresses of a host's name
+    /// are tried. Over TCP it may come late, or restart: it is connected again, and given up when
+    /// it takes nothing for 10 seconds after the last record. A slow one delays no other; what
+    /// it does not take in time is counted as lost.
     #[arg(long, value_name = "udp://HOST:PORT | tcp://HOST:PORT")]
     pub(crate) collector: Vec<Collector>,
 
-    /// Write IPFIX into this file (RFC 5655).
+    /// Write IPFIX into this file (RFC 5655); `-` is standard output, and the summary then goes to
+    /// standard error.
     #[arg(long, value_name = "FILE.ipfix")]
     pub(crate) output: Option<PathBuf>,
 
@@ -67,7 +82,9 @@ pub(crate) struct Replay {
     pub(crate) idle_timeout: u32,
 
     /// Flows of each kind (IPv4, IPv6) that each worker has room for at a time. When there are
-    /// more, the one idle longest near by is exported early, with end reason 5.
+    /// more, the one idle longest near by is exported early, with end reason 5. Memory is taken
+    /// as flows come: a thousand take 13 MiB in all, a million IPv4 flows 120 MiB, a million IPv6
+    /// flows 220 MiB.
     #[arg(long, value_name = "N", default_value_t = 1_000_000,
           value_parser = value_parser!(u32).range(1..=100_000_000))]
     pub(crate) flows: u32,
@@ -109,6 +126,12 @@ pub(crate) struct Replay {
 /// Reads a file as `flowmeter replay --output` or any other exporter writes it (RFC 5655)
 /// and prints its flow records.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowmeter dump flows.ipfix                              a table
+  flowmeter dump flows.ipfix --json                       one JSON object a line
+  flowmeter replay capture.pcap --output - | flowmeter dump - --json
+                                                          without a file between")]
 pub(crate) struct Dump {
     /// The file to read; `-` is standard input.
     #[arg(value_name = "FILE.ipfix")]

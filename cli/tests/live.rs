@@ -151,6 +151,26 @@ fn packets_that_come_late_pass_no_time_twice() {
     assert_eq!(summary.0["end_reasons"]["forced_end"], 1);
 }
 
+/// Memory is taken for the flows that there are, whatever `--flows` says.
+#[test]
+fn few_flows_take_little_memory() {
+    let mut command = flowmeter(["replay", "-", "--json", "--workers", "4"]);
+    command.args(["--flows", "10000000"]).stdin(Stdio::piped());
+    let mut child = start(command);
+    let mut input = child.stdin.take().expect("a pipe");
+    let packets: Vec<_> = (0..12_288).map(|port| udp_packet(0, port, b"")).collect();
+    input.write_all(&capture(&packets)).expect("a reader");
+    thread::sleep(Duration::from_secs(1));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+    let status = status.expect("what the system says of it");
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let most = most.and_then(|most| most.trim().strip_suffix(" kB"));
+    let most: u64 = most.and_then(|most| most.parse().ok()).expect("a number");
+    assert!(most < 64 << 10, "{most} KiB");
+    drop(input);
+    assert_eq!(summary(&finish(child)).number("flows"), 12_288);
+}
+
 /// RFC 7011 §8.4: a collector that has restarted gets templates while nothing else is sent. Here
 /// the packets' times pass for most of the thirty seconds.
 #[test]

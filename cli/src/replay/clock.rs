@@ -32,8 +32,10 @@ pub(super) struct Moment {
 pub(super) struct Clock {
     packets: UptimeClock,
     now: Moment,
-    /// What workers were last told.
-    told: Moment,
+    /// The time before it passed last: that of the packet before.
+    before: Moment,
+    /// When workers were last told the time.
+    told: Uptime,
     /// When the latest packet came, or since when the time after it has been counted.
     heard: Instant,
 }
@@ -43,7 +45,8 @@ impl Clock {
         Self {
             packets: UptimeClock::new(timeouts),
             now: Moment::default(),
-            told: Moment::default(),
+            before: Moment::default(),
+            told: Uptime::default(),
             heard: Instant::now(),
         }
     }
@@ -84,6 +87,7 @@ impl Clock {
     fn advance(&mut self, uptime: Uptime) {
         let passed = uptime.since(self.now.uptime);
         let latest = self.packets.latest().unwrap_or_default();
+        self.before = self.now;
         self.now = Moment {
             uptime,
             time: later(self.now.time, passed).max(latest),
@@ -93,13 +97,13 @@ impl Clock {
     /// Whether it is time to tell workers the time, before they get what came at this time.
     #[inline]
     pub(super) fn is_due(&self) -> bool {
-        self.now.uptime.since(self.told.uptime) >= STEP
+        self.now.uptime.since(self.told) >= STEP
     }
 
-    /// The moments that have passed since workers were last told.
+    /// The moments to tell workers: none is before the packet before.
     pub(super) fn tell(&mut self) -> impl Iterator<Item = Moment> + use<> {
-        let (from, to) = (self.told, self.now);
-        self.told = to;
+        let (from, to) = (self.before, self.now);
+        self.told = to.uptime;
         let passed = to.uptime.since(from.uptime);
         let steps = passed.div_ceil(STEP).clamp(1, MOST_STEPS);
         (1..=steps).map(move |step| {
@@ -165,28 +169,29 @@ mod tests {
         assert_eq!(clock.tell().count(), 1);
         at(&mut clock, 5_000_499);
         assert!(!clock.is_due());
-        at(&mut clock, 5_001_200);
+        // Workers have had a packet of this time: no moment is before it.
+        at(&mut clock, 5_001_699);
         assert!(clock.is_due());
-        let moments: Vec<_> = clock.tell().collect();
         let times = |moments: &[Moment]| -> Vec<_> {
             moments
                 .iter()
                 .map(|moment| (moment.uptime.as_millis(), moment.time.as_millis()))
                 .collect()
         };
-        let expected = [(400, 5_000_400), (800, 5_000_800), (1200, 5_001_200)];
+        let moments: Vec<_> = clock.tell().collect();
+        let expected = [(899, 5_000_899), (1299, 5_001_299), (1699, 5_001_699)];
         assert_eq!(times(&moments), expected);
         assert!(!clock.is_due());
 
         // An hour: more than the longest timeout counts no longer than that, in uptime.
-        at(&mut clock, 8_601_200);
+        at(&mut clock, 8_601_699);
         let moments: Vec<_> = clock.tell().collect();
         assert_eq!(moments.len(), 16);
         let passed = 60_001 / 16;
         assert_eq!(
             times(&moments[..1]),
-            [(1200 + passed, 5_001_200 + u64::from(passed))]
+            [(1699 + passed, 5_001_699 + u64::from(passed))]
         );
-        assert_eq!(times(&moments[15..]), [(61_201, 8_601_200)]);
+        assert_eq!(times(&moments[15..]), [(61_700, 8_601_699)]);
     }
 }

@@ -112,7 +112,12 @@ impl Targets {
         }
         if let Some(output) = output {
             let path = output.to_owned();
-            let accounts = Accounts::new(path.display().to_string(), true);
+            let name = if path.as_os_str() == "-" {
+                "standard output".to_owned()
+            } else {
+                path.display().to_string()
+            };
+            let accounts = Accounts::new(name, true);
             ways.push(targets.start(accounts, patience, true, move |duty| {
                 file::run(&duty, &path);
             }));
