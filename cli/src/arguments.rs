@@ -27,9 +27,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Meter capture files and export their flows.
     Replay(Replay),
-    /// Show the records of an IPFIX file.
     Dump(Dump),
 }
 

@@ -60,13 +60,15 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
     };
     let is_live = options.files.iter().any(|file| source::is_live(file));
     let signals = signals()?;
-    let targets = Targets::new(&options.collector, options.output.as_deref(), is_live);
+    let message_octets = message_octets(options);
+    let output = options.output.as_deref();
+    let targets = Targets::new(&options.collector, output, message_octets, is_live);
     let workers = domains
         .map(|domain| {
             Worker::new(
                 &configuration,
                 domain,
-                message_octets(options),
+                message_octets,
                 targets.outlet(),
                 Top::new(options.top as usize, options.flows as usize),
             )

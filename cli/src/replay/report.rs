@@ -174,7 +174,7 @@ impl Summary {
         }
         for target in &self.targets {
             write!(out, "{}: {} records", target.name, grouped(target.sent))?;
-            if target.connections > 1 {
+            if target.connections > 1 && target.loss_is_known {
                 write!(out, " over {} connections", grouped(target.connections))?;
             }
             if !target.loss_is_known {

@@ -35,9 +35,9 @@ pub(crate) use self::accounts::Report;
 /// A finished message on its way to the targets.
 pub(crate) type Outgoing = Message<Vec<u8>>;
 
-/// Messages that may be queued for a target, which share their octets: about as many as the end
-/// of a million flows makes. With the usual path MTU that is 90 MB.
-const QUEUE: usize = 65_536;
+/// Octets of messages that may be queued for a target; all targets share them. That is about as
+/// many as the end of a million flows makes.
+const QUEUE: usize = 90_000_000;
 
 /// How long a full queue of a collector may stand still before messages are lost.
 const STANDSTILL: Duration = Duration::from_secs(1);
@@ -56,6 +56,8 @@ pub(crate) struct Targets {
     outlet: Outlet,
     running: Vec<Running>,
     ending: Arc<OnceLock<Instant>>,
+    /// Messages that may be queued for each.
+    queue: usize,
 }
 
 /// The way to all targets.
@@ -88,13 +90,19 @@ enum Step {
 }
 
 impl Targets {
-    /// Targets that are not yet opened. `is_live` says that packets come when somebody sends
-    /// them, so that nothing may wait for a collector.
-    pub(crate) fn new(collectors: &[Collector], output: Option<&Path>, is_live: bool) -> Self {
+    /// Targets that are not yet opened, for messages of up to `message_octets`. `is_live` says
+    /// that packets come when somebody sends them, so that nothing may wait for a collector.
+    pub(crate) fn new(
+        collectors: &[Collector],
+        output: Option<&Path>,
+        message_octets: usize,
+        is_live: bool,
+    ) -> Self {
         let mut targets = Self {
             outlet: Outlet(Arc::new([])),
             running: Vec::new(),
             ending: Arc::default(),
+            queue: QUEUE / message_octets.max(1),
         };
         let patience = if is_live { Duration::ZERO } else { STANDSTILL };
         let mut ways = Vec::new();
@@ -134,7 +142,7 @@ impl Targets {
         run: impl FnOnce(Duty) + Send + 'static,
     ) -> Way {
         let accounts = Arc::new(accounts);
-        let (queue, steps) = bounded(QUEUE);
+        let (queue, steps) = bounded(self.queue);
         let (ends, done) = bounded(0);
         let duty = Duty {
             steps,
@@ -180,6 +188,7 @@ impl Targets {
             outlet,
             running,
             ending,
+            ..
         } = self;
         drop(outlet);
         let end = *ending.get_or_init(Instant::now);
