@@ -6,16 +6,16 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use support::capture::{Order, Packet, pcap, udp_packet};
 use support::datagrams::accept_one;
-use support::example;
 use support::ipfix::{DEFAULT_LIMIT, Decoder, Record, Way};
 use support::process::{Finished, finish, flowmeter, run, start};
 use support::replay::Summary;
+use support::{example, program, skip};
 
 /// Longer than anything here takes, also on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -220,6 +220,34 @@ fn all_addresses_of_a_name_are_tried() {
         flows += records.filter(|record| !record.is_options).count();
     }
     assert_eq!(flows, 64);
+}
+
+/// RFC 4007 §11: a link-local address is one of an interface. In a network namespace of its own
+/// one exists; nobody listens there, which only that address can say.
+#[test]
+fn an_address_has_a_zone() {
+    let test = "an_address_has_a_zone";
+    let (Some(unshare), Some(_)) = (program(test, "unshare"), program(test, "ip")) else {
+        return;
+    };
+    let mut probe = Command::new(&unshare);
+    probe.args(["--map-root-user", "--net", "true"]);
+    if run(probe).code() != Some(0) {
+        skip::<()>(test, "network namespaces");
+        return;
+    }
+    for collector in ["udp://[fe80::1%lo]:4739", "tcp://[fe80::1%lo]:4739"] {
+        let mut command = Command::new(&unshare);
+        command.args(["--map-root-user", "--net", "sh", "-c"]).arg(
+            "ip link set lo up && ip address add fe80::1/64 dev lo nodad && \
+             exec \"$0\" replay \"$1\" --json --collector \"$2\"",
+        );
+        command.arg(env!("CARGO_BIN_EXE_flowmeter"));
+        command.arg(example("dns.pcap")).arg(collector);
+        let finished = run(command).expect_code(1);
+        let line = format!("flowmeter: {collector}: Connection refused: 64 of 64 records lost");
+        assert_eq!(finished.error_line(), line);
+    }
 }
 
 /// The text says what UDP cannot know.

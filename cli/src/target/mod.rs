@@ -24,7 +24,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, never, select};
+use crossbeam_channel::{
+    Receiver, RecvTimeoutError, Sender, TrySendError, at, bounded, never, select,
+};
 use flowmeter::exporting::{Message, MessageKind};
 
 use self::accounts::Accounts;
@@ -205,27 +207,17 @@ impl Targets {
 
 impl Running {
     fn wait(&self, end: Instant, files_until: &mut Option<Instant>, signals: &Receiver<()>) {
-        let signals = if files_until.is_none() {
-            signals.clone()
-        } else {
-            never()
-        };
         loop {
-            let until = if self.is_file {
-                *files_until
+            let limit = if self.is_file {
+                files_until.map_or_else(never, at)
             } else {
                 // The thread itself keeps the limit, unless it is blocked in the system.
-                Some(end + LIMIT + Duration::from_secs(1))
+                at(end + LIMIT + Duration::from_secs(1))
             };
-            let timeout = until.map_or(Duration::from_secs(3600), |until| {
-                until.saturating_duration_since(Instant::now())
-            });
             select! {
                 recv(self.done) -> _ => return,
-                recv(signals) -> signal => if signal.is_ok() {
-                    *files_until = Some(Instant::now() + PATIENCE);
-                },
-                default(timeout) => if until.is_some() { return },
+                recv(limit) -> _ => return,
+                recv(signals) -> _ => *files_until = Some(Instant::now() + PATIENCE),
             }
         }
     }
