@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What time it is for workers: the same for all of them, whether they have packets or not.
 //!
-//! The times of packets drive it. While a live input is quiet, the time that passes meanwhile is
-//! added to the time of its latest packet; packets that come later, with times up to that, pass no
-//! more time. Where a long time passes at once it does so in steps, so that flows end, and
-//! messages leave, about when they are due.
+//! The times of packets drive it. While a live input is quiet, the time that passes meanwhile
+//! counts, too; of what packets then show to have passed, so much counts no more. Where a long time
+//! passes at once it does so in steps, so that flows end, and messages leave, about when they are
+//! due.
 
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,12 @@ pub(super) struct Moment {
 /// The clock of a replay.
 pub(super) struct Clock {
     packets: UptimeClock,
+    /// The uptime by packets alone.
+    by_packets: Uptime,
+    /// Milliseconds that have passed without packets, and that packets do not yet show.
+    ahead: u32,
+    /// More than that ends no more flows.
+    most_ahead: u32,
     now: Moment,
     /// The time before it passed last: that of the packet before.
     before: Moment,
@@ -44,6 +50,9 @@ impl Clock {
     pub(super) fn new(timeouts: &Timeouts) -> Self {
         Self {
             packets: UptimeClock::new(timeouts),
+            by_packets: Uptime::default(),
+            ahead: 0,
+            most_ahead: timeouts.longest_millis(),
             now: Moment::default(),
             before: Moment::default(),
             told: Uptime::default(),
@@ -61,12 +70,17 @@ impl Clock {
         self.heard = Instant::now();
     }
 
-    /// The uptime at a packet that was captured at `time`.
+    /// The uptime at a packet that was captured at `time`, and before another at `next` if that is
+    /// known already.
     #[inline]
-    pub(super) fn observe(&mut self, time: Timestamp) -> Uptime {
-        let uptime = self.packets.observe(time);
-        self.advance(uptime);
-        uptime
+    pub(super) fn observe(&mut self, time: Timestamp, next: Option<Timestamp>) -> Uptime {
+        let uptime = self.packets.observe(time, next);
+        let shown = uptime.since(self.by_packets);
+        self.by_packets = uptime;
+        let known = shown.min(self.ahead);
+        self.ahead -= known;
+        self.advance(shown - known);
+        self.now.uptime
     }
 
     /// Counts the time since a live input was last heard of. Without a packet before, none passes.
@@ -78,18 +92,19 @@ impl Clock {
     }
 
     fn add(&mut self, milliseconds: u64) {
-        if let Some(latest) = self.packets.latest() {
-            let time = latest.as_millis().saturating_add(milliseconds);
-            self.observe(Timestamp::from_millis(time));
+        if self.packets.latest().is_none() {
+            return;
         }
+        let passed = milliseconds.min(self.most_ahead.into()) as u32;
+        self.ahead = self.ahead.saturating_add(passed).min(self.most_ahead);
+        self.advance(passed);
     }
 
-    fn advance(&mut self, uptime: Uptime) {
-        let passed = uptime.since(self.now.uptime);
+    fn advance(&mut self, passed: u32) {
         let latest = self.packets.latest().unwrap_or_default();
         self.before = self.now;
         self.now = Moment {
-            uptime,
+            uptime: Uptime::from_millis(self.now.uptime.as_millis().wrapping_add(passed)),
             time: later(self.now.time, passed).max(latest),
         };
     }
@@ -132,7 +147,7 @@ mod tests {
     }
 
     fn at(clock: &mut Clock, millis: u64) -> (u32, u64) {
-        clock.observe(Timestamp::from_millis(millis));
+        clock.observe(Timestamp::from_millis(millis), None);
         let now = clock.now();
         (now.uptime.as_millis(), now.time.as_millis())
     }
@@ -160,6 +175,12 @@ mod tests {
         assert_eq!(at(&mut clock, 5_004_000).0, 10_000);
         assert_eq!(at(&mut clock, 5_010_000).0, 10_000);
         assert_eq!(at(&mut clock, 5_010_500), (10_500, 5_010_500));
+        // However long it was quiet, no more is counted than ends every flow.
+        for _ in 0..1000 {
+            clock.add(500);
+        }
+        assert_eq!(at(&mut clock, 5_070_500).0, 510_500);
+        assert_eq!(at(&mut clock, 5_070_700).0, 510_700);
     }
 
     #[test]

@@ -270,8 +270,9 @@ impl Reading<'_> {
         }
         let mut batch = Batch::new(read.block, read.interfaces, read.packets.len());
         batch.now = self.clock.now();
-        for packet in read.packets {
-            let uptime = self.clock.observe(packet.time);
+        for (number, packet) in (1..).zip(&read.packets) {
+            let next = read.packets.get(number).map(|next| next.time);
+            let uptime = self.clock.observe(packet.time, next);
             if self.clock.is_due() {
                 let next = batch.without_packets(batch.packets.capacity());
                 let before = std::mem::replace(&mut batch, next);
@@ -282,7 +283,10 @@ impl Reading<'_> {
                 }
             }
             batch.now = self.clock.now();
-            batch.packets.push(Timed { packet, uptime });
+            batch.packets.push(Timed {
+                packet: *packet,
+                uptime,
+            });
         }
         self.dispatch(batch);
         self.progress.set_position(read.position);
