@@ -25,11 +25,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{
-    Receiver, RecvTimeoutError, Sender, TrySendError, at, bounded, never, select,
+    Receiver, RecvTimeoutError, Sender, TrySendError, at, bounded, never, select, unbounded,
 };
 use flowmeter::exporting::{Message, MessageKind};
 
 use self::accounts::Accounts;
+use self::session::Session;
 use crate::arguments::{Collector, Protocol};
 
 pub(crate) use self::accounts::Report;
@@ -78,6 +79,8 @@ struct Running {
 struct Way {
     is_file: bool,
     queue: Sender<Step>,
+    /// Templates that found the queue full: they are few, and what follows is of no use without.
+    missed: Sender<Arc<Outgoing>>,
     accounts: Arc<Accounts>,
     /// How long to wait for room in a full queue.
     patience: Duration,
@@ -145,9 +148,11 @@ impl Targets {
     ) -> Way {
         let accounts = Arc::new(accounts);
         let (queue, steps) = bounded(self.queue);
+        let (missed, templates) = unbounded();
         let (ends, done) = bounded(0);
         let duty = Duty {
             steps,
+            missed: templates,
             accounts: Arc::clone(&accounts),
             ending: Arc::clone(&self.ending),
         };
@@ -164,6 +169,7 @@ impl Targets {
         Way {
             is_file,
             queue,
+            missed,
             accounts,
             patience,
             stands_still: AtomicBool::new(false),
@@ -244,6 +250,9 @@ impl Way {
             self.queue_or_wait(step)
         };
         if !sent {
+            if message.kind == MessageKind::Templates {
+                let _ = self.missed.send(Arc::clone(message));
+            }
             let (reason, error) = if self.accounts.is_connected() {
                 ("queue_full", "takes messages too slowly".to_owned())
             } else {
@@ -274,6 +283,7 @@ impl Way {
 /// What a target's thread works on.
 struct Duty {
     steps: Receiver<Step>,
+    missed: Receiver<Arc<Outgoing>>,
     accounts: Arc<Accounts>,
     /// When there were no more records.
     ending: Arc<OnceLock<Instant>>,
@@ -303,6 +313,14 @@ impl Duty {
                 Err(RecvTimeoutError::Disconnected) => return Next::End,
             }
         }
+    }
+
+    /// Takes note of a message that was taken from the queue, behind templates that were not in it.
+    fn note(&self, message: &Arc<Outgoing>, session: &mut Session) {
+        for templates in self.missed.try_iter() {
+            session.note(&templates);
+        }
+        session.note(message);
     }
 
     /// A message that is there already.

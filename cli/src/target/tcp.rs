@@ -104,7 +104,7 @@ impl Tcp<'_> {
     }
 
     fn take(&mut self, message: Arc<Outgoing>) {
-        self.session.note(&message);
+        self.duty.note(&message, &mut self.session);
         self.waiting.push_back(message);
     }
 
@@ -128,7 +128,7 @@ impl Tcp<'_> {
             });
             if !known {
                 let records = u64::from(message.flow_records);
-                let error = "its templates did not fit the queue";
+                let error = "its templates are not known";
                 self.duty.accounts.lose("queue_full", error, records);
             }
         }

@@ -5,7 +5,6 @@ use std::io::{self, ErrorKind, Write};
 
 use super::accounts::Loss;
 use super::pending::Pending;
-use super::session::Session;
 use super::*;
 
 /// Takes `room` octets, `step` at a time.
@@ -123,27 +122,35 @@ fn records_without_templates_are_not_sent() {
     assert!(!session.encode(&data(0), |_, _| panic!("sent")));
 }
 
-/// A target whose queue nobody empties.
-fn stuck(is_connected: bool, patience: Duration) -> (Way, Receiver<Step>) {
+/// A target whose queue, of two messages, nobody empties but the test.
+fn stuck(is_connected: bool, patience: Duration) -> (Way, Duty) {
     let accounts = Arc::new(Accounts::new("stuck".to_owned(), true));
     if is_connected {
         accounts.connect();
     }
     let (queue, steps) = bounded(2);
+    let (missed, templates) = unbounded();
+    let duty = Duty {
+        steps,
+        missed: templates,
+        accounts: Arc::clone(&accounts),
+        ending: Arc::default(),
+    };
     let way = Way {
         is_file: false,
         queue,
+        missed,
         accounts,
         patience,
         stands_still: AtomicBool::new(false),
     };
-    (way, steps)
+    (way, duty)
 }
 
 #[test]
 fn what_does_not_fit_the_queue_is_lost_under_its_reason() {
     for (is_connected, reason) in [(true, "queue_full"), (false, "collector_unreachable")] {
-        let (way, _steps) = stuck(is_connected, Duration::ZERO);
+        let (way, _duty) = stuck(is_connected, Duration::ZERO);
         for number in 0..5 {
             way.offer(&data(number * 10));
         }
@@ -156,16 +163,31 @@ fn what_does_not_fit_the_queue_is_lost_under_its_reason() {
 
 #[test]
 fn a_queue_that_moves_is_waited_for_and_one_that_stands_still_once() {
-    let (way, steps) = stuck(true, Duration::from_millis(50));
+    let (way, duty) = stuck(true, Duration::from_millis(50));
     for number in 0..5 {
         way.offer(&data(number * 10));
     }
     assert!(way.stands_still.load(Ordering::Relaxed));
     // It moves again.
-    drop(steps.recv());
+    assert!(duty.ready().is_some());
     way.offer(&data(50));
     assert!(!way.stands_still.load(Ordering::Relaxed));
     assert_eq!(way.accounts.report().lost["queue_full"].records, 30);
+}
+
+/// What follows would be of no use without them.
+#[test]
+fn templates_that_do_not_fit_the_queue_are_not_lost() {
+    let (way, duty) = stuck(false, Duration::ZERO);
+    way.offer(&data(0));
+    way.offer(&data(10));
+    way.offer(&message(MessageKind::Templates, 0, 0));
+    let mut session = Session::default();
+    while duty.ready().is_some() {}
+    way.offer(&data(20));
+    let record = duty.ready().expect("a message");
+    duty.note(&record, &mut session);
+    assert_eq!(sent(&mut session, &record).len(), 2);
 }
 
 #[test]

@@ -88,7 +88,7 @@ impl Udp<'_> {
     }
 
     fn send(&mut self, message: &Arc<Outgoing>) {
-        self.session.note(message);
+        self.duty.note(message, &mut self.session);
         let Err(error) = self.try_send(message) else {
             return;
         };
@@ -143,7 +143,7 @@ impl Udp<'_> {
         });
         if !known {
             let records = message.flow_records.into();
-            let error = "its templates did not fit the queue";
+            let error = "its templates are not known";
             duty.accounts.lose("queue_full", error, records);
         }
         sent
