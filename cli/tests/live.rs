@@ -42,6 +42,18 @@ fn send_signal(child: &Child, signal: &str) {
     assert!(sent.expect("kill").success());
 }
 
+/// Waits until the child handles SIGINT itself.
+fn wait_until_it_listens(child: &Child) {
+    wait_for("handler of signals", || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+        let caught = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:"))?;
+        let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
+        (caught & 1 << (2 - 1) != 0).then_some(())
+    });
+}
+
 /// What is in a file so far.
 fn records(file: &Path) -> Vec<Record> {
     let octets = std::fs::read(file).unwrap_or_default();
@@ -230,7 +242,7 @@ fn a_signal_ends_a_read_that_blocks() {
         // When the file is there, the capture has been opened; its packets follow at once, in the
         // same write.
         wait_for("file", || output.exists().then_some(()));
-        thread::sleep(Duration::from_millis(500));
+        thread::sleep(Duration::from_secs(1));
         send_signal(&child, signal);
         let finished = finish(child);
         let summary = summary(&finished);
@@ -248,7 +260,7 @@ fn a_signal_ends_the_wait_for_a_writer() {
     let mut command = flowmeter(["replay", "--json"]);
     command.arg(pipe(folder.path())).stdin(Stdio::null());
     let child = start(command);
-    thread::sleep(Duration::from_millis(500));
+    wait_until_it_listens(&child);
     send_signal(&child, "TERM");
     assert_eq!(summary(&finish(child)).number("packets"), 0);
 }
@@ -262,10 +274,11 @@ fn a_second_signal_ends_at_once() {
     command.arg(&path).stdin(Stdio::piped());
     let mut child = start(command);
     let mut input = child.stdin.take().expect("a pipe");
-    input
-        .write_all(&capture(&[udp_packet(0, 1, b"")]))
-        .expect("a reader");
-    thread::sleep(Duration::from_millis(500));
+    wait_until_it_listens(&child);
+    // More than the pipe holds, so that some of it has been read afterwards.
+    let packets = vec![udp_packet(0, 1, &[0; 1000]); 200];
+    input.write_all(&capture(&packets)).expect("a reader");
+    thread::sleep(Duration::from_secs(1));
     send_signal(&child, "INT");
     thread::sleep(Duration::from_secs(1));
     assert!(
