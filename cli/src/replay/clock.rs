@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What time it is for workers: the same for all of them, whether they have packets or not.
+//! The clock of a replay: the same time for all workers, whether they have packets or not.
 //!
-//! The times of packets drive it. While a live input is quiet, the time that passes meanwhile
-//! counts, too; of what packets then show to have passed, so much counts no more. Where a long time
-//! passes at once it does so in steps, so that flows end, and messages leave, about when they are
-//! due.
+//! Packets' times drive it. While a live input is quiet, wall time is added, and later subtracted
+//! from the time that packets show. A long gap passes in steps, so that flows expire, and messages
+//! leave, close to when they are due.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +12,10 @@ use flowmeter::time::{Timestamp, Uptime};
 
 use super::uptime::UptimeClock;
 
-/// Milliseconds after which all workers are told the time.
+/// Milliseconds between two moments that workers receive.
 const STEP: u32 = 500;
 
-/// The most steps in which a time passes: a longer one passes in longer steps.
+/// The most steps in which a gap passes: a longer gap passes in longer steps.
 const MOST_STEPS: u32 = 16;
 
 /// A point in time, in both of the ways that the engine counts it.
@@ -33,17 +32,17 @@ pub(super) struct Clock {
     packets: UptimeClock,
     /// The uptime by packets alone.
     by_packets: Uptime,
-    /// Milliseconds that have passed without packets, and that packets do not yet show.
+    /// Milliseconds of wall time that were added and that packets' times do not show yet.
     ahead: u32,
-    /// More than that ends no more flows.
+    /// Its limit: a longer time expires no more flows.
     most_ahead: u32,
     now: Moment,
-    /// The time before it passed last: that of the packet before.
+    /// The moment before the latest change: that of the previous packet.
     before: Moment,
-    /// When workers were last told the time.
-    told: Uptime,
-    /// When the latest packet came, or since when the time after it has been counted.
-    heard: Instant,
+    /// The latest moment that workers received.
+    distributed: Uptime,
+    /// The end of the wall time that has been accounted for.
+    active_at: Instant,
 }
 
 impl Clock {
@@ -55,8 +54,8 @@ impl Clock {
             most_ahead: timeouts.longest_millis(),
             now: Moment::default(),
             before: Moment::default(),
-            told: Uptime::default(),
-            heard: Instant::now(),
+            distributed: Uptime::default(),
+            active_at: Instant::now(),
         }
     }
 
@@ -65,13 +64,13 @@ impl Clock {
         self.now
     }
 
-    /// Notes that packets have come.
-    pub(super) fn hear(&mut self) {
-        self.heard = Instant::now();
+    /// Notes that the input is not quiet.
+    pub(super) fn note_activity(&mut self) {
+        self.active_at = Instant::now();
     }
 
-    /// The uptime at a packet that was captured at `time`, and before another at `next` if that is
-    /// known already.
+    /// Returns the uptime at a packet that was captured at `time`; `next` is the time of the packet
+    /// after it, if known.
     #[inline]
     pub(super) fn observe(&mut self, time: Timestamp, next: Option<Timestamp>) -> Uptime {
         let uptime = self.packets.observe(time, next);
@@ -83,11 +82,11 @@ impl Clock {
         self.now.uptime
     }
 
-    /// Counts the time since a live input was last heard of. Without a packet before, none passes.
+    /// Adds the wall time since the latest activity. No time passes before the first packet.
     pub(super) fn wait(&mut self) {
-        let waited = self.heard.elapsed();
+        let waited = self.active_at.elapsed();
         let whole = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-        self.heard += Duration::from_millis(whole);
+        self.active_at += Duration::from_millis(whole);
         self.add(whole);
     }
 
@@ -109,16 +108,16 @@ impl Clock {
         };
     }
 
-    /// Whether it is time to tell workers the time, before they get what came at this time.
+    /// Whether workers must receive moments before the packets of this time.
     #[inline]
     pub(super) fn is_due(&self) -> bool {
-        self.now.uptime.since(self.told) >= STEP
+        self.now.uptime.since(self.distributed) >= STEP
     }
 
-    /// The moments to tell workers: none is before the packet before.
-    pub(super) fn tell(&mut self) -> impl Iterator<Item = Moment> + use<> {
+    /// Returns the moments for workers, none of which precedes the previous packet.
+    pub(super) fn take_moments(&mut self) -> impl Iterator<Item = Moment> + use<> {
         let (from, to) = (self.before, self.now);
-        self.told = to.uptime;
+        self.distributed = to.uptime;
         let passed = to.uptime.since(from.uptime);
         let steps = passed.div_ceil(STEP).clamp(1, MOST_STEPS);
         (1..=steps).map(move |step| {
@@ -187,7 +186,7 @@ mod tests {
     fn a_gap_passes_in_steps() {
         let mut clock = clock();
         at(&mut clock, 5_000_000);
-        assert_eq!(clock.tell().count(), 1);
+        assert_eq!(clock.take_moments().count(), 1);
         at(&mut clock, 5_000_499);
         assert!(!clock.is_due());
         // Workers have had a packet of this time: no moment is before it.
@@ -199,14 +198,14 @@ mod tests {
                 .map(|moment| (moment.uptime.as_millis(), moment.time.as_millis()))
                 .collect()
         };
-        let moments: Vec<_> = clock.tell().collect();
+        let moments: Vec<_> = clock.take_moments().collect();
         let expected = [(899, 5_000_899), (1299, 5_001_299), (1699, 5_001_699)];
         assert_eq!(times(&moments), expected);
         assert!(!clock.is_due());
 
         // An hour: more than the longest timeout counts no longer than that, in uptime.
         at(&mut clock, 8_601_699);
-        let moments: Vec<_> = clock.tell().collect();
+        let moments: Vec<_> = clock.take_moments().collect();
         assert_eq!(moments.len(), 16);
         let passed = 60_001 / 16;
         assert_eq!(

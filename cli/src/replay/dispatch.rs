@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How packets, and time, reach workers, each of which has a thread of its own.
+//! Dispatches packets and moments to workers, each of which has a thread of its own.
 //!
 //! Both directions of a conversation go to the same worker, and packets of a flow stay in
 //! order. Nothing is dropped: a slow worker applies back-pressure.
@@ -31,7 +31,7 @@ struct WorkerThread {
 enum Step {
     Observe(Batch),
     Pass(Moment),
-    /// The same, and what was exported leaves.
+    /// The same, and sends the message under construction.
     Send(Moment),
     Finish(Moment),
 }
@@ -66,14 +66,14 @@ impl Dispatcher {
         }
     }
 
-    /// Tells all workers the time.
+    /// Has all workers export what is due at `moment`.
     pub(super) fn pass(&self, moment: Moment) {
         for worker in &self.workers {
             worker.send(Step::Pass(moment));
         }
     }
 
-    /// Tells all workers the time, and has them send what they have exported.
+    /// The same, and has them send the messages under construction.
     pub(super) fn send(&self, moment: Moment) {
         for worker in &self.workers {
             worker.send(Step::Send(moment));

@@ -1,8 +1,8 @@
 //! `flowmeter replay`: captures in, IPFIX and a summary out.
 //!
-//! One thread reads, this one tells the time and deals packets out, each worker has a thread that
-//! meters, and each target one that sends. Nothing is dropped before a target: a slow stage applies
-//! back-pressure.
+//! One thread reads captures, this one keeps the time and dispatches packets, each worker has a
+//! thread that meters, and each target has one that sends. Nothing is dropped before a target: a
+//! slow stage applies back-pressure.
 
 mod clock;
 mod dispatch;
@@ -35,7 +35,7 @@ use crate::arguments::{Protocol, Replay};
 use crate::complain;
 use crate::target::Targets;
 
-/// How long an input is silent before time passes without it, and how often it then does.
+/// After how long without packets a live input is quiet, and how often wall time is added then.
 const TICK: Duration = Duration::from_millis(500);
 
 /// Octets of IP and UDP headers before a message (RFC 791, RFC 8200, RFC 768).
@@ -113,7 +113,7 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
     Ok(!complaints.iter().any(|complaint| complaint.lost))
 }
 
-/// One line for people, and whether it tells of a loss.
+/// One line for people, and whether it reports a loss.
 #[derive(Debug)]
 struct Complaint {
     text: String,
@@ -176,8 +176,8 @@ fn message_octets(options: &Replay) -> usize {
     usize::from(options.path_mtu - headers)
 }
 
-/// Tells of the first signal that asks to end (SIGINT, SIGTERM, SIGHUP): what was read is then
-/// exported as at the end of the input. A second one ends the command at once.
+/// Returns a channel that receives the first SIGINT, SIGTERM or SIGHUP, after which all flows are
+/// exported as at the end of the input. A second signal ends the command at once.
 fn signals() -> Result<Receiver<()>> {
     let (sender, receiver) = bounded(1);
     let was_asked = AtomicBool::new(false);
@@ -217,7 +217,7 @@ fn progress(files: &[PathBuf]) -> ProgressBar {
     bar
 }
 
-/// The time in which captures are read.
+/// The state while captures are read.
 struct Reading<'a> {
     events: Receiver<Event>,
     signals: &'a Receiver<()>,
@@ -247,7 +247,7 @@ impl Reading<'_> {
                 }
                 default(TICK) => if self.is_live {
                     self.clock.wait();
-                    self.clock.tell().for_each(|moment| self.dispatcher.send(moment));
+                    self.clock.take_moments().for_each(|moment| self.dispatcher.send(moment));
                 },
             }
         }
@@ -255,7 +255,7 @@ impl Reading<'_> {
     }
 
     fn take(&mut self, event: Event) {
-        self.clock.hear();
+        self.clock.note_activity();
         match event {
             // Nothing is written before: a missing capture leaves an output file as it is.
             Event::Opened => self.targets.open(),
@@ -278,7 +278,7 @@ impl Reading<'_> {
                 let before = std::mem::replace(&mut batch, next);
                 batch.interfaces = None;
                 self.dispatch(before);
-                for moment in self.clock.tell() {
+                for moment in self.clock.take_moments() {
                     self.dispatcher.pass(moment);
                 }
             }

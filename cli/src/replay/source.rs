@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reading captures, on a thread of its own: a read that blocks then delays neither the time that
-//! passes for flows nor a signal.
+//! Reads captures on a thread of its own, so that a blocked read delays neither expiry nor signals.
 //!
 //! It knows nothing of time, workers and targets.
 
@@ -20,7 +19,7 @@ const READ: usize = 256;
 /// Events that may be read ahead.
 const AHEAD: usize = 64;
 
-/// What is found in captures, in order.
+/// What the reading thread finds, in order.
 pub(super) enum Event {
     /// A capture could be opened.
     Opened,
@@ -49,7 +48,7 @@ struct Source {
     read_before: u64,
 }
 
-/// Nobody receives events any more.
+/// The receiver of events is gone.
 struct Unwanted;
 
 impl<T> From<SendError<T>> for Unwanted {
@@ -58,10 +57,11 @@ impl<T> From<SendError<T>> for Unwanted {
     }
 }
 
-/// Begins to read `files`. The events end with the last capture; who drops them ends the reading.
+/// Starts to read `files`. The channel is disconnected after the last capture; dropping the receiver
+/// ends the reading.
 pub(super) fn read(files: Vec<PathBuf>) -> Receiver<Event> {
     let (events, receiver) = bounded(AHEAD);
-    // Nobody joins this thread: it may block in a read as long as the command lives.
+    // The thread is not joined: it may be blocked in a read when the command ends.
     thread::spawn(move || {
         let mut source = Source {
             events,
@@ -77,7 +77,8 @@ pub(super) fn read(files: Vec<PathBuf>) -> Receiver<Event> {
     receiver
 }
 
-/// Whether packets come from `file` as somebody sends them. Those of a regular file are all there.
+/// Whether `file` is a pipe, terminal or the like, which delivers packets over time. A regular file
+/// is complete.
 pub(super) fn is_live(file: &Path) -> bool {
     if file.as_os_str() != "-" {
         return file.metadata().is_ok_and(|metadata| !metadata.is_file());

@@ -2,12 +2,12 @@
 //! Where messages go: collectors and files, each with a thread and a queue of its own, so that a
 //! slow one does not delay another.
 //!
-//! Every flow record that a target is offered ends in its accounts, either as sent or as lost for
-//! a reason. Of a message nothing but its header is looked at.
+//! Each flow record that a target is offered is counted either as sent or as lost for a reason. Only
+//! the headers of messages are read here.
 //!
-//! A queue that is full: a file applies back-pressure, as nothing may be missing from it. A
-//! collector does so only while a capture file is read, which can wait, and only while it takes
-//! messages at all. Otherwise what does not fit is lost.
+//! When a queue is full, a file applies back-pressure. A collector does so only while capture files
+//! are read, which can wait, and only as long as it makes progress. Otherwise what does not fit is
+//! lost.
 
 mod accounts;
 mod file;
@@ -42,7 +42,7 @@ pub(crate) type Outgoing = Message<Vec<u8>>;
 /// many as the end of a million flows makes.
 const QUEUE: usize = 90_000_000;
 
-/// How long a full queue of a collector may stand still before messages are lost.
+/// How long a collector's full queue may make no progress before messages are lost.
 const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// How long a collector may take nothing, or be unreachable, after the last record.
@@ -51,7 +51,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long all collectors together may take after the last record.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a target waits for a message before it looks whether its collector is still there.
+/// How long a target waits for a message before it checks its connection.
 const TICK: Duration = Duration::from_millis(200);
 
 /// All targets of a replay.
@@ -71,7 +71,7 @@ pub(crate) struct Outlet(Arc<[Way]>);
 struct Running {
     accounts: Arc<Accounts>,
     is_file: bool,
-    /// Nothing comes from here; it is disconnected when the thread has ended.
+    /// Disconnected when the thread has ended; nothing is ever sent.
     done: Receiver<()>,
 }
 
@@ -79,7 +79,7 @@ struct Running {
 struct Way {
     is_file: bool,
     queue: Sender<Step>,
-    /// Templates that found the queue full: they are few, and what follows is of no use without.
+    /// Templates that did not fit the queue: they are few, and the records after them need them.
     missed: Sender<Arc<Outgoing>>,
     accounts: Arc<Accounts>,
     /// How long to wait for room in a full queue.
@@ -95,8 +95,8 @@ enum Step {
 }
 
 impl Targets {
-    /// Targets that are not yet opened, for messages of up to `message_octets`. `is_live` says
-    /// that packets come when somebody sends them, so that nothing may wait for a collector.
+    /// Creates targets that are not opened yet, for messages of up to `message_octets`. With a live
+    /// input no collector applies back-pressure.
     pub(crate) fn new(
         collectors: &[Collector],
         output: Option<&Path>,
@@ -156,7 +156,7 @@ impl Targets {
             accounts: Arc::clone(&accounts),
             ending: Arc::clone(&self.ending),
         };
-        // Who waits for it looks at `done`, as it may block in the system for longer.
+        // The thread is not joined, as it may be blocked in a system call: see `done`.
         thread::spawn(move || {
             let _ends: Sender<()> = ends;
             run(duty);
@@ -184,13 +184,13 @@ impl Targets {
     /// Connects to collectors and makes files, unless that was done before.
     pub(crate) fn open(&self) {
         for way in &*self.outlet.0 {
-            // It is sent without waiting: where the queue is full, they are open.
+            // A queue that is full belongs to a target that is open.
             let _ = way.queue.try_send(Step::Open);
         }
     }
 
-    /// Waits until everything has been sent, within limits, and returns what became of it. All
-    /// other outlets have been dropped. A signal limits how long a file may take, too.
+    /// Waits until everything has been sent, within limits, and returns each target's report. All
+    /// other outlets must have been dropped. After a signal, files have a limit as well.
     pub(crate) fn finish(self, signals: &Receiver<()>) -> Vec<Report> {
         let Self {
             outlet,
@@ -299,7 +299,7 @@ enum Next {
 }
 
 impl Duty {
-    /// Waits until the target is to be opened; `false` where it never is.
+    /// Waits for [`Step::Open`]; returns `false` if it never comes.
     fn is_wanted(&self) -> bool {
         matches!(self.steps.recv(), Ok(Step::Open))
     }
@@ -315,7 +315,7 @@ impl Duty {
         }
     }
 
-    /// Takes note of a message that was taken from the queue, behind templates that were not in it.
+    /// Notes a message from the queue in `session`, after templates that did not fit the queue.
     fn note(&self, message: &Arc<Outgoing>, session: &mut Session) {
         for templates in self.missed.try_iter() {
             session.note(&templates);
@@ -334,7 +334,7 @@ impl Duty {
         }
     }
 
-    /// Whether to give up a collector that took something last at `progress`.
+    /// Whether to give up a collector that last made progress at `progress`.
     fn is_over(&self, progress: Instant) -> bool {
         self.ending
             .get()
@@ -352,7 +352,7 @@ impl Duty {
     }
 }
 
-/// Whether a file or connection, which loses nothing on its way, needs no copy of it.
+/// Whether a stream, which is reliable, can do without this message.
 fn is_repeated(message: &Outgoing) -> bool {
     message.kind == MessageKind::RepeatedTemplates
 }

@@ -22,7 +22,7 @@ pub(super) struct Pending {
 
 struct Part {
     end: usize,
-    /// Whose octets these are; nobody's where they are a copy.
+    /// The message, unless these octets are repeated templates.
     message: Option<Arc<Outgoing>>,
 }
 

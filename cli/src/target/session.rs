@@ -33,7 +33,7 @@ const SEQUENCE: std::ops::Range<usize> = 8..12;
 const DOMAIN: std::ops::Range<usize> = 12..16;
 
 impl Session {
-    /// Takes note of a message that is to be sent, in this session or a later one.
+    /// Notes a message that is to be sent, in this session or a later one.
     pub(super) fn note(&mut self, message: &Arc<Outgoing>) {
         let domain = self.domains.entry(number(message, DOMAIN)).or_default();
         let announces = message.kind != MessageKind::Data;
@@ -59,8 +59,8 @@ impl Session {
         domain.is_some_and(|domain| domain.first.is_some())
     }
 
-    /// Passes what is to be sent for `message` to `send`, in order; with each whether it is the
-    /// message itself. `false` where its templates are not known: then it would be of no use.
+    /// Calls `send` for each message to send for `message`, in order, and with whether it is `message`
+    /// itself. Returns `false` if its templates are unknown, without which it cannot be decoded.
     pub(super) fn encode(&mut self, message: &Outgoing, mut send: impl FnMut(&[u8], bool)) -> bool {
         let domain = self.domains.entry(number(message, DOMAIN)).or_default();
         let sequence = number(message, SEQUENCE);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! IPFIX over TCP (RFC 7011 §10.4). A collector that fails, or comes late, is connected again.
+//! IPFIX over TCP (RFC 7011 §10.4), with reconnection.
 //!
-//! Messages that a failed connection has not taken whole go into the next. What it has taken
-//! counts as sent, as nobody says how much of that was read.
+//! Messages that a failed connection has not taken whole are sent over the next. What it has taken
+//! counts as sent, since TCP does not report how much of it was read.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
@@ -162,8 +162,7 @@ impl Tcp<'_> {
         self.pause = (self.pause * 2).min(PAUSES[1]);
     }
 
-    /// Looks whether the collector has closed the connection. It has nothing to say, so that
-    /// anything that it says is ignored.
+    /// Checks whether the collector has closed the connection. Data from it is discarded.
     fn look(&mut self) -> io::Result<()> {
         let Some(stream) = &mut self.stream else {
             return Ok(());
@@ -191,8 +190,8 @@ impl Tcp<'_> {
                 self.progress = Instant::now();
                 Ok(())
             }
-            // One that takes nothing is waited for: it would take no more over another connection.
-            // Where nobody is there any more, the system ends the connection.
+            // A stalled collector would take no more over another connection. If its host is gone,
+            // the system reports an error after its own timeout.
             Err(error) if is_temporary(&error) => Ok(()),
             Err(error) => Err(error),
         }

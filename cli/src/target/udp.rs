@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! IPFIX over UDP (RFC 7011 §10.3): a message in each datagram, all from one port.
 //!
-//! What the system tells of losses is counted. A collector that refuses datagrams is tried at its
-//! next address, where templates come first again.
+//! Losses that the system reports are counted. When a collector refuses datagrams, its next address
+//! is tried, where templates come first again.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
