@@ -75,9 +75,10 @@ pub trait Packets: Copy {
     /// flow; the answer must be the same throughout a call.
     fn packet(&self, number: usize) -> Packet<'_>;
 
-    /// Packet number `number` as it begins: like [`Self::packet`], but what follows the usual
-    /// headers (Ethernet with a VLAN tag at most, IP, and TCP or UDP) may be missing, and its length
-    /// be wrong. It may not be one that is yet to be segmented. Where a host gets at these more cheaply, it has to have TCP's flags in them.
+    /// Packet number `number` as it begins: like [`Self::packet`], but its data may end behind the
+    /// usual headers (Ethernet with a VLAN tag at most, IP, and TCP or UDP), TCP's flags being the
+    /// last octet that is needed. It may not be one that is yet to be segmented. For hosts that get
+    /// at these more cheaply.
     #[inline(always)]
     fn head(&self, number: usize) -> Packet<'_> {
         self.packet(number)

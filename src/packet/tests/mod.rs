@@ -5,8 +5,10 @@
 
 mod ipv4;
 mod ipv6;
+mod lengths;
 mod link;
 mod properties;
+mod pseudowires;
 mod regressions;
 mod segments;
 
