@@ -63,3 +63,67 @@ fn ethernet_over_mpls() {
     assert_eq!(number(record, "packetDeltaCount"), 7);
     assert_eq!(number(record, "octetDeltaCount"), 7 * 528);
 }
+
+/// How long a record says it is.
+fn duration(record: &Record) -> u64 {
+    number(record, "flowEndMilliseconds") - number(record, "flowStartMilliseconds")
+}
+
+/// A record contains the times of its packets, whatever order they come in.
+#[test]
+fn packets_out_of_order() {
+    let test = "packets_out_of_order";
+    let Some(records) = records(test, "out_of_order.pcap", &[]) else {
+        return;
+    };
+    let [record] = &records[..] else {
+        panic!("{records:?}")
+    };
+    let start = number(record, "flowStartMilliseconds");
+    assert_eq!((start % 1000, duration(record)), (100, 200));
+}
+
+/// A packet a second, and a clock that is set back by an hour.
+#[test]
+fn a_clock_that_is_set_back() {
+    let test = "a_clock_that_is_set_back";
+    for workers in ["1", "4"] {
+        let options = ["--workers", workers];
+        let Some(records) = records(test, "clock_back.pcap", &options) else {
+            return;
+        };
+        assert!((30..=31).contains(&records.len()), "{records:?}");
+        assert_eq!(sum(&records, "packetDeltaCount"), 1800);
+        assert!(records.iter().all(|record| duration(record) <= 60_000));
+    }
+}
+
+/// One packet of another flow at the Epoch.
+#[test]
+fn a_stray_time_of_zero() {
+    let test = "a_stray_time_of_zero";
+    let Some(records) = records(test, "time_zero.pcap", &[]) else {
+        return;
+    };
+    let [stray, record] = &records[..] else {
+        panic!("{records:?}")
+    };
+    assert_eq!(number(stray, "packetDeltaCount"), 1);
+    assert_eq!(number(stray, "flowStartMilliseconds"), 0);
+    assert_eq!(number(record, "packetDeltaCount"), 30);
+    assert_eq!(duration(record), 29_000);
+}
+
+/// RFC 9293 §3.3.2: a SYN after FIN is another connection.
+#[test]
+fn a_port_that_is_used_again() {
+    let test = "a_port_that_is_used_again";
+    let Some(records) = records(test, "port_reuse.pcap", &[]) else {
+        return;
+    };
+    let packets = records.iter().map(|r| number(r, "packetDeltaCount"));
+    assert_eq!(packets.collect::<Vec<_>>(), [4, 4, 4]);
+    let reasons = records.iter().map(|r| number(r, "flowEndReason"));
+    // The last connection had no time to end.
+    assert_eq!(reasons.collect::<Vec<_>>(), [3, 3, 4]);
+}

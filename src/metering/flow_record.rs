@@ -19,7 +19,8 @@ pub enum EndReason {
     IdleTimeout = 1,
     /// The flow went on for the active timeout; more records of it may follow.
     ActiveTimeout = 2,
-    /// TCP FIN or RST was seen, and then nothing for a short while.
+    /// TCP FIN or RST was seen, and then nothing for a short while, or the SYN of another connection
+    /// with the same key.
     EndOfFlow = 3,
     /// The host asked for it.
     ForcedEnd = 4,
@@ -78,69 +79,122 @@ pub struct FlowRecord<K: FlowKey> {
 
 /// The measures of a live flow: 40 octets, so that with an IPv4 key it fills one cache line.
 ///
+/// Two clocks meet here. A record's *line* says which time belongs to which uptime: its start
+/// belongs to `began`, and time passes as uptime does. Nearly all packets stand on that line, and
+/// change nothing but `seen` ([`Self::is_on_line`]). Those that do not, because a clock was set or
+/// they come out of order, move the line or leave the record's end behind it ([`Self::add`]).
+///
 /// There is room for one table's id. The other's halves are the low 16 bits of two words that need
 /// no more than the 48 above them: a packet each nanosecond takes three days to fill these, and
-/// milliseconds since 1970 fill them in the year 10889.
+/// milliseconds since 1970 fill them in the year 10889. Octets need no more than 56 bits: those of
+/// 16 days at 400 Gbit/s.
 #[derive(Clone, Copy, Debug, Zeroable)]
 #[repr(C)]
 pub(super) struct Flow {
     packets_and_vrf: u64,
-    /// Between the counts, which would else be added to as a vector, in more instructions.
+    /// The earliest time of the record. Between the counts, which would else be added to as a
+    /// vector, in more instructions.
     start_and_vrf: u64,
-    octets: u64,
-    /// Milliseconds from the first packet's time to the latest; [`Self::NO_PACKETS`] where
-    /// none has come since the last record.
-    duration: u32,
+    /// The type of service in the high octet.
+    octets_and_service: u64,
+    /// The uptime that belongs to the start.
+    began: u32,
+    /// The uptime of the latest packet.
     seen: u32,
     ingress_vrf: u32,
-    /// TCP flags of this record; in the high octet whether FIN or RST was among those before.
-    tcp_flags: u16,
-    type_of_service: u8,
-    _reserved: u8,
+    /// TCP flags of this record in the low octet, this file's own in the high one.
+    flags: u16,
+    /// Milliseconds from the latest time of the record to the one that belongs to `seen`.
+    lag: u16,
 }
 
-/// TCP FIN and RST (RFC 9293 §3.1).
+/// TCP FIN, SYN and RST (RFC 9293 §3.1).
 const FIN_OR_RST: u16 = 0x05;
+pub(super) const SYN: u8 = 0x02;
 
-/// The same before the last record.
+/// FIN or RST was seen before the last record.
 const ENDED_BEFORE: u16 = 0x100;
+/// No packet has come since the last record.
+const EMPTY: u16 = 0x200;
+/// `lag` is not 0.
+const LAGS: u16 = 0x400;
+/// A packet of the batch under way was deferred, so all later ones are.
+const DEFERRED: u16 = 0x800;
 
-/// A start, where a flow has it; the latest that there is room for, where it is later.
-#[inline(always)]
-fn start(time: Timestamp) -> u64 {
-    time.as_millis().min(u64::MAX >> Flow::VRF_BITS) << Flow::VRF_BITS
+/// Where a record's times are with one more packet, in milliseconds.
+#[derive(Clone, Copy)]
+struct Extent {
+    /// From the start so far to the new one; never positive.
+    first: i64,
+    /// From the new start to the time that belongs to the packet's uptime.
+    reach: i64,
+    /// From the latest time to that.
+    lag: i64,
+}
+
+impl Extent {
+    /// Longer than any active timeout, and still far from where uptime wraps around.
+    const MAX_REACH: i64 = 1 << 31;
+
+    /// Whether a flow has room for it.
+    fn is_representable(&self) -> bool {
+        self.reach < Self::MAX_REACH && self.lag <= i64::from(u16::MAX)
+    }
 }
 
 impl Flow {
-    /// Longer than any active timeout, so that the packet path's one test for timeouts
-    /// also finds the flows that have to start anew.
-    pub(super) const NO_PACKETS: u32 = u32::MAX;
-
     /// Bits of a word that are half of a table's id.
     const VRF: u64 = (1 << Self::VRF_BITS) - 1;
     const VRF_BITS: u32 = 16;
 
+    /// Bits of a word that are octets.
+    const OCTETS: u64 = (1 << Self::OCTET_BITS) - 1;
+    const OCTET_BITS: u32 = 56;
+
     /// The flags of which a flow that ended has any.
     pub(super) const ENDED: u16 = FIN_OR_RST | ENDED_BEFORE;
+
+    /// The flags of which a flow has any that can't simply count a packet.
+    pub(super) const UNUSUAL: u16 = EMPTY | LAGS | DEFERRED;
 
     /// A flow that has yet to count its first packet.
     #[inline(always)]
     pub(super) fn new<K: FlowKey>(type_of_service: u8, first: &Packet<'_>) -> Self {
         let [ingress_vrf, egress_vrf] = K::vrf_ids(&first.point);
+        let uptime = first.uptime.as_millis();
         Self {
             packets_and_vrf: u64::from(egress_vrf) & Self::VRF,
-            octets: 0,
-            start_and_vrf: start(first.time) | u64::from(egress_vrf >> Self::VRF_BITS),
-            duration: 0,
-            seen: first.uptime.as_millis(),
+            octets_and_service: u64::from(type_of_service) << Self::OCTET_BITS,
+            start_and_vrf: representable(first.time) << Self::VRF_BITS
+                | u64::from(egress_vrf >> Self::VRF_BITS),
+            began: uptime,
+            seen: uptime,
             ingress_vrf,
-            tcp_flags: 0,
-            type_of_service,
-            _reserved: 0,
+            flags: 0,
+            lag: 0,
         }
     }
 
-    /// Counts a packet, or `packets` of one time, with `octets` in all.
+    /// Whether a packet's time and uptime belong together as the record's do.
+    #[inline(always)]
+    pub(super) fn is_on_line(&self, time: Timestamp, uptime: Uptime) -> bool {
+        let since_start = time.as_millis().wrapping_sub(self.start());
+        since_start == u64::from(uptime.since(self.began()))
+    }
+
+    /// Counts a packet that is on the line, or `packets` of one time, with `octets` in all.
+    #[inline(always)]
+    pub(super) fn count(&mut self, packets: u32, octets: u32, tcp_flags: u8, uptime: Uptime) {
+        let packets = u64::from(packets) << Self::VRF_BITS;
+        self.packets_and_vrf = self.packets_and_vrf.wrapping_add(packets);
+        self.octets_and_service = self.octets_and_service.wrapping_add(octets.into());
+        self.seen = uptime.as_millis();
+        self.flags |= u16::from(tcp_flags);
+    }
+
+    /// Counts packets, wherever their time is: then the record's times contain it. Where they can't,
+    /// and the record could not be made before it got there, the time counts that belongs to the
+    /// uptime.
     #[inline(always)]
     pub(super) fn add(
         &mut self,
@@ -150,30 +204,81 @@ impl Flow {
         time: Timestamp,
         uptime: Uptime,
     ) {
-        let packets = u64::from(packets) << Self::VRF_BITS;
-        self.packets_and_vrf = self.packets_and_vrf.wrapping_add(packets);
-        self.octets += u64::from(octets);
-        // A packet from before the first one leaves the duration as it is.
-        let since_start = time.as_millis().wrapping_sub(self.start()).cast_signed();
-        let duration = since_start.max(i64::from(self.duration));
-        self.duration = duration.min(i64::from(Self::NO_PACKETS - 1)) as u32;
-        self.seen = uptime.as_millis();
-        self.tcp_flags |= u16::from(tcp_flags);
+        if self.lag != 0 || !self.is_on_line(time, uptime) {
+            self.extend(time, uptime);
+        }
+        self.count(packets, octets, tcp_flags, uptime);
+    }
+
+    /// Makes the record's times contain `time`.
+    #[cold]
+    fn extend(&mut self, time: Timestamp, uptime: Uptime) {
+        let mut extent = self.extent(time, uptime);
+        if !extent.is_representable() {
+            extent = Extent {
+                first: 0,
+                reach: uptime.since(self.began()).into(),
+                lag: 0,
+            };
+        }
+        let start = self.start().saturating_add_signed(extent.first);
+        self.start_and_vrf = start << Self::VRF_BITS | (self.start_and_vrf & Self::VRF);
+        self.began = uptime.as_millis().wrapping_sub(extent.reach as u32);
+        self.lag = extent.lag as u16;
+        self.flags = (self.flags & !LAGS) | if extent.lag > 0 { LAGS } else { 0 };
+    }
+
+    /// The record's times with a packet at `time`. The line goes through that packet of the record
+    /// whose time is furthest ahead of its uptime, so no end is beyond it.
+    fn extent(&self, time: Timestamp, uptime: Uptime) -> Extent {
+        let at = representable(time) as i64 - self.start() as i64;
+        let age = i64::from(uptime.since(self.began()));
+        let first = at.min(0);
+        let last = at.max(self.duration() as i64);
+        let span = last - first;
+        let reach = span.max(age - first);
+        Extent {
+            first,
+            reach,
+            lag: reach - span,
+        }
+    }
+
+    /// Whether the record's times may contain `time` as well: they stay less than `active`
+    /// milliseconds apart, and there is room for them.
+    pub(super) fn fits(&self, time: Timestamp, uptime: Uptime, active: u32) -> bool {
+        let extent = self.extent(time, uptime);
+        let span = extent.reach - extent.lag;
+        self.has_any(EMPTY) || (span < i64::from(active) && extent.is_representable())
+    }
+
+    /// Has all further packets of the batch deferred.
+    #[inline(always)]
+    pub(super) fn defer(&mut self) {
+        self.flags |= DEFERRED;
+    }
+
+    /// The first deferred packet has come.
+    pub(super) fn undefer(&mut self) {
+        self.flags &= !DEFERRED;
     }
 
     /// Forgets what has been recorded; the flow goes on.
     pub(super) fn clear(&mut self) {
         self.packets_and_vrf &= Self::VRF;
-        self.octets = 0;
-        self.duration = Self::NO_PACKETS;
-        self.tcp_flags = u16::from(self.ended()) << 8;
+        self.octets_and_service &= !Self::OCTETS;
+        self.flags = EMPTY | if self.ended() { ENDED_BEFORE } else { 0 };
+        self.lag = 0;
     }
 
-    /// Makes a packet at `time` the first of the next record, if there was none yet.
-    pub(super) fn resume(&mut self, time: Timestamp) {
-        if self.packets() == 0 {
-            self.start_and_vrf = start(time) | (self.start_and_vrf & Self::VRF);
-            self.duration = 0;
+    /// Makes a packet the first of the next record, if there was none yet.
+    pub(super) fn resume(&mut self, time: Timestamp, uptime: Uptime) {
+        if self.has_any(EMPTY) {
+            let start = representable(time) << Self::VRF_BITS;
+            self.start_and_vrf = start | (self.start_and_vrf & Self::VRF);
+            self.began = uptime.as_millis();
+            self.seen = uptime.as_millis();
+            self.flags &= !EMPTY;
         }
     }
 
@@ -183,8 +288,19 @@ impl Flow {
     }
 
     #[inline(always)]
+    fn octets(&self) -> u64 {
+        self.octets_and_service & Self::OCTETS
+    }
+
+    #[inline(always)]
     fn start(&self) -> u64 {
         self.start_and_vrf >> Self::VRF_BITS
+    }
+
+    /// Milliseconds from the record's start to its end.
+    #[inline(always)]
+    fn duration(&self) -> u64 {
+        u64::from(self.seen().since(self.began())).saturating_sub(self.lag.into())
     }
 
     /// The packets and octets that no record has reported yet.
@@ -192,7 +308,7 @@ impl Flow {
     pub(super) fn tally(&self) -> Tally {
         Tally {
             packets: self.packets(),
-            octets: self.octets,
+            octets: self.octets(),
         }
     }
 
@@ -202,11 +318,10 @@ impl Flow {
         Uptime::from_millis(self.seen)
     }
 
-    /// Milliseconds from its first packet to its latest; longer than any timeout where it
-    /// has had no packet since its last record.
+    /// When its record began, if it has packets.
     #[inline(always)]
-    pub(super) fn duration(&self) -> u32 {
-        self.duration
+    pub(super) fn began(&self) -> Uptime {
+        Uptime::from_millis(self.began)
     }
 
     /// Whether TCP FIN or RST was seen.
@@ -218,7 +333,7 @@ impl Flow {
     /// Whether it has any of these flags.
     #[inline(always)]
     pub(super) fn has_any(&self, flags: u16) -> bool {
-        self.tcp_flags & flags != 0
+        self.flags & flags != 0
     }
 
     #[inline(always)]
@@ -232,15 +347,21 @@ impl Flow {
             key: *key,
             attributes: *attributes,
             packets: self.packets(),
-            octets: self.octets,
+            octets: self.octets(),
             start: Timestamp::from_millis(self.start()),
-            end: Timestamp::from_millis(self.start() + u64::from(self.duration)),
+            end: Timestamp::from_millis(self.start() + self.duration()),
             ingress_vrf: self.ingress_vrf,
             egress_vrf: (((self.start_and_vrf & Self::VRF) << Self::VRF_BITS)
                 | (self.packets_and_vrf & Self::VRF)) as u32,
-            type_of_service: self.type_of_service,
-            tcp_flags: self.tcp_flags as u8,
+            type_of_service: (self.octets_and_service >> Self::OCTET_BITS) as u8,
+            tcp_flags: self.flags as u8,
             end_reason,
         }
     }
+}
+
+/// A time in milliseconds; the latest that there is room for, where it is later.
+#[inline(always)]
+fn representable(time: Timestamp) -> u64 {
+    time.as_millis().min(u64::MAX >> Flow::VRF_BITS)
 }

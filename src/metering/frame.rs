@@ -4,8 +4,9 @@
 //! It goes through phases, so that the memory that one needs has been asked for by the one
 //! before, and so that each is a short loop whose values fit in registers. Packets that need
 //! more than counting wait for the end of the frame ([`wait`]): those of flows that are new,
-//! were not where the first matching tag pointed, or may owe a record. All later packets of
-//! their flow wait behind them: until then nothing changes that flow, and what is due stays due.
+//! were not where the first matching tag pointed, or may owe a record, and those whose time is
+//! not where their flow expects it. All later packets of their flow wait behind them: the flow
+//! remembers that, so their order stays.
 
 use core::ops::Range;
 

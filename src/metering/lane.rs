@@ -222,12 +222,15 @@ fn count<const SUPERFRAMES: bool, K: FlowKey, P: Packets>(
         total += u64::from(octets);
         let (time, uptime) = framed.packets.times(queue.numbers[place] as usize);
         match slots.get_mut(queue.probed[place].number()) {
-            Some(slot)
-                if slot.holds(&queue.keys[place]) && !test.may_be_due(&slot.flow, uptime) =>
-            {
+            Some(slot) if slot.holds(&queue.keys[place]) => {
+                if test.needs_more(&slot.flow, time, uptime) {
+                    slot.flow.defer();
+                    waiting.add(place);
+                    continue;
+                }
                 let packets = if SUPERFRAMES { queue.packets[place] } else { 1 };
                 slot.flow
-                    .add(packets, octets, queue.tcp_flags[place], time, uptime);
+                    .count(packets, octets, queue.tcp_flags[place], uptime);
             }
             _ => waiting.add(place),
         }

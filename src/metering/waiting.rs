@@ -48,7 +48,7 @@ pub(super) fn wait<I: Instructions, K: FlowKey, P: Packets, E: Export<K>>(
             };
             let slot = &mut table[index];
             let (time, uptime) = framed.times(pending);
-            if test.may_be_due(&slot.flow, uptime) {
+            if test.needs_more(&slot.flow, time, uptime) {
                 settle(slot, pending, &framed.packet(pending), shared, export);
             }
             let Pending {
@@ -108,8 +108,8 @@ pub(super) fn give_way<K: FlowKey, E: Export<K>>(
     due.leaves
 }
 
-/// Makes the record that a flow owes before it counts a packet, and begins it anew where
-/// that ended it.
+/// Makes the record that is due before a flow counts a packet, and begins it anew where that ended
+/// it.
 #[cold]
 #[inline(never)]
 fn settle<K: FlowKey, E: Export<K>>(
@@ -119,7 +119,10 @@ fn settle<K: FlowKey, E: Export<K>>(
     shared: &mut Shared,
     export: &mut E,
 ) {
-    let due = shared.timeouts.due(&slot.flow, packet.uptime);
+    slot.flow.undefer();
+    let due = shared
+        .timeouts
+        .due_before(&slot.flow, pending.tcp_flags, packet.time, packet.uptime);
     if let Some(reason) = due.record {
         if shared.offer(slot, reason, export).is_err() {
             // The flow goes on and is tried again.
@@ -132,6 +135,6 @@ fn settle<K: FlowKey, E: Export<K>>(
         slot.attributes = pending.attributes;
         shared.statistics.flows += 1;
     } else {
-        slot.flow.resume(packet.time);
+        slot.flow.resume(packet.time, packet.uptime);
     }
 }

@@ -296,8 +296,9 @@ impl Reader {
                 self.name_interfaces(capture)
             };
             let mut batch = Batch::new(block.clone(), interfaces, captured.len());
-            for packet in &captured {
-                let uptime = self.clock.observe(packet.time);
+            for (number, packet) in captured.iter().enumerate() {
+                let next = captured.get(number + 1).map(|next| next.time);
+                let uptime = self.clock.observe(packet.time, next);
                 if uptime.since(batch.uptime) >= EPOCH && !batch.packets.is_empty() {
                     let next = Batch::new(block.clone(), None, captured.len());
                     self.lanes.observe(std::mem::replace(&mut batch, next));
