@@ -5,7 +5,7 @@
 //! the flow or the sweep meets a passed deadline first changes neither the record nor its reason,
 //! so records do not depend on table size, batches, or the number of workers.
 
-use super::flow_record::{EndReason, Flow, SYN};
+use crate::flow::{EndReason, Flow, SYN};
 use crate::time::{Timestamp, Uptime};
 
 /// How long flows live, in milliseconds.

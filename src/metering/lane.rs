@@ -8,13 +8,12 @@
 use core::ops::Range;
 
 use super::expiration::Test;
-use super::flow_key::FlowKey;
-use super::flow_table::group::{Instructions, Seed};
-use super::flow_table::{FlowTable, Lookup, Slot, SlotIndex, prefetch_slot};
-use super::frame::{FRAME, Framed};
-use super::process::Shared;
-use super::queue::{Pending, Queue, Waiting};
-use super::statistics::Tally;
+use super::queue::{FRAME, Framed, Pending, Queue, Waiting};
+use super::shared::Shared;
+use crate::flow::FlowKey;
+use crate::flow::Tally;
+use crate::flow_table::group::{Instructions, Seed};
+use crate::flow_table::{FlowTable, Lookup, Slot, SlotIndex, prefetch_slot};
 use crate::packet::{Headers, Packet, Packets};
 
 /// Packets that go through a phase together: as many cache misses as a core has under way at a

@@ -7,14 +7,13 @@
 
 use super::expiration::Test;
 use super::export::Export;
-use super::flow_key::FlowKey;
-use super::flow_record::{EndReason, Flow};
-use super::flow_table::group::Instructions;
-use super::flow_table::{FlowTable, Place, Slot, SlotIndex};
-use super::frame::Framed;
 use super::lane::STEP;
-use super::process::Shared;
-use super::queue::Pending;
+use super::queue::{Framed, Pending};
+use super::shared::Shared;
+use crate::flow::FlowKey;
+use crate::flow::{EndReason, Flow};
+use crate::flow_table::group::Instructions;
+use crate::flow_table::{FlowTable, Place, Slot, SlotIndex};
 use crate::packet::{Packet, Packets};
 use crate::time::Uptime;
 
@@ -82,7 +81,7 @@ fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
     shared.statistics.flows += 1;
     let slot = Slot {
         key: pending.key,
-        flow: Flow::new::<K>(pending.type_of_service, packet),
+        flow: new_flow(pending, packet),
         attributes: pending.attributes,
     };
     table.write(place, &pending.candidates, slot)
@@ -131,10 +130,22 @@ fn settle<K: FlowKey, E: Export<K>>(
         slot.flow.clear();
     }
     if due.leaves {
-        slot.flow = Flow::new::<K>(pending.type_of_service, packet);
+        slot.flow = new_flow(pending, packet);
         slot.attributes = pending.attributes;
         shared.statistics.flows += 1;
     } else {
         slot.flow.resume(packet.time, packet.uptime);
     }
+}
+
+/// A flow that has yet to count this packet.
+#[inline(always)]
+fn new_flow<K: FlowKey>(pending: &Pending<K>, packet: &Packet<'_>) -> Flow {
+    let Packet {
+        point,
+        time,
+        uptime,
+        ..
+    } = packet;
+    Flow::new::<K>(pending.type_of_service, point, *time, *uptime)
 }

@@ -10,7 +10,7 @@ use super::dissect::Dissection;
 use super::link::Link;
 use super::wire::split_header;
 use super::{ipv4, ipv6, logical_link, mpls, ppp};
-use crate::metering::ignored::IgnoredReason;
+use crate::flow::IgnoredReason;
 
 /// The least EtherType (IEEE 802.3 §3.2.6).
 const MINIMUM: u16 = 0x0600;

@@ -12,8 +12,8 @@ use super::link::Link;
 use super::segments;
 use super::transport::{self, Transport};
 use super::wire::{clip, split_header};
-use crate::metering::flow_key::Ipv4Key;
-use crate::metering::ignored::IgnoredReason;
+use crate::flow::IgnoredReason;
+use crate::flow::Ipv4Key;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]

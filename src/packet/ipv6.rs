@@ -15,8 +15,8 @@ use super::link::Link;
 use super::segments;
 use super::transport::{self, Transport, protocol};
 use super::wire::{clip, split_header};
-use crate::metering::flow_key::Ipv6Key;
-use crate::metering::ignored::IgnoredReason;
+use crate::flow::IgnoredReason;
+use crate::flow::Ipv6Key;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]

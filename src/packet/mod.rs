@@ -18,7 +18,9 @@ mod ipv6;
 mod link;
 mod logical_link;
 mod mpls;
+mod plain;
 mod ppp;
+mod recorded_key;
 mod segments;
 #[cfg(test)]
 mod tests;
@@ -26,8 +28,9 @@ mod transport;
 mod wire;
 
 pub use dissect::{Dissection, Headers, dissect};
+pub(crate) use plain::{plain_ipv4, plain_ipv6};
 
-use crate::metering::flow_table::group::prefetch;
+use crate::cpu::prefetch;
 use crate::observation::ObservationPoint;
 use crate::time::{Timestamp, Uptime};
 

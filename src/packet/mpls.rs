@@ -13,7 +13,7 @@ use super::dissect::Dissection;
 use super::link::Link;
 use super::wire::split_header;
 use super::{MAX_TAGS, ether_type, ethernet, ipv4, ipv6};
-use crate::metering::ignored::IgnoredReason;
+use crate::flow::IgnoredReason;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use flowmeter::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key};
+use flowmeter::flow::{Ipv4Key, Ipv6Key, L2Key};
 use flowmeter::metering::{EndReason, FlowKey, FlowRecord, Tally};
 
 use super::traffic::{Key, Kind, Millis, Sent};

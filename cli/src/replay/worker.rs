@@ -86,7 +86,7 @@ impl Worker {
         Ok(Self {
             metering: MeteringProcess::new(configuration)?,
             export: Exporter {
-                process: ExportingProcess::new(channel, domain, configuration.l2),
+                process: ExportingProcess::new(channel, domain),
                 top,
             },
             now: Timestamp::default(),

@@ -4,9 +4,11 @@
 //! What it reads, [`dissect`](crate::packet::dissect()) reads alike; it is only faster. A packet
 //! that says it is longer than its frame is left to that.
 
-use super::flow_key::{Ipv4Key, Ipv6Key, Observed};
+use super::ether_type::{IPV4, IPV6, VLAN};
+use super::transport::protocol;
+use super::{Headers, Packet};
+use crate::flow::{Ipv4Key, Ipv6Key, Observed};
 use crate::observation::LinkType;
-use crate::packet::{Headers, Packet};
 
 /// Offsets in an IPv4 header without options (RFC 791 §3.1) and in the TCP header (RFC 9293
 /// §3.1) or UDP header behind it.
@@ -50,9 +52,6 @@ mod ethernet {
     pub(super) const TAGGED_END: usize = 18;
 }
 
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
-const VLAN: u16 = 0x8100;
 const VLAN_IDENTIFIER: u16 = 0x0fff;
 
 /// What a protocol needs to be read here, and what of it is read: one number for both, since
@@ -67,12 +66,9 @@ impl Upper {
 
     /// By protocol number.
     const ALL: [Self; 256] = {
-        const TCP: usize = 6;
-        const UDP: usize = 17;
-
         let mut upper = [Self::new(1 << 17, 0); 256];
-        upper[TCP] = Self::new(34, 0xff);
-        upper[UDP] = Self::new(24, 0);
+        upper[protocol::TCP as usize] = Self::new(34, 0xff);
+        upper[protocol::UDP as usize] = Self::new(24, 0);
         upper
     };
 
@@ -129,7 +125,7 @@ fn behind_link<'a, const N: usize>(
 /// The headers of a packet that carries TCP or UDP in IPv4 without options and not in a later
 /// fragment, behind a plain link layer; `None` for any other.
 #[inline(always)]
-pub(super) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
+pub(crate) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
     let (ip, vlan, link) = behind_link::<{ ipv4::END }>(packet, IPV4)?;
     let pair = |offset: usize| [ip[offset], ip[offset + 1]];
 
@@ -157,7 +153,7 @@ pub(super) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
 /// The headers of a packet that carries TCP or UDP right behind an IPv6 header and a plain
 /// link layer; `None` for any other.
 #[inline(always)]
-pub(super) fn plain_ipv6(packet: &Packet<'_>) -> Option<Headers<Ipv6Key>> {
+pub(crate) fn plain_ipv6(packet: &Packet<'_>) -> Option<Headers<Ipv6Key>> {
     let (ip, vlan, link) = behind_link::<{ ipv6::END }>(packet, IPV6)?;
     let version_class_and_label = u32::from_be(word(ip, 0));
     let pair = |offset: usize| [ip[offset], ip[offset + 1]];
@@ -204,7 +200,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::metering::{Layers, RecordedKey, Recording};
+    use crate::flow::{Layers, RecordedKey, Recording};
     use crate::observation::ObservationPoint;
     use crate::packet::{Dissection, dissect};
 

@@ -6,9 +6,9 @@
 
 use bytemuck::Zeroable;
 
-use super::flow_key::FlowKey;
-use super::statistics::Tally;
-use crate::packet::Packet;
+use super::key::FlowKey;
+use super::tally::Tally;
+use crate::observation::ObservationPoint;
 use crate::time::{Timestamp, Uptime};
 
 /// Why a record was made (IANA element 136, `flowEndReason`).
@@ -90,7 +90,7 @@ pub struct FlowRecord<K: FlowKey> {
 /// 16 days at 400 Gbit/s.
 #[derive(Clone, Copy, Debug, Zeroable)]
 #[repr(C)]
-pub(super) struct Flow {
+pub(crate) struct Flow {
     packets_and_vrf: u64,
     /// The earliest time of the record. Between the counts, which would else be added to as a
     /// vector, in more instructions.
@@ -110,7 +110,7 @@ pub(super) struct Flow {
 
 /// TCP FIN, SYN and RST (RFC 9293 §3.1).
 const FIN_OR_RST: u16 = 0x05;
-pub(super) const SYN: u8 = 0x02;
+pub(crate) const SYN: u8 = 0x02;
 
 /// FIN or RST was seen before the last record.
 const ENDED_BEFORE: u16 = 0x100;
@@ -152,20 +152,25 @@ impl Flow {
     const OCTET_BITS: u32 = 56;
 
     /// The flags of which a flow that ended has any.
-    pub(super) const ENDED: u16 = FIN_OR_RST | ENDED_BEFORE;
+    pub(crate) const ENDED: u16 = FIN_OR_RST | ENDED_BEFORE;
 
     /// The flags of which a flow has any that can't simply count a packet.
-    pub(super) const UNUSUAL: u16 = EMPTY | LAGS | DEFERRED;
+    pub(crate) const UNUSUAL: u16 = EMPTY | LAGS | DEFERRED;
 
     /// A flow that has yet to count its first packet.
     #[inline(always)]
-    pub(super) fn new<K: FlowKey>(type_of_service: u8, first: &Packet<'_>) -> Self {
-        let [ingress_vrf, egress_vrf] = K::vrf_ids(&first.point);
-        let uptime = first.uptime.as_millis();
+    pub(crate) fn new<K: FlowKey>(
+        type_of_service: u8,
+        point: &ObservationPoint,
+        time: Timestamp,
+        uptime: Uptime,
+    ) -> Self {
+        let [ingress_vrf, egress_vrf] = K::vrf_ids(point);
+        let uptime = uptime.as_millis();
         Self {
             packets_and_vrf: u64::from(egress_vrf) & Self::VRF,
             octets_and_service: u64::from(type_of_service) << Self::OCTET_BITS,
-            start_and_vrf: representable(first.time) << Self::VRF_BITS
+            start_and_vrf: representable(time) << Self::VRF_BITS
                 | u64::from(egress_vrf >> Self::VRF_BITS),
             began: uptime,
             seen: uptime,
@@ -177,14 +182,14 @@ impl Flow {
 
     /// Whether a packet's time and uptime belong together as the record's do.
     #[inline(always)]
-    pub(super) fn is_on_line(&self, time: Timestamp, uptime: Uptime) -> bool {
+    pub(crate) fn is_on_line(&self, time: Timestamp, uptime: Uptime) -> bool {
         let since_start = time.as_millis().wrapping_sub(self.start());
         since_start == u64::from(uptime.since(self.began()))
     }
 
     /// Counts a packet that is on the line, or `packets` of one time, with `octets` in all.
     #[inline(always)]
-    pub(super) fn count(&mut self, packets: u32, octets: u32, tcp_flags: u8, uptime: Uptime) {
+    pub(crate) fn count(&mut self, packets: u32, octets: u32, tcp_flags: u8, uptime: Uptime) {
         let packets = u64::from(packets) << Self::VRF_BITS;
         self.packets_and_vrf = self.packets_and_vrf.wrapping_add(packets);
         self.octets_and_service = self.octets_and_service.wrapping_add(octets.into());
@@ -196,7 +201,7 @@ impl Flow {
     /// and the record could not be made before it got there, the time counts that belongs to the
     /// uptime.
     #[inline(always)]
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         packets: u32,
         octets: u32,
@@ -246,7 +251,7 @@ impl Flow {
 
     /// Whether the record's times may contain `time` as well: they stay less than `active`
     /// milliseconds apart, and there is room for them.
-    pub(super) fn fits(&self, time: Timestamp, uptime: Uptime, active: u32) -> bool {
+    pub(crate) fn fits(&self, time: Timestamp, uptime: Uptime, active: u32) -> bool {
         let extent = self.extent(time, uptime);
         let span = extent.reach - extent.lag;
         self.has_any(EMPTY) || (span < i64::from(active) && extent.is_representable())
@@ -254,17 +259,17 @@ impl Flow {
 
     /// Has all further packets of the batch deferred.
     #[inline(always)]
-    pub(super) fn defer(&mut self) {
+    pub(crate) fn defer(&mut self) {
         self.flags |= DEFERRED;
     }
 
     /// The first deferred packet has come.
-    pub(super) fn undefer(&mut self) {
+    pub(crate) fn undefer(&mut self) {
         self.flags &= !DEFERRED;
     }
 
     /// Forgets what has been recorded; the flow goes on.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.packets_and_vrf &= Self::VRF;
         self.octets_and_service &= !Self::OCTETS;
         self.flags = EMPTY | if self.ended() { ENDED_BEFORE } else { 0 };
@@ -272,7 +277,7 @@ impl Flow {
     }
 
     /// Makes a packet the first of the next record, if there was none yet.
-    pub(super) fn resume(&mut self, time: Timestamp, uptime: Uptime) {
+    pub(crate) fn resume(&mut self, time: Timestamp, uptime: Uptime) {
         if self.has_any(EMPTY) {
             let start = representable(time) << Self::VRF_BITS;
             self.start_and_vrf = start | (self.start_and_vrf & Self::VRF);
@@ -283,7 +288,7 @@ impl Flow {
     }
 
     #[inline(always)]
-    pub(super) fn packets(&self) -> u64 {
+    pub(crate) fn packets(&self) -> u64 {
         self.packets_and_vrf >> Self::VRF_BITS
     }
 
@@ -305,7 +310,7 @@ impl Flow {
 
     /// The packets and octets that no record has reported yet.
     #[inline(always)]
-    pub(super) fn tally(&self) -> Tally {
+    pub(crate) fn tally(&self) -> Tally {
         Tally {
             packets: self.packets(),
             octets: self.octets(),
@@ -314,30 +319,30 @@ impl Flow {
 
     /// When its latest packet was observed.
     #[inline(always)]
-    pub(super) fn seen(&self) -> Uptime {
+    pub(crate) fn seen(&self) -> Uptime {
         Uptime::from_millis(self.seen)
     }
 
     /// When its record began, if it has packets.
     #[inline(always)]
-    pub(super) fn began(&self) -> Uptime {
+    pub(crate) fn began(&self) -> Uptime {
         Uptime::from_millis(self.began)
     }
 
     /// Whether TCP FIN or RST was seen.
     #[inline(always)]
-    pub(super) fn ended(&self) -> bool {
+    pub(crate) fn ended(&self) -> bool {
         self.has_any(Self::ENDED)
     }
 
     /// Whether it has any of these flags.
     #[inline(always)]
-    pub(super) fn has_any(&self, flags: u16) -> bool {
+    pub(crate) fn has_any(&self, flags: u16) -> bool {
         self.flags & flags != 0
     }
 
     #[inline(always)]
-    pub(super) fn record<K: FlowKey>(
+    pub(crate) fn record<K: FlowKey>(
         &self,
         key: &K,
         attributes: &K::Attributes,
