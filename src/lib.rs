@@ -16,13 +16,16 @@
 //! | Observation Point | [`observation::ObservationPoint`] | an interface on a feature arc |
 //! | Observation Domain | [`observation::ObservationDomainId`] | a worker thread |
 //! | Metering Process | [`metering::MeteringProcess`] | a node and its per-worker data |
-//! | Flow Key, Flow Record | [`metering::FlowKey`], [`metering::FlowRecord`] | |
+//! | Flow Key, Flow Record | [`flow::FlowKey`], [`flow::FlowRecord`] | |
 //! | Exporting Process | [`exporting::ExportingProcess`] | an IPFIX exporter |
 //! | Message | [`exporting::Message`] | a buffer |
 
 #![deny(unsafe_code)]
 
+mod cpu;
 pub mod exporting;
+pub mod flow;
+mod flow_table;
 pub mod metering;
 pub mod observation;
 pub mod packet;

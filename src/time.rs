@@ -2,9 +2,8 @@
 //! Two times, and no clock: hosts bring both.
 //!
 //! A flow record carries the absolute time of its packets ([`Timestamp`]), which may
-//! step back when somebody sets a clock or joins two captures. Timeouts are decided on
-//! [`Uptime`], which never does; only a record's own duration, which the active timeout
-//! limits, comes from absolute times.
+//! step when somebody sets a clock or joins two captures. Timeouts are decided on [`Uptime`],
+//! which never steps back.
 
 /// Milliseconds since the Unix epoch, the precision of IANA elements 152 and 153
 /// (`dateTimeMilliseconds`, RFC 7011 §6.1.8).

@@ -14,7 +14,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use flowmeter::exporting::{ExportingProcess, Message, Transport};
-use flowmeter::metering::flow_key::Ipv4Key;
+use flowmeter::flow::Ipv4Key;
 use flowmeter::metering::{
     Backend, Configuration, EndReason, Export, Family, FlowKey, FlowRecord, MeteringProcess,
     NoRoom, STARTER_FLOWS, Table, Timeouts,
@@ -46,7 +46,7 @@ impl Transport for Forget {
 }
 
 fn exporter() -> ExportingProcess<Forget> {
-    ExportingProcess::new(Forget(vec![0; 1372]), ObservationDomainId(1), false)
+    ExportingProcess::new(Forget(vec![0; 1372]), ObservationDomainId(1))
 }
 
 /// No flow ends by itself.

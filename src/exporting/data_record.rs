@@ -5,8 +5,8 @@
 
 use super::information_element::*;
 use super::template::{FieldSpecifier, Template, TemplateId};
+use crate::flow::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed};
 use crate::metering::FlowRecord;
-use crate::metering::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed};
 use crate::observation::Direction;
 
 /// A key whose flow records have a template.

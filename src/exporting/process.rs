@@ -16,7 +16,7 @@ use super::options::{
     INTERFACES, Interface, Interfaces, SAMPLING, interface_record, sampling_record,
 };
 use super::template::Template;
-use crate::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key};
+use crate::flow::{Ipv4Key, Ipv6Key, L2Key};
 use crate::metering::{Export, FlowRecord, NoRoom};
 use crate::observation::ObservationDomainId;
 use crate::time::{Timestamp, Uptime};
@@ -63,12 +63,20 @@ pub struct ExportingProcess<T: Transport> {
     linger_millis: u32,
     /// What is announced instead of everything, each in a message of its own.
     pub(super) only: Option<Vec<Template>>,
-    l2: bool,
     interfaces: Arc<[Interface]>,
     /// Options that are being announced.
     rounds: VecDeque<Round>,
     statistics: ExportStatistics,
 }
+
+/// What is announced, in this order.
+const TEMPLATES: [Template; 5] = [
+    Ipv4Key::TEMPLATE,
+    Ipv6Key::TEMPLATE,
+    L2Key::TEMPLATE,
+    INTERFACES,
+    SAMPLING,
+];
 
 /// Interfaces that are announced one after the other, over several calls.
 struct Round {
@@ -93,9 +101,11 @@ const ANNOUNCE_MILLIS: u32 = 30_000;
 const LINGER_MILLIS: u32 = 1000;
 
 impl<T: Transport> ExportingProcess<T> {
-    /// A process for `domain` that sends through `transport`; `l2` says whether flows that
-    /// are not IP are announced too.
-    pub fn new(transport: T, domain: ObservationDomainId, l2: bool) -> Self {
+    /// A process for `domain` that sends through `transport`.
+    ///
+    /// It announces the templates of all families, whatever is metered: no record can leave
+    /// without its template.
+    pub fn new(transport: T, domain: ObservationDomainId) -> Self {
         Self {
             transport,
             domain,
@@ -109,7 +119,6 @@ impl<T: Transport> ExportingProcess<T> {
             written: 0,
             linger_millis: LINGER_MILLIS,
             only: None,
-            l2,
             interfaces: Arc::default(),
             rounds: VecDeque::new(),
             statistics: ExportStatistics::default(),
@@ -242,8 +251,7 @@ impl<T: Transport> ExportingProcess<T> {
         if self.only.is_some() {
             return self.announce_these(kind);
         }
-        let templates = self.templates();
-        for template in templates.into_iter().flatten().skip(self.written) {
+        for template in TEMPLATES.into_iter().skip(self.written) {
             self.announce_template(template, kind)?;
             self.written += 1;
         }
@@ -290,16 +298,6 @@ impl<T: Transport> ExportingProcess<T> {
             self.send_open();
         }
         Ok(())
-    }
-
-    fn templates(&self) -> [Option<Template>; 5] {
-        [
-            Some(Ipv4Key::TEMPLATE),
-            Some(Ipv6Key::TEMPLATE),
-            self.l2.then_some(L2Key::TEMPLATE),
-            Some(INTERFACES),
-            Some(SAMPLING),
-        ]
     }
 
     pub(super) fn announce_template(
@@ -389,8 +387,8 @@ impl<K: FlowTemplate, T: Transport> Export<K> for ExportingProcess<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::{Observed, Ports};
     use crate::metering::EndReason;
-    use crate::metering::flow_key::{Observed, Ports};
     use crate::observation::ObservationPoint;
 
     /// Keeps messages.
@@ -444,7 +442,7 @@ mod tests {
     #[test]
     fn a_new_domain_begins_with_templates_and_sequence_0() {
         let domains = [7, 9].map(ObservationDomainId);
-        let mut process = ExportingProcess::new(Kept(Vec::new()), domains[0], false);
+        let mut process = ExportingProcess::new(Kept(Vec::new()), domains[0]);
         process.export(&record()).expect("a buffer");
         let before = heads(&mut process);
         assert!(before.iter().all(|(domain, ..)| *domain == 7));

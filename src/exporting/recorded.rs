@@ -242,6 +242,9 @@ impl<T: Transport> Export<RecordedKey> for ExportingProcess<T> {
 }
 
 #[cfg(test)]
+mod golden;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

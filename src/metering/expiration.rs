@@ -2,17 +2,16 @@
 //! When a flow's record is due (RFC 5470 §5.1.1: Flow Expiration).
 //!
 //! A flow's fate is a function of its own packets' times and uptimes alone. Whether a packet of
-//! the flow or the sweep comes upon a passed deadline first changes neither the record nor
-//! its reason, so records do not depend on table size, frames, or the number of workers.
+//! the flow or the sweep meets a passed deadline first changes neither the record nor its reason,
+//! so records do not depend on table size, batches, or the number of workers.
 
-use super::flow_record::{EndReason, Flow};
-use crate::time::Uptime;
+use crate::flow::{EndReason, Flow, SYN};
+use crate::time::{Timestamp, Uptime};
 
 /// How long flows live, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// 64 bits wide, since it is compared with a sum of 32-bit times.
-    active: u64,
+    active: u32,
     idle: u32,
 }
 
@@ -37,7 +36,7 @@ impl Timeouts {
     /// that range.
     pub fn from_millis(active: u32, idle: u32) -> Self {
         Self {
-            active: u64::from(active.clamp(1, Self::MAX_MILLIS)),
+            active: active.clamp(1, Self::MAX_MILLIS),
             idle: idle.clamp(1, Self::MAX_MILLIS),
         }
     }
@@ -49,10 +48,10 @@ impl Timeouts {
 
     /// The longer of the two, in milliseconds.
     pub fn longest_millis(&self) -> u32 {
-        self.idle.max(self.active as u32)
+        self.idle.max(self.active)
     }
 
-    /// The packet path's one test, for a frame; `closed` says that no record is taken.
+    /// The packet path's one test, for a batch; `closed` says that no record is taken.
     #[inline(always)]
     pub(super) fn test(&self, closed: bool) -> Test {
         if closed {
@@ -61,7 +60,7 @@ impl Timeouts {
         Test {
             active: self.active,
             idle: self.idle,
-            ended: Flow::ENDED,
+            flags: Flow::UNUSUAL | Flow::ENDED,
         }
     }
 
@@ -75,8 +74,8 @@ impl Timeouts {
             (self.idle, EndReason::IdleTimeout)
         };
         let leaves = idle >= limit;
-        let overdue = u64::from(idle.saturating_sub(limit));
-        let age = u64::from(flow.duration()) + u64::from(idle);
+        let overdue = idle.saturating_sub(limit);
+        let age = now.since(flow.began());
         let record = if flow.packets() == 0 {
             None
         } else if age >= self.active && (!leaves || age - self.active > overdue) {
@@ -88,32 +87,60 @@ impl Timeouts {
         };
         Due { record, leaves }
     }
+
+    /// What is due before the flow counts a packet at `time` and `now` with these flags.
+    ///
+    /// A SYN after FIN or RST is the first packet of another connection with the same key. And a
+    /// record ends before a packet whose time would make it longer than the active timeout, or is
+    /// too far behind for its times: somebody has set a clock.
+    pub(super) fn due_before(
+        &self,
+        flow: &Flow,
+        tcp_flags: u8,
+        time: Timestamp,
+        now: Uptime,
+    ) -> Due {
+        let mut due = self.due(flow, now);
+        if flow.ended() && tcp_flags & SYN != 0 {
+            let owes = (flow.packets() > 0).then_some(EndReason::EndOfFlow);
+            due = Due {
+                record: due.record.or(owes),
+                leaves: true,
+            };
+        }
+        if due.record.is_none() && !flow.fits(time, now, self.active) {
+            due.record = Some(EndReason::ActiveTimeout);
+        }
+        due
+    }
 }
 
 /// Whether a flow may need more than counting when it has a packet.
 #[derive(Clone, Copy)]
 pub(super) struct Test {
-    active: u64,
+    active: u32,
     idle: u32,
-    /// The flags that say that it ended.
-    ended: u16,
+    /// The flags of which such a flow has any.
+    flags: u16,
 }
 
 impl Test {
-    /// Of a flow whose record is refused the packets are only counted. One without packets since
-    /// its last record owes none, but begins anew: its duration is longer than any.
+    /// Of a flow whose record is refused the packets are only counted, as far as that is simple.
     const CLOSED: Self = Self {
-        active: Flow::NO_PACKETS as u64,
+        active: u32::MAX,
         idle: u32::MAX,
-        ended: 0,
+        flags: Flow::UNUSUAL,
     };
 
-    /// Whether [`Timeouts::due`] may have something to say, or the flow's next record begins.
+    /// Whether a packet at `time` may need more than [`Flow::count`].
     #[inline(always)]
-    pub(super) fn may_be_due(self, flow: &Flow, now: Uptime) -> bool {
+    pub(super) fn needs_more(self, flow: &Flow, time: Timestamp, now: Uptime) -> bool {
         let idle = now.since(flow.seen());
-        let age = u64::from(flow.duration()) + u64::from(idle);
-        (idle >= self.idle) | (age >= self.active) | flow.has_any(self.ended)
+        let age = now.since(flow.began());
+        (idle >= self.idle)
+            | (age >= self.active)
+            | flow.has_any(self.flags)
+            | !flow.is_on_line(time, now)
     }
 }
 

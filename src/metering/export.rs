@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where records go: the metering process's only view of an exporter.
 
-use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
-use super::flow_record::FlowRecord;
+use crate::flow::FlowRecord;
+use crate::flow::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
 
 /// Why an exporter takes no record now. It may later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

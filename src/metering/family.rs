@@ -6,8 +6,8 @@
 
 use std::io;
 
-use super::flow_key::{Ipv4Key, Ipv6Key, L2Key};
-use super::flow_table::FlowTable;
+use crate::flow::{Ipv4Key, Ipv6Key, L2Key};
+use crate::flow_table::FlowTable;
 
 /// What flows have their table in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,46 +79,6 @@ impl Flows {
             Family::L2 => self.l2,
         }
     }
-}
-
-/// What memory a table has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Pages {
-    /// The system's usual pages.
-    #[default]
-    Small,
-    /// Transparent huge pages, as far as the system has them.
-    Advised,
-    /// Huge pages that the system's administrator has reserved.
-    Huge,
-}
-
-impl Pages {
-    /// The name that reports show.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Small => "small",
-            Self::Advised => "transparent huge",
-            Self::Huge => "huge",
-        }
-    }
-}
-
-/// How full a table is and was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Flows for which it has room; 0 where the family has no table.
-    pub capacity: usize,
-    /// Flows in it.
-    pub live: usize,
-    /// Flows that had to leave for lack of a slot before their time.
-    pub evicted: u64,
-    /// For how many flows room would have been enough, as far as is known: the most flows that
-    /// lived at a time and the different flows for which others had to leave in the same idle
-    /// timeout. An estimate, a tenth off at times.
-    pub enough: usize,
-    /// What memory its slots are in.
-    pub pages: Pages,
 }
 
 /// An empty table for one family, for [`MeteringProcess::adopt`](super::MeteringProcess::adopt).

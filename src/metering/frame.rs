@@ -4,26 +4,22 @@
 //! It goes through phases, so that the memory that one needs has been asked for by the one
 //! before, and so that each is a short loop whose values fit in registers. Packets that need
 //! more than counting wait for the end of the frame ([`wait`]): those of flows that are new,
-//! were not where the first matching tag pointed, or may owe a record. All later packets of
-//! their flow wait behind them: until then nothing changes that flow, and what is due stays due.
-
-use core::ops::Range;
+//! were not where the first matching tag pointed, or may owe a record, and those whose time is
+//! not where their flow expects it. All later packets of their flow wait behind them: the flow
+//! remembers that, so their order stays.
 
 use super::export::{Export, ExportAll};
-use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
-use super::flow_table::group::Instructions;
-use super::ignored::IgnoredReason;
 use super::lane::Lane;
-use super::plain::{plain_ipv4, plain_ipv6};
-use super::process::{Shared, Tables};
-use super::queue::{Pending, Queue};
-use super::statistics::Tally;
-use super::waiting::wait;
-use crate::packet::{Dissection, Packet, Packets, dissect};
-use crate::time::{Timestamp, Uptime};
+use crate::flow::IgnoredReason;
+use crate::flow::{Ipv4Key, Ipv6Key, L2Key};
+use crate::flow_table::group::Instructions;
 
-/// Packets in a frame at most, as in VPP.
-pub(super) const FRAME: usize = 256;
+use super::queue::{Framed, Queue};
+use super::shared::Shared;
+use super::tables::Tables;
+use super::waiting::wait;
+use crate::flow::Tally;
+use crate::packet::{Dissection, Packet, Packets, dissect, plain_ipv4, plain_ipv6};
 
 /// Room for the packets of one frame, by the kind of flow that they belong to.
 pub(super) struct Frame {
@@ -39,24 +35,6 @@ impl Default for Frame {
             ipv6: Queue::new(),
             l2: Queue::new(),
         }
-    }
-}
-
-/// The packets of one call of which one frame is metered.
-pub(super) struct Framed<P> {
-    pub(super) packets: P,
-    pub(super) numbers: Range<usize>,
-}
-
-impl<P: Packets> Framed<P> {
-    #[inline(always)]
-    pub(super) fn packet<K: FlowKey>(&self, pending: &Pending<K>) -> Packet<'_> {
-        self.packets.packet(pending.number as usize)
-    }
-
-    #[inline(always)]
-    pub(super) fn times<K: FlowKey>(&self, pending: &Pending<K>) -> (Timestamp, Uptime) {
-        self.packets.times(pending.number as usize)
     }
 }
 

@@ -8,13 +8,12 @@
 use core::ops::Range;
 
 use super::expiration::Test;
-use super::flow_key::FlowKey;
-use super::flow_table::group::{Instructions, Seed};
-use super::flow_table::{FlowTable, Lookup, Slot, SlotIndex, prefetch_slot};
-use super::frame::{FRAME, Framed};
-use super::process::Shared;
-use super::queue::{Pending, Queue, Waiting};
-use super::statistics::Tally;
+use super::queue::{FRAME, Framed, Pending, Queue, Waiting};
+use super::shared::Shared;
+use crate::flow::FlowKey;
+use crate::flow::Tally;
+use crate::flow_table::group::{Instructions, Seed};
+use crate::flow_table::{FlowTable, Lookup, Slot, SlotIndex, prefetch_slot};
 use crate::packet::{Headers, Packet, Packets};
 
 /// Packets that go through a phase together: as many cache misses as a core has under way at a
@@ -222,12 +221,15 @@ fn count<const SUPERFRAMES: bool, K: FlowKey, P: Packets>(
         total += u64::from(octets);
         let (time, uptime) = framed.packets.times(queue.numbers[place] as usize);
         match slots.get_mut(queue.probed[place].number()) {
-            Some(slot)
-                if slot.holds(&queue.keys[place]) && !test.may_be_due(&slot.flow, uptime) =>
-            {
+            Some(slot) if slot.holds(&queue.keys[place]) => {
+                if test.needs_more(&slot.flow, time, uptime) {
+                    slot.flow.defer();
+                    waiting.add(place);
+                    continue;
+                }
                 let packets = if SUPERFRAMES { queue.packets[place] } else { 1 };
                 slot.flow
-                    .add(packets, octets, queue.tcp_flags[place], time, uptime);
+                    .count(packets, octets, queue.tcp_flags[place], uptime);
             }
             _ => waiting.add(place),
         }

@@ -9,16 +9,19 @@ use core::ops::Range;
 use std::io;
 
 use super::expiration::Timeouts;
-use super::export::{Export, ExportAll, NoRoom};
-use super::family::{AnyTable, Family, Flows, STARTER_FLOWS, Table, Usage};
-use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed};
-use super::flow_record::EndReason;
-use super::flow_table::group::{Backend, GROUP, Instructions, Seed, Task};
-use super::flow_table::{Candidates, FlowTable, Place, Slot, SlotIndex};
-use super::frame::{FRAME, Frame, Framed};
-use super::statistics::{Records, Statistics, Tally};
-use super::sweep::{Flush, Sweep, Sweeps, Swept};
+use super::export::{Export, ExportAll};
+use super::family::{AnyTable, Family, Flows, STARTER_FLOWS, Table};
+use super::frame::Frame;
+use super::queue::{FRAME, Framed};
+use super::shared::Shared;
+use super::statistics::{Records, Statistics};
+use super::sweep::{self, Expiring, Flush, Flushing, Sweep, Sweeps, Swept};
+use super::tables::{Tables, count, show};
 use super::waiting::give_way;
+use crate::flow::Tally;
+use crate::flow::{FlowKey, Observed};
+use crate::flow_table::group::{Backend, GROUP, Instructions, Seed, Task};
+use crate::flow_table::{Candidates, FlowTable, Place, SlotIndex, Usage};
 use crate::packet::{Dissection, Packet, Packets, dissect};
 use crate::time::Uptime;
 
@@ -67,20 +70,6 @@ pub struct MeteringProcess {
     /// How many tables were replaced.
     pub(super) generation: u32,
     backend: Backend,
-}
-
-/// A table for each kind of flow.
-pub(super) struct Tables {
-    pub(super) ipv4: FlowTable<Ipv4Key>,
-    pub(super) ipv6: FlowTable<Ipv6Key>,
-    pub(super) l2: Option<FlowTable<L2Key>>,
-}
-
-/// What all tables share.
-pub(super) struct Shared {
-    pub(super) timeouts: Timeouts,
-    pub(super) seed: Seed,
-    pub(super) statistics: Statistics,
 }
 
 impl MeteringProcess {
@@ -164,7 +153,13 @@ impl MeteringProcess {
     /// call before, so that each flow is visited once a second, or once in up to five seconds
     /// in a table of more than 1 M flows.
     pub fn expire<E: ExportAll>(&mut self, now: Uptime, budget: usize, export: &mut E) -> Swept {
-        super::sweep::expire(self, now, budget, export)
+        let Self {
+            tables,
+            sweeps,
+            shared,
+            ..
+        } = self;
+        sweep::expire((tables, sweeps), now, budget, shared, export)
     }
 
     /// Ends the flows that `select` chooses (end reason 4, or what was due anyway), looking
@@ -178,7 +173,19 @@ impl MeteringProcess {
         select: impl Fn(&Observed) -> bool,
         export: &mut E,
     ) -> Swept {
-        super::sweep::flush(self, flush, now, budget, select, export)
+        let Self {
+            tables,
+            shared,
+            generation,
+            ..
+        } = self;
+        let timeouts = shared.timeouts;
+        let flushing = Flushing {
+            expiring: Expiring { timeouts, now },
+            select,
+        };
+        let tables = (tables, *generation);
+        sweep::flush(tables, flush, budget, &flushing, shared, export)
     }
 
     /// Begins the accounts anew. What stands in live flows counts as observed just now, so
@@ -373,37 +380,6 @@ impl MeteringProcess {
     }
 }
 
-impl Tables {
-    /// Flows in all of them.
-    pub(super) fn live(&self) -> usize {
-        let Self { ipv4, ipv6, l2 } = self;
-        ipv4.live() + ipv6.live() + l2.as_ref().map_or(0, FlowTable::live)
-    }
-
-    /// Groups of each.
-    fn groups_of_each(&self) -> [usize; 3] {
-        let Self { ipv4, ipv6, l2 } = self;
-        let l2 = l2.as_ref().map_or(0, FlowTable::groups);
-        [ipv4.groups(), ipv6.groups(), l2]
-    }
-
-    /// Groups of all of them, which are numbered in this order.
-    pub(super) fn groups(&self) -> usize {
-        self.groups_of_each().iter().sum()
-    }
-
-    /// Each table's own part of these groups.
-    fn split(&self, groups: Range<usize>) -> [Range<usize>; 3] {
-        let mut first = 0;
-        self.groups_of_each().map(|count| {
-            let own = |number: usize| number.saturating_sub(first).min(count);
-            let range = own(groups.start)..own(groups.end);
-            first += count;
-            range
-        })
-    }
-}
-
 /// Moves the flows of `starter` into `full` and exchanges the two, so that `full` is the empty one.
 fn replace<K: FlowKey, E: Export<K>>(
     backend: Backend,
@@ -466,56 +442,6 @@ impl<K: FlowKey, E: Export<K>> Task for Move<'_, K, E> {
                 to.write(place, candidates, from[*index]);
             }
         }
-    }
-}
-
-impl Shared {
-    /// See [`MeteringProcess::clear_statistics`].
-    pub(super) fn clear_statistics(&mut self, live_flows: usize) {
-        let live = self.statistics.live();
-        self.statistics = Statistics {
-            observed: live,
-            metered: live,
-            flows: live_flows as u64,
-            ..Statistics::default()
-        };
-    }
-
-    /// Offers the record of the flow in `slot`; it is counted if it is taken.
-    pub(super) fn offer<K: FlowKey, E: Export<K>>(
-        &mut self,
-        slot: &Slot<K>,
-        reason: EndReason,
-        export: &mut E,
-    ) -> Result<(), NoRoom> {
-        export.export(&slot.record(reason))?;
-        self.statistics.exported[reason as usize - 1].count(slot.flow.tally());
-        Ok(())
-    }
-}
-
-fn used<K: FlowKey>(table: &FlowTable<K>, groups: Range<usize>) -> impl Iterator<Item = &Slot<K>> {
-    groups
-        .flat_map(|group| table.used(group))
-        .map(|slot| &table[slot])
-}
-
-pub(super) fn count<K: FlowKey>(table: &FlowTable<K>, groups: Range<usize>) -> Records {
-    let mut flows = Records::default();
-    for slot in used(table, groups) {
-        flows.count(slot.flow.tally());
-    }
-    flows
-}
-
-pub(super) fn show<K: FlowKey, E: Export<K>>(
-    table: &FlowTable<K>,
-    groups: Range<usize>,
-    viewer: &mut E,
-) {
-    for slot in used(table, groups).filter(|slot| slot.flow.packets() > 0) {
-        // Who only looks has nowhere to put a refusal.
-        let _ = viewer.export(&slot.record(EndReason::ForcedEnd));
     }
 }
 

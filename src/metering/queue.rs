@@ -4,12 +4,35 @@
 //! Each measure has an array of its own: a phase touches only those that it needs, and can
 //! work on several packets at a time. It knows nothing of tables.
 
+use core::ops::Range;
+
 use bytemuck::Zeroable;
 
-use super::flow_key::FlowKey;
-use super::flow_table::{Candidates, SlotIndex};
-use super::frame::FRAME;
-use crate::packet::Headers;
+use crate::flow::FlowKey;
+use crate::flow_table::{Candidates, SlotIndex};
+use crate::packet::{Headers, Packet, Packets};
+use crate::time::{Timestamp, Uptime};
+
+/// Packets in a frame at most, as in VPP.
+pub(super) const FRAME: usize = 256;
+
+/// The packets of one call of which one frame is metered.
+pub(super) struct Framed<P> {
+    pub(super) packets: P,
+    pub(super) numbers: Range<usize>,
+}
+
+impl<P: Packets> Framed<P> {
+    #[inline(always)]
+    pub(super) fn packet<K: FlowKey>(&self, pending: &Pending<K>) -> Packet<'_> {
+        self.packets.packet(pending.number as usize)
+    }
+
+    #[inline(always)]
+    pub(super) fn times<K: FlowKey>(&self, pending: &Pending<K>) -> (Timestamp, Uptime) {
+        self.packets.times(pending.number as usize)
+    }
+}
 
 /// Room for the packets of one kind in a frame.
 pub(super) struct Queue<K: FlowKey> {

@@ -12,19 +12,21 @@ use std::io;
 
 use super::expiration::Timeouts;
 use super::export::{Export, NoRoom};
-use super::family::Usage;
-use super::flow_key::Observed;
-use super::flow_record::{EndReason, Flow};
-use super::flow_table::group::{Backend, GROUP, Instructions, Task};
-use super::flow_table::{FlowTable, Slot};
-use super::frame::{FRAME, Framed};
 use super::lane::Lane;
-use super::process::{Configuration, Shared, count, show};
-use super::queue::Queue;
-use super::recorded_key::{RecordedKey, Recording};
-use super::statistics::{Records, Statistics, Tally};
+use super::process::Configuration;
+use super::queue::{FRAME, Framed, Queue};
+use super::shared::Shared;
+use super::statistics::{Records, Statistics};
 use super::sweep::{Expiring, Flush, Flushing, Sweep, Swept, expire_table, visit_table};
+use super::tables::{count, show};
 use super::waiting::wait;
+use crate::flow::Observed;
+use crate::flow::Tally;
+use crate::flow::{EndReason, Flow};
+use crate::flow::{RecordedKey, Recording};
+use crate::flow_table::Usage;
+use crate::flow_table::group::{Backend, GROUP, Instructions, Task};
+use crate::flow_table::{FlowTable, Slot};
 use crate::packet::{Headers, Packet, Packets};
 use crate::time::Uptime;
 
@@ -255,7 +257,12 @@ fn tell<E: Export<RecordedKey>>(
     shared: &mut Shared,
     export: &mut E,
 ) -> Result<(), NoRoom> {
-    let mut flow = Flow::new::<RecordedKey>(headers.type_of_service, packet);
+    let mut flow = Flow::new::<RecordedKey>(
+        headers.type_of_service,
+        &packet.point,
+        packet.time,
+        packet.uptime,
+    );
     flow.add(
         headers.packets,
         headers.octets,

@@ -11,53 +11,7 @@ use core::ops::{Add, AddAssign};
 use bytemuck::{Pod, Zeroable};
 
 use super::export::NoRoom;
-use super::flow_record::EndReason;
-use super::ignored::IgnoredReason;
-
-/// Packets and their octets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
-#[repr(C)]
-pub struct Tally {
-    /// How many packets.
-    pub packets: u64,
-    /// How many octets they have together.
-    pub octets: u64,
-}
-
-impl Tally {
-    /// One packet of `octets`.
-    pub(super) const fn packet(octets: u32) -> Self {
-        Self {
-            packets: 1,
-            octets: octets as u64,
-        }
-    }
-}
-
-impl Add for Tally {
-    type Output = Self;
-
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        Self {
-            packets: self.packets + other.packets,
-            octets: self.octets + other.octets,
-        }
-    }
-}
-
-impl AddAssign for Tally {
-    #[inline(always)]
-    fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
-    }
-}
-
-impl Sum for Tally {
-    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
-        tallies.fold(Self::default(), Add::add)
-    }
-}
+use crate::flow::{EndReason, IgnoredReason, Tally};
 
 /// Records, and the packets and octets that stand in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]

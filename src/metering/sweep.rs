@@ -6,10 +6,11 @@
 
 use super::expiration::{Due, Timeouts};
 use super::export::{Export, ExportAll, NoRoom};
-use super::flow_key::{FlowKey, Observed};
-use super::flow_record::EndReason;
-use super::flow_table::{FlowTable, Slot};
-use super::process::{MeteringProcess, Shared, Tables};
+use super::shared::Shared;
+use super::tables::Tables;
+use crate::flow::EndReason;
+use crate::flow::{FlowKey, Observed};
+use crate::flow_table::{FlowTable, Slot};
 use crate::time::Uptime;
 
 /// Milliseconds in which every slot is visited once, budget permitting: up to 1 M flows.
@@ -62,19 +63,14 @@ pub struct Flush {
     generation: u32,
 }
 
-/// As [`MeteringProcess::expire`].
+/// As [`MeteringProcess::expire`](super::MeteringProcess::expire).
 pub(super) fn expire<E: ExportAll>(
-    process: &mut MeteringProcess,
+    (tables, sweeps): (&mut Tables, &mut Sweeps),
     now: Uptime,
     budget: usize,
+    shared: &mut Shared,
     export: &mut E,
 ) -> Swept {
-    let MeteringProcess {
-        tables,
-        shared,
-        sweeps,
-        ..
-    } = process;
     let first = sweeps.turn;
     sweeps.turn = (first + 1) % 3;
     let mut all = Swept::Done;
@@ -181,34 +177,23 @@ fn round_millis(groups: usize) -> u64 {
     round.clamp(ROUND_MILLIS.into(), MAX_ROUND_MILLIS.into())
 }
 
-/// As [`MeteringProcess::flush`].
+/// As [`MeteringProcess::flush`](super::MeteringProcess::flush), among tables of this generation.
 pub(super) fn flush<E: ExportAll>(
-    process: &mut MeteringProcess,
+    (tables, generation): (&mut Tables, u32),
     flush: &mut Flush,
-    now: Uptime,
     budget: usize,
-    select: impl Fn(&Observed) -> bool,
+    decide: &impl Decide,
+    shared: &mut Shared,
     export: &mut E,
 ) -> Swept {
-    let MeteringProcess {
-        tables,
-        shared,
-        generation,
-        ..
-    } = process;
-    if flush.generation != *generation {
+    if flush.generation != generation {
         *flush = Flush {
             next: 0,
-            generation: *generation,
+            generation,
         };
     }
-    let timeouts = shared.timeouts;
-    let flushing = Flushing {
-        expiring: Expiring { timeouts, now },
-        select,
-    };
     flush.advance(tables.groups(), budget, |group| {
-        visit(tables, group, &flushing, shared, export)
+        visit(tables, group, decide, shared, export)
     })
 }
 

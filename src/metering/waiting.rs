@@ -7,14 +7,13 @@
 
 use super::expiration::Test;
 use super::export::Export;
-use super::flow_key::FlowKey;
-use super::flow_record::{EndReason, Flow};
-use super::flow_table::group::Instructions;
-use super::flow_table::{FlowTable, Place, Slot, SlotIndex};
-use super::frame::Framed;
 use super::lane::STEP;
-use super::process::Shared;
-use super::queue::Pending;
+use super::queue::{Framed, Pending};
+use super::shared::Shared;
+use crate::flow::FlowKey;
+use crate::flow::{EndReason, Flow};
+use crate::flow_table::group::Instructions;
+use crate::flow_table::{FlowTable, Place, Slot, SlotIndex};
 use crate::packet::{Packet, Packets};
 use crate::time::Uptime;
 
@@ -48,7 +47,7 @@ pub(super) fn wait<I: Instructions, K: FlowKey, P: Packets, E: Export<K>>(
             };
             let slot = &mut table[index];
             let (time, uptime) = framed.times(pending);
-            if test.may_be_due(&slot.flow, uptime) {
+            if test.needs_more(&slot.flow, time, uptime) {
                 settle(slot, pending, &framed.packet(pending), shared, export);
             }
             let Pending {
@@ -82,7 +81,7 @@ fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
     shared.statistics.flows += 1;
     let slot = Slot {
         key: pending.key,
-        flow: Flow::new::<K>(pending.type_of_service, packet),
+        flow: new_flow(pending, packet),
         attributes: pending.attributes,
     };
     table.write(place, &pending.candidates, slot)
@@ -108,8 +107,8 @@ pub(super) fn give_way<K: FlowKey, E: Export<K>>(
     due.leaves
 }
 
-/// Makes the record that a flow owes before it counts a packet, and begins it anew where
-/// that ended it.
+/// Makes the record that is due before a flow counts a packet, and begins it anew where that ended
+/// it.
 #[cold]
 #[inline(never)]
 fn settle<K: FlowKey, E: Export<K>>(
@@ -119,7 +118,10 @@ fn settle<K: FlowKey, E: Export<K>>(
     shared: &mut Shared,
     export: &mut E,
 ) {
-    let due = shared.timeouts.due(&slot.flow, packet.uptime);
+    slot.flow.undefer();
+    let due = shared
+        .timeouts
+        .due_before(&slot.flow, pending.tcp_flags, packet.time, packet.uptime);
     if let Some(reason) = due.record {
         if shared.offer(slot, reason, export).is_err() {
             // The flow goes on and is tried again.
@@ -128,10 +130,22 @@ fn settle<K: FlowKey, E: Export<K>>(
         slot.flow.clear();
     }
     if due.leaves {
-        slot.flow = Flow::new::<K>(pending.type_of_service, packet);
+        slot.flow = new_flow(pending, packet);
         slot.attributes = pending.attributes;
         shared.statistics.flows += 1;
     } else {
-        slot.flow.resume(packet.time);
+        slot.flow.resume(packet.time, packet.uptime);
     }
+}
+
+/// A flow that has yet to count this packet.
+#[inline(always)]
+fn new_flow<K: FlowKey>(pending: &Pending<K>, packet: &Packet<'_>) -> Flow {
+    let Packet {
+        point,
+        time,
+        uptime,
+        ..
+    } = packet;
+    Flow::new::<K>(pending.type_of_service, point, *time, *uptime)
 }

@@ -11,7 +11,7 @@ use super::dissect::Dissection;
 use super::ether_type::{self, Lesser};
 use super::link::Link;
 use super::wire::split_header;
-use crate::metering::ignored::IgnoredReason;
+use crate::flow::IgnoredReason;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]

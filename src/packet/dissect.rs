@@ -6,8 +6,8 @@
 //! wire, and on nothing else.
 
 use super::{Packet, link};
-use crate::metering::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
-use crate::metering::ignored::IgnoredReason;
+use crate::flow::IgnoredReason;
+use crate::flow::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
 
 /// What a packet's headers say, by the kind of flow that it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

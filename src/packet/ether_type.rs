@@ -10,17 +10,17 @@ use super::dissect::Dissection;
 use super::link::Link;
 use super::wire::split_header;
 use super::{ipv4, ipv6, logical_link, mpls, ppp};
-use crate::metering::ignored::IgnoredReason;
+use crate::flow::IgnoredReason;
 
 /// The least EtherType (IEEE 802.3 §3.2.6).
 const MINIMUM: u16 = 0x0600;
 
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
-const VLAN: u16 = 0x8100;
-const VLAN_SERVICE: u16 = 0x88a8;
+pub(super) const IPV4: u16 = 0x0800;
+pub(super) const IPV6: u16 = 0x86dd;
+pub(super) const VLAN: u16 = 0x8100;
+pub(super) const VLAN_SERVICE: u16 = 0x88a8;
 /// What stacked tags were announced with before IEEE 802.1ad gave them a number.
-const VLAN_STACKED: u16 = 0x9100;
+pub(super) const VLAN_STACKED: u16 = 0x9100;
 const MPLS: u16 = 0x8847;
 /// MPLS with an upstream-assigned label (RFC 5332 §3).
 const MPLS_UPSTREAM: u16 = 0x8848;

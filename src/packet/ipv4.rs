@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The IPv4 header (RFC 791 §3.1).
 //!
-//! Knows nothing of link layers but how many octets one left on the wire. The header with
-//! its options is there whole and no longer than the packet, or there is no key.
+//! Knows nothing of link layers but how many octets one left on the wire: no packet counts more,
+//! whatever its Total Length. The header with its options is there whole and no longer than the
+//! packet, or there is no key.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -11,8 +12,8 @@ use super::link::Link;
 use super::segments;
 use super::transport::{self, Transport};
 use super::wire::{clip, split_header};
-use crate::metering::flow_key::Ipv4Key;
-use crate::metering::ignored::IgnoredReason;
+use crate::flow::IgnoredReason;
+use crate::flow::Ipv4Key;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -42,6 +43,21 @@ impl Ipv4Header {
     }
 }
 
+/// Whether `octets` can be an IPv4 packet, where nothing before them says what they are. Where the
+/// capture ends inside the header, its version decides.
+pub(super) fn can_be(octets: &[u8], link: &Link<'_>) -> bool {
+    let is_version_4 = octets.first().is_some_and(|first| first >> 4 == 4);
+    let on_wire = link.on_wire_from(octets);
+    let Some((header, _)) = split_header::<Ipv4Header>(octets) else {
+        return is_version_4 && on_wire as usize >= size_of::<Ipv4Header>();
+    };
+    let length = header.length();
+    let total = u32::from(u16::from_be_bytes(header.total_length));
+    is_version_4
+        && length >= size_of::<Ipv4Header>()
+        && (link.segment_size() > 0 || (length as u32..=on_wire).contains(&total))
+}
+
 /// Reads the packet that `octets` begin with.
 #[inline]
 pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
@@ -64,7 +80,10 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
         // Left for the network card to fill in when it segments the packet.
         0 => (link.on_wire_from(octets), after),
         total if total < length => return Dissection::Ignored(IgnoredReason::Ipv4TotalLength),
-        total => (total as u32, clip(after, total - length)),
+        total => (
+            link.on_wire_from(octets).min(total as u32),
+            clip(after, total - length),
+        ),
     };
     let Transport { ports, tcp_flags } = if header.is_later_fragment() {
         Transport::default()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The IPv6 header and its extension headers (RFC 8200 §3, §4).
 //!
-//! Knows nothing of link layers but how many octets one left on the wire. Extension
+//! Knows nothing of link layers but how many octets one left on the wire: no packet counts
+//! more, whatever its Payload Length or its jumbo payload option. Extension
 //! headers are hop-by-hop options, routing, fragment and destination options; everything
 //! else is an upper layer, also the authentication header and ESP. At most
 //! [`MAX_EXTENSION_HEADERS`] are read, each only if it is there whole.
@@ -14,8 +15,8 @@ use super::link::Link;
 use super::segments;
 use super::transport::{self, Transport, protocol};
 use super::wire::{clip, split_header};
-use crate::metering::flow_key::Ipv6Key;
-use crate::metering::ignored::IgnoredReason;
+use crate::flow::IgnoredReason;
+use crate::flow::Ipv6Key;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -69,6 +70,18 @@ const DESTINATION: u8 = 60;
 /// The header's own octets.
 const HEADER: u32 = size_of::<Ipv6Header>() as u32;
 
+/// Whether `octets` can be an IPv6 packet, where nothing before them says what they are. Where the
+/// capture ends inside the header, its version decides.
+pub(super) fn can_be(octets: &[u8], link: &Link<'_>) -> bool {
+    let is_version_6 = octets.first().is_some_and(|first| first >> 4 == 6);
+    let on_wire = link.on_wire_from(octets);
+    let Some((header, _)) = split_header::<Ipv6Header>(octets) else {
+        return is_version_6 && on_wire >= HEADER;
+    };
+    let total = HEADER + u32::from(u16::from_be_bytes(header.payload_length));
+    is_version_6 && (link.segment_size() > 0 || total <= on_wire)
+}
+
 /// Reads the packet that `octets` begin with.
 #[inline]
 pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
@@ -80,10 +93,14 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
         return Dissection::Ignored(IgnoredReason::IpVersion);
     }
     let segment_size = link.segment_size();
+    let on_wire = link.on_wire_from(octets);
     let (total, payload) = match u16::from_be_bytes(header.payload_length) {
-        _ if segment_size > 0 => (link.on_wire_from(octets), after),
-        0 => without_payload_length(header.next_header, after, link.on_wire_from(octets)),
-        length => (HEADER + u32::from(length), clip(after, length.into())),
+        _ if segment_size > 0 => (on_wire, after),
+        0 => without_payload_length(header.next_header, after, on_wire),
+        length => (
+            on_wire.min(HEADER + u32::from(length)),
+            clip(after, length.into()),
+        ),
     };
     let (protocol, upper) = skip_extension_headers(header.next_header, payload);
     let Transport { ports, tcp_flags } = transport::read(protocol, upper);
@@ -148,7 +165,7 @@ fn without_payload_length(next: u8, after: &[u8], on_wire: u32) -> (u32, &[u8]) 
         HOP_BY_HOP => match jumbo_payload_length(after) {
             Some(length) => {
                 let payload = usize::try_from(length).map_or(after, |length| clip(after, length));
-                (HEADER.saturating_add(length), payload)
+                (on_wire.min(HEADER.saturating_add(length)), payload)
             }
             None => (HEADER, &[]),
         },

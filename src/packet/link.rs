@@ -15,8 +15,8 @@ use bytemuck::{Pod, Zeroable};
 use super::dissect::{Dissection, Headers};
 use super::wire::split_header;
 use super::{MAX_TAGS, Packet, cooked, ethernet, ipv4, ipv6, ppp};
-use crate::metering::flow_key::{L2Key, Observed};
-use crate::metering::ignored::IgnoredReason;
+use crate::flow::IgnoredReason;
+use crate::flow::{L2Key, Observed};
 use crate::observation::LinkType;
 
 /// A packet, and what was read of its link layer so far.

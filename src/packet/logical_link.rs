@@ -11,7 +11,7 @@ use super::ether_type::{self, Lesser};
 use super::ipv4;
 use super::link::Link;
 use super::wire::split_header;
-use crate::metering::ignored::IgnoredReason;
+use crate::flow::IgnoredReason;
 
 /// Destination SAP, source SAP, and a control field of one octet (IEEE 802.2 §3.2).
 type LogicalLinkHeader = [u8; 3];

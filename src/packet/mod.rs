@@ -18,7 +18,9 @@ mod ipv6;
 mod link;
 mod logical_link;
 mod mpls;
+mod plain;
 mod ppp;
+mod recorded_key;
 mod segments;
 #[cfg(test)]
 mod tests;
@@ -26,8 +28,9 @@ mod transport;
 mod wire;
 
 pub use dissect::{Dissection, Headers, dissect};
+pub(crate) use plain::{plain_ipv4, plain_ipv6};
 
-use crate::metering::flow_table::group::prefetch;
+use crate::cpu::prefetch;
 use crate::observation::ObservationPoint;
 use crate::time::{Timestamp, Uptime};
 
@@ -75,9 +78,10 @@ pub trait Packets: Copy {
     /// flow; the answer must be the same throughout a call.
     fn packet(&self, number: usize) -> Packet<'_>;
 
-    /// Packet number `number` as it begins: like [`Self::packet`], but what follows the usual
-    /// headers (Ethernet with a VLAN tag at most, IP, and TCP or UDP) may be missing, and its length
-    /// be wrong. It may not be one that is yet to be segmented. Where a host gets at these more cheaply, it has to have TCP's flags in them.
+    /// Packet number `number` as it begins: like [`Self::packet`], but its data may end behind the
+    /// usual headers (Ethernet with a VLAN tag at most, IP, and TCP or UDP), TCP's flags being the
+    /// last octet that is needed. It may not be one that is yet to be segmented. For hosts that get
+    /// at these more cheaply.
     #[inline(always)]
     fn head(&self, number: usize) -> Packet<'_> {
         self.packet(number)

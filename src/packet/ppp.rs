@@ -7,7 +7,7 @@
 use super::dissect::Dissection;
 use super::link::Link;
 use super::{ipv4, ipv6, mpls};
-use crate::metering::ignored::IgnoredReason;
+use crate::flow::IgnoredReason;
 
 /// For [`read`]: PPP's own protocol numbers are no EtherTypes.
 pub(super) const NO_ETHER_TYPE: u16 = 0;

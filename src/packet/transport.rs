@@ -5,7 +5,7 @@
 //! nothing of a later fragment. What isn't there is zero.
 
 use super::wire::split_header;
-use crate::metering::flow_key::Ports;
+use crate::flow::Ports;
 
 /// IANA protocol numbers.
 pub(super) mod protocol {

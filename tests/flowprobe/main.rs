@@ -40,7 +40,7 @@ impl Meter {
         let wire = Wire::new(MTU_PAYLOAD);
         Self {
             metering: MeteringProcess::new(&configuration).unwrap(),
-            exporting: ExportingProcess::new(wire, ObservationDomainId(7), true),
+            exporting: ExportingProcess::new(wire, ObservationDomainId(7)),
         }
     }
 

@@ -3,6 +3,7 @@
 //! sizes there are, and with every instruction set, the records are the same.
 
 mod adopting;
+mod clocks;
 mod naive;
 mod traffic;
 mod views;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use flowmeter::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key};
+use flowmeter::flow::{Ipv4Key, Ipv6Key, L2Key};
 use flowmeter::metering::{EndReason, FlowKey, FlowRecord, Tally};
 
 use super::traffic::{Key, Kind, Millis, Sent};
@@ -69,6 +69,53 @@ struct Flow {
 /// Milliseconds after FIN or RST.
 const LINGER: u64 = 1000;
 
+/// The latest time that records have room for.
+const LATEST: u64 = (1 << 48) - 1;
+/// How far the time at a record's end may be behind what uptime says, and how long a record may be
+/// that can't be exported.
+const MAX_LAG: i64 = 65_535;
+const MAX_REACH: i64 = 1 << 31;
+
+/// Where the packets of a record are, on both clocks.
+struct Extent {
+    start: i64,
+    end: i64,
+    /// From the start to the time that belongs to the latest packet's uptime.
+    reach: i64,
+}
+
+impl Extent {
+    /// Of packets of which none is before the one that it follows, by uptime.
+    fn of<'a>(packets: impl Iterator<Item = &'a Sent>) -> Self {
+        let both = packets.map(|packet| (packet.time as i64, packet.uptime as i64));
+        let both: Vec<_> = both.collect();
+        let start = both.iter().map(|(time, _)| *time).min().unwrap();
+        let end = both.iter().map(|(time, _)| *time).max().unwrap();
+        let ahead = both
+            .iter()
+            .map(|(time, uptime)| time - uptime)
+            .max()
+            .unwrap();
+        let (_, seen) = both.last().unwrap();
+        Self {
+            start,
+            end,
+            reach: seen + ahead - start,
+        }
+    }
+
+    fn is_representable(&self) -> bool {
+        self.reach < MAX_REACH && self.reach - (self.end - self.start) <= MAX_LAG
+    }
+}
+
+/// A packet with a time that records have room for.
+fn representable(packet: &Sent) -> Sent {
+    let mut packet = packet.clone();
+    packet.time = packet.time.min(LATEST);
+    packet
+}
+
 impl Flow {
     fn new(first: &Sent) -> Self {
         Self {
@@ -80,23 +127,33 @@ impl Flow {
     }
 
     fn add(&mut self, packet: &Sent) {
+        let mut packet = representable(packet);
+        if !self.with(&packet).is_representable() {
+            // The record's own clock decides.
+            let Extent { start, reach, .. } = self.extent();
+            let passed = packet.uptime - self.seen;
+            packet.time = (start + reach) as u64 + passed;
+        }
         self.seen = packet.uptime;
         self.ended |= packet.tcp_flags & 0x05 != 0;
-        self.packets.push(packet.clone());
+        self.packets.push(packet);
     }
 
-    /// From the first packet of the record to the latest time, never negative.
-    fn duration(&self) -> u64 {
-        let start = self.packets[0].time;
-        let latest = self.packets.iter().map(|packet| packet.time).max();
-        latest.unwrap().saturating_sub(start)
+    fn extent(&self) -> Extent {
+        Extent::of(self.packets.iter())
+    }
+
+    /// The extent with one more packet.
+    fn with(&self, packet: &Sent) -> Extent {
+        Extent::of(self.packets.iter().chain([&representable(packet)]))
     }
 
     fn record(&mut self, end_reason: EndReason) -> Record {
+        let Extent { start, end, .. } = self.extent();
         let record = Record {
             key: self.first.key(),
-            start: self.packets[0].time,
-            end: self.packets[0].time + self.duration(),
+            start: start as u64,
+            end: end as u64,
             packets: self.packets.len() as u64,
             octets: self
                 .packets
@@ -131,10 +188,8 @@ impl Flow {
         if self.packets.is_empty() {
             return (None, over);
         }
-        let active_at = (self.seen + timeouts.active).saturating_sub(self.duration());
-        // The active timeout may have passed before the latest packet only by that packet.
-        let active_first = self.seen + timeouts.active < over_at + self.duration();
-        let reason = if active_at <= now && (!over || active_first) {
+        let active_at = self.seen as i64 - self.extent().reach + timeouts.active as i64;
+        let reason = if active_at <= now as i64 && (!over || active_at < over_at as i64) {
             EndReason::ActiveTimeout
         } else if over && self.ended {
             EndReason::EndOfFlow
@@ -144,6 +199,25 @@ impl Flow {
             return (None, false);
         };
         (Some(self.record(reason)), over)
+    }
+
+    /// The record that is due before the flow counts `packet`, and whether the flow is over.
+    fn expire_before(&mut self, packet: &Sent, timeouts: Millis) -> (Option<Record>, bool) {
+        let (mut record, mut over) = self.expire(packet.uptime, timeouts);
+        if self.ended && packet.tcp_flags & 0x02 != 0 {
+            over = true;
+            if !self.packets.is_empty() {
+                record = Some(self.record(EndReason::EndOfFlow));
+            }
+        }
+        if !self.packets.is_empty() {
+            let extent = self.with(packet);
+            let duration = extent.end - extent.start;
+            if duration >= timeouts.active as i64 || !extent.is_representable() {
+                record = Some(self.record(EndReason::ActiveTimeout));
+            }
+        }
+        (record, over)
     }
 }
 
@@ -174,7 +248,7 @@ impl NaiveMap {
             .entry(packet.key())
             .or_insert_with(|| Flow::new(packet));
         if !closed || flow.packets.is_empty() {
-            let (record, over) = flow.expire(packet.uptime, self.timeouts);
+            let (record, over) = flow.expire_before(packet, self.timeouts);
             self.records.extend(record);
             if over {
                 *flow = Flow::new(packet);
@@ -258,7 +332,7 @@ impl NaiveTable {
         let found = slots.iter().position(holds);
         if let Some(index) = found.or_else(|| slots.iter().position(Option::is_none)) {
             let flow = slots[index].get_or_insert_with(|| Flow::new(packet));
-            let (record, over) = flow.expire(now, timeouts);
+            let (record, over) = flow.expire_before(packet, timeouts);
             self.records.extend(record);
             if over {
                 *flow = Flow::new(packet);

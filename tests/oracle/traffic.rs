@@ -59,6 +59,14 @@ pub(crate) fn traffic(flows: u16, packets: usize) -> impl Strategy<Value = Vec<S
     let step = prop_oneof![
         90 => Just(0i64), 4 => -50..50i64, 1 => -2_000_000..2_000_000i64
     ];
+    // And now and then one packet's time is wrong: a little, much, or altogether.
+    let stray = prop_oneof![
+        80 => Just(None),
+        4 => (-50..50i64).prop_map(Some),
+        4 => (-100_000..100_000i64).prop_map(Some),
+        1 => prop::sample::select(vec![i64::MIN, i64::MAX]).prop_map(Some),
+    ];
+    let step = (step, stray);
     let flags = prop_oneof![
         20 => Just(0x10u8), 3 => Just(0x02u8), 1 => Just(0x11u8), 1 => Just(0x04u8)
     ];
@@ -68,9 +76,10 @@ pub(crate) fn traffic(flows: u16, packets: usize) -> impl Strategy<Value = Vec<S
         packets
             .into_iter()
             .map(
-                |(kind, id, type_of_service, tcp_flags, gap, step, payload)| {
+                |(kind, id, type_of_service, tcp_flags, gap, (step, stray), payload)| {
                     uptime += gap;
                     time = time.saturating_add_signed(gap as i64 + step);
+                    let time = time.saturating_add_signed(stray.unwrap_or(0));
                     Sent::new(kind, id, type_of_service, tcp_flags, time, uptime, payload)
                 },
             )
@@ -135,6 +144,11 @@ impl Sent {
     /// A packet of IPv4 flow `id` at `millis`.
     pub(crate) fn at(id: u16, millis: u64) -> Self {
         Self::new(Kind::Ipv4, id, 0, 0x10, millis, millis, 0)
+    }
+
+    /// A packet of IPv4 flow `id` with these TCP flags.
+    pub(crate) fn with_flags(id: u16, tcp_flags: u8, time: u64, uptime: u64) -> Self {
+        Self::new(Kind::Ipv4, id, 0, tcp_flags, time, uptime, 0)
     }
 
     /// The packets that it becomes where each may have so many octets of payload; itself where

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use flowmeter::exporting::{ExportingProcess, Interface, Interfaces, Message, Transport};
-use flowmeter::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
+use flowmeter::flow::{Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
 use flowmeter::metering::{EndReason, Export, FlowKey, FlowRecord};
 use flowmeter::observation::{Direction, ObservationDomainId, ObservationPoint};
 use flowmeter::time::{Timestamp, Uptime};
@@ -40,7 +40,7 @@ impl Transport for Messages {
 }
 
 fn exporter() -> ExportingProcess<Messages> {
-    let mut exporter = ExportingProcess::new(Messages::default(), ObservationDomainId(1), true);
+    let mut exporter = ExportingProcess::new(Messages::default(), ObservationDomainId(1));
     let interfaces = Interfaces::default().update(vec![Interface {
         number: 7,
         name: "GigabitEthernet7".into(),

@@ -7,7 +7,7 @@
 use std::thread;
 
 use crossbeam_channel::{Sender, bounded};
-use flowmeter::metering::flow_key::Ports;
+use flowmeter::flow::Ports;
 use flowmeter::packet::{Dissection, Packet, dissect};
 
 use super::clock::Moment;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 use flowmeter::exporting::Interfaces;
-use flowmeter::metering::flow_key::Ports;
+use flowmeter::flow::Ports;
 use flowmeter::metering::{EndReason, IgnoredReason, Statistics};
 use serde_json::{Map, Value, json};
 

@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
-use flowmeter::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key};
+use flowmeter::flow::{Ipv4Key, Ipv6Key, L2Key};
 use flowmeter::metering::{EndReason, FlowKey, FlowRecord};
 use flowmeter::time::Timestamp;
 

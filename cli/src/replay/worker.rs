@@ -102,7 +102,7 @@ impl Worker {
         Ok(Self {
             metering: MeteringProcess::new(&small)?,
             export: Exporter {
-                process: ExportingProcess::new(channel, domain, configuration.l2),
+                process: ExportingProcess::new(channel, domain),
                 top,
             },
             flows,

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use flowmeter::flow::Observed;
 use flowmeter::metering::Flush;
-use flowmeter::metering::flow_key::Observed;
 use flowmeter::observation::Direction;
 
 /// A pass over the tables that ends the selected flows.

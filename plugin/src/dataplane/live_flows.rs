@@ -7,7 +7,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::ops::Range;
 
-use flowmeter::metering::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
+use flowmeter::flow::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
 use flowmeter::metering::{
     Export, FlowRecord, MeteringProcess, NoRoom, RecordedKey, Recorder, Swept,
 };

@@ -274,7 +274,8 @@ impl<O: Observe> Packets for Uniform<'_, O> {
             },
             time: self.time,
             uptime: self.uptime,
-            length: data.len() as u32,
+            // All data are in one buffer, from their start on.
+            length: self.buffers.get(number).length_of_one(0),
             segment_size: 0,
         }
     }

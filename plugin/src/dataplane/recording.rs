@@ -7,7 +7,7 @@
 use core::ops::Range;
 
 use flowmeter::exporting::Sequence;
-use flowmeter::metering::flow_key::Observed;
+use flowmeter::flow::Observed;
 use flowmeter::metering::{
     Configuration, Flush, Layers, Recorder, Records, Statistics, Swept, Timeouts,
 };

@@ -7,7 +7,7 @@
 use core::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
-use flowmeter::metering::flow_key::Observed;
+use flowmeter::flow::Observed;
 use flowmeter::metering::{Flush, MeteringProcess, Records, Statistics, Swept, Table};
 use flowmeter::observation::Direction;
 use flowmeter::time::{Timestamp, Uptime};

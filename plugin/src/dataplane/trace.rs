@@ -8,8 +8,8 @@ use core::fmt;
 use core::fmt::Write;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use flowmeter::flow::{Observed, Ports};
 use flowmeter::metering::IgnoredReason;
-use flowmeter::metering::flow_key::{Observed, Ports};
 use flowmeter::observation::Direction;
 use flowmeter::packet::{Dissection, Packet, dissect};
 

@@ -5,7 +5,7 @@
 //! It knows neither flow tables nor metering processes.
 
 use flowmeter::exporting::ExportingProcess;
-use flowmeter::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key};
+use flowmeter::flow::{Ipv4Key, Ipv6Key, L2Key};
 use flowmeter::metering::{Export, FlowKey, FlowRecord, NoRoom, RecordedKey};
 use flowmeter::observation::ObservationDomainId;
 use flowmeter::time::{Timestamp, Uptime};
@@ -35,7 +35,7 @@ impl Outlet {
     ) -> Self {
         Self {
             shared,
-            exporting: ExportingProcess::new(Datagrams::new(nodes, &shared.pacing), domain, true),
+            exporting: ExportingProcess::new(Datagrams::new(nodes, &shared.pacing), domain),
             now: 0,
             flush_requests: 0,
         }

@@ -184,6 +184,13 @@ fn rfc_2675_2_jumbo_payloads() {
         let payload = [&[TCP, more as u8], options, &tcp()].concat();
         without_payload_length(ipv6(HOP_BY_HOP, &payload))
     };
+    let raw = |data: &[u8]| match dissect(&Packet {
+        length: u32::MAX,
+        ..packet(LinkType::RawIp, data)
+    }) {
+        Dissection::Ipv6(headers) => headers,
+        other => panic!("not IPv6: {other:?}"),
+    };
     let option = [0xc2, 4, 0x00, 0x01, 0x11, 0x70];
     let headers = raw(&jumbo(&option));
     assert_eq!(

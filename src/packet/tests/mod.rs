@@ -5,14 +5,16 @@
 
 mod ipv4;
 mod ipv6;
+mod lengths;
 mod link;
 mod properties;
+mod pseudowires;
 mod regressions;
 mod segments;
 
 use super::{Dissection, Headers, Packet, dissect};
-use crate::metering::flow_key::{Ipv4Key, Ipv6Key, L2Key, Ports};
-use crate::metering::ignored::IgnoredReason;
+use crate::flow::IgnoredReason;
+use crate::flow::{Ipv4Key, Ipv6Key, L2Key, Ports};
 use crate::observation::{LinkType, ObservationPoint};
 use crate::time::{Timestamp, Uptime};
 

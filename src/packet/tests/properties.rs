@@ -110,6 +110,33 @@ proptest! {
         let _ = dissect_as(link_type, &[header, data].concat());
     }
 
+    /// Whatever lengths headers claim, no packet counts more than its frame has on the wire.
+    #[test]
+    fn no_octets_count_that_were_not_on_the_wire(
+        ((link_type, header), ip) in frame(),
+        changes in vec((0..80usize, any::<u8>()), 0..6),
+        beyond in prop_oneof![Just(0u32), 0..2000u32],
+    ) {
+        let mut data = [&header[..], &ip].concat();
+        let first = data.len() - ip.len();
+        for (place, octet) in changes {
+            if let Some(changed) = data.get_mut(first + place) {
+                *changed = octet;
+            }
+        }
+        let packet = Packet {
+            length: data.len() as u32 + beyond,
+            ..packet(link_type, &data)
+        };
+        let behind_link = ip.len() as u32 + beyond;
+        match dissect(&packet) {
+            Dissection::Ipv4(headers) => prop_assert!(headers.octets <= behind_link),
+            Dissection::Ipv6(headers) => prop_assert!(headers.octets <= behind_link),
+            Dissection::NonIp(headers) => prop_assert_eq!(headers.octets, packet.length),
+            Dissection::Ignored(_) => {}
+        }
+    }
+
     /// What follows the IP packet in its frame is not read, and octets count what IP says.
     #[test]
     fn octets_past_the_ip_length_change_nothing(

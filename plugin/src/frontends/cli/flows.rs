@@ -3,7 +3,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use flowmeter::metering::flow_key::Ports;
+use flowmeter::flow::Ports;
 use flowmeter::observation::Direction;
 
 use super::cells::{ICMP, ICMP6, ether_type, flags, protocol, rate};

@@ -1,164 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The key of a recorded flow: of a packet's headers those layers that a user has asked for.
-//!
-//! What is not recorded is zero in the key, so that flows which differ only there are one flow.
-//! A key says itself which of the layouts its records have; it knows nothing of their elements.
+//! The key of a recorded flow, of a packet's headers: by the fast path or by dissection.
 
-use bytemuck::{Pod, Zeroable};
-
-use super::flow_key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
-use super::ignored::IgnoredReason;
+use super::ether_type::{IPV4, IPV6};
 use super::plain::{plain_ipv4, plain_ipv6};
+use super::transport::protocol;
+use super::{Dissection, Headers, Packet, dissect};
+use crate::flow::{
+    FlowKey, IgnoredReason, Ipv4Key, Ipv6Key, L2Key, Layers, Layout, Observed, Ports, Recorded,
+    RecordedKey, Recording,
+};
 use crate::observation::{LinkType, ObservationPoint};
-use crate::packet::{Dissection, Headers, Packet, dissect};
-
-/// The layers that are recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Layers(u8);
-
-impl Layers {
-    /// MAC addresses and EtherType.
-    pub const L2: Self = Self(1);
-    /// IP addresses, protocol and octets.
-    pub const L3: Self = Self(2);
-    /// Ports and TCP flags.
-    pub const L4: Self = Self(4);
-
-    /// Those whose bits are set: 1 for L2, 2 for L3, 4 for L4; others do not count.
-    pub const fn from_bits(bits: u8) -> Self {
-        Self(bits & 7)
-    }
-
-    /// See [`Self::from_bits`].
-    pub const fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// Whether `layer` is among them.
-    pub const fn has(self, layer: Self) -> bool {
-        self.0 & layer.0 != 0
-    }
-}
-
-/// What the records of one layout describe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Recorded {
-    /// Frames, whatever they carry.
-    Frame = 0,
-    /// IPv4 packets.
-    Ipv4 = 1,
-    /// IPv6 packets.
-    Ipv6 = 2,
-}
-
-/// One of the layouts that recorded flows have, by number: less than [`Self::COUNT`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Layout(u8);
-
-impl Layout {
-    /// Numbers that there are; those of no layers are not used.
-    pub const COUNT: usize = 32;
-
-    /// The layout of `recorded` with these layers.
-    pub const fn new(layers: Layers, recorded: Recorded) -> Self {
-        Self(layers.0 << 2 | recorded as u8)
-    }
-
-    /// The layout of this number, which may be any.
-    pub(crate) const fn from_number(number: usize) -> Self {
-        Self((number % Self::COUNT) as u8)
-    }
-
-    /// Its number.
-    pub const fn number(self) -> usize {
-        self.0 as usize
-    }
-
-    /// The layers in it.
-    pub(crate) const fn layers(self) -> Layers {
-        Layers(self.0 >> 2)
-    }
-
-    /// What it describes, where that is IP.
-    pub(crate) const fn is(self, recorded: Recorded) -> bool {
-        self.0 & 3 == recorded as u8
-    }
-}
-
-/// What is recorded at a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recording {
-    /// The layers.
-    pub layers: Layers,
-    /// Whether frames are recorded there, whatever they carry, and not only IP packets.
-    pub frames: bool,
-}
-
-impl Recording {
-    /// Whether IP packets are recorded as such: frames of which neither IP nor transport is
-    /// recorded are all alike.
-    fn is_of_ip(self) -> bool {
-        let Self { layers, frames } = self;
-        !frames || layers.has(Layers::L3) || layers.has(Layers::L4)
-    }
-}
-
-/// The key of a recorded flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
-#[repr(C)]
-pub struct RecordedKey {
-    /// IANA element 8 in the first four octets, or 27.
-    pub source: [u8; 16],
-    /// IANA element 12 in the first four octets, or 28.
-    pub destination: [u8; 16],
-    /// IANA element 80.
-    pub destination_mac: [u8; 6],
-    /// IANA element 56.
-    pub source_mac: [u8; 6],
-    /// The transport ports; never what stands for them.
-    pub ports: Ports,
-    /// Where it was observed; the payload is the IP protocol number.
-    pub observed: Observed,
-    /// IANA element 256.
-    pub ether_type: u16,
-    layout: u8,
-    _reserved: u8,
-}
-
-impl FlowKey for RecordedKey {
-    type Attributes = ();
-    type Words = [u64; 8];
-
-    #[inline(always)]
-    fn observed(&self) -> &Observed {
-        &self.observed
-    }
-}
-
-/// The EtherType of IPv4 (RFC 894).
-const IPV4: u16 = 0x0800;
-/// The EtherType of IPv6 (RFC 2464 §3).
-const IPV6: u16 = 0x86dd;
 
 impl RecordedKey {
-    /// The layout of its records.
-    pub fn layout(&self) -> Layout {
-        Layout(self.layout)
-    }
-
-    /// A key of a layout, and else of zeros.
-    #[cfg(test)]
-    pub(crate) fn of_layout(layout: Layout) -> Self {
-        Self {
-            layout: layout.0,
-            ..Self::zeroed()
-        }
-    }
-
     /// The short way for IPv4 packets that have one: [`plain_ipv4`].
     #[inline(always)]
-    pub(super) fn read_ipv4(packet: &Packet<'_>, recording: Recording) -> Option<Headers<Self>> {
+    pub(crate) fn read_ipv4(packet: &Packet<'_>, recording: Recording) -> Option<Headers<Self>> {
         if !recording.is_of_ip() {
             return None;
         }
@@ -174,7 +30,7 @@ impl RecordedKey {
 
     /// The same for IPv6 packets: [`plain_ipv6`].
     #[inline(always)]
-    pub(super) fn read_ipv6(packet: &Packet<'_>, recording: Recording) -> Option<Headers<Self>> {
+    pub(crate) fn read_ipv6(packet: &Packet<'_>, recording: Recording) -> Option<Headers<Self>> {
         if !recording.is_of_ip() {
             return None;
         }
@@ -223,7 +79,7 @@ impl RecordedKey {
             vlan_and_direction & Observed::DIRECTION,
             protocol & (l3 | l4) as u16,
             ether_type & l2 as u16,
-            u16::from_ne_bytes([layout.0, 0]),
+            u16::from_ne_bytes([layout.number() as u8, 0]),
         ];
         let [a, b, c, d] = addresses.map(|word| word & l3);
         let stations: u64 = bytemuck::cast([first, second]);
@@ -243,7 +99,7 @@ impl RecordedKey {
 
     /// Reads what is recorded of `packet`, whatever headers it has.
     #[inline]
-    pub(super) fn read(
+    pub(crate) fn read(
         packet: &Packet<'_>,
         recording: Recording,
     ) -> Result<Headers<Self>, IgnoredReason> {
@@ -277,7 +133,7 @@ impl RecordedKey {
             key.source[..4].copy_from_slice(&source);
             key.destination[..4].copy_from_slice(&destination);
         }
-        key.with_ports(layers, ports, &headers, 1)
+        key.with_ports(layers, ports, &headers, protocol::ICMP.into())
     }
 
     fn of_ipv6(packet: &Packet<'_>, layers: Layers, headers: Headers<Ipv6Key>) -> Headers<Self> {
@@ -293,7 +149,7 @@ impl RecordedKey {
             key.source = source;
             key.destination = destination;
         }
-        key.with_ports(layers, ports, &headers, 58)
+        key.with_ports(layers, ports, &headers, protocol::ICMPV6.into())
     }
 
     fn of_frame<K: FlowKey>(
@@ -320,8 +176,7 @@ impl RecordedKey {
         let payload = if has_protocol { payload } else { 0 };
         let mut key = Self {
             observed: Observed::new(&point, 0, payload),
-            layout: layout.0,
-            ..Self::zeroed()
+            ..Self::of_layout(layout)
         };
         if layers.has(Layers::L2) {
             key.ether_type = ether_type;

@@ -9,6 +9,7 @@
 mod evictions;
 pub(crate) mod group;
 mod region;
+mod usage;
 
 use core::hint::select_unpredictable;
 use std::io;
@@ -16,33 +17,33 @@ use std::io;
 use bytemuck::Zeroable;
 
 use self::evictions::Evictions;
-use self::group::{GROUP, Instructions, Seed, Stamps, Tags, prefetch};
+use self::group::{GROUP, Instructions, Seed, Stamps, Tags};
 use self::region::Region;
-use super::family::Usage;
-use super::flow_key::FlowKey;
-use super::flow_record::{EndReason, Flow, FlowRecord};
+pub use self::usage::{Pages, Usage};
+use crate::cpu::prefetch;
+use crate::flow::{EndReason, Flow, FlowKey, FlowRecord};
 use crate::time::Uptime;
 
 /// One flow. With an IPv4 key it is one cache line, with an IPv6 key two.
 #[derive(Clone, Copy, Debug, Zeroable)]
 #[repr(C, align(64))]
-pub(super) struct Slot<K>
+pub(crate) struct Slot<K>
 where
     K: FlowKey,
 {
-    pub(super) key: K,
-    pub(super) flow: Flow,
-    pub(super) attributes: K::Attributes,
+    pub(crate) key: K,
+    pub(crate) flow: Flow,
+    pub(crate) attributes: K::Attributes,
 }
 
 /// The two groups in which a key may stand, and its tag there.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
-pub(super) struct Candidates {
+pub(crate) struct Candidates {
     /// The first's number in the low half, the second's in the high.
-    pub(super) groups: u64,
+    pub(crate) groups: u64,
     /// In the low octet.
-    pub(super) tag: u64,
+    pub(crate) tag: u64,
 }
 
 impl Candidates {
@@ -71,20 +72,20 @@ impl Candidates {
 impl<K: FlowKey> Slot<K> {
     /// Whether its flow's key is `key`.
     #[inline(always)]
-    pub(super) fn holds(&self, key: &K) -> bool {
+    pub(crate) fn holds(&self, key: &K) -> bool {
         self.key.is(key)
     }
 
     /// The record that its flow leaves.
     #[inline(always)]
-    pub(super) fn record(&self, end_reason: EndReason) -> FlowRecord<K> {
+    pub(crate) fn record(&self, end_reason: EndReason) -> FlowRecord<K> {
         self.flow.record(&self.key, &self.attributes, end_reason)
     }
 }
 
 /// What stands apart from a table's slots; copied, so that its parts stay in registers.
 #[derive(Clone, Copy)]
-pub(super) struct Lookup<'a> {
+pub(crate) struct Lookup<'a> {
     tags: &'a [Tags],
     stamps: &'a [Stamps],
     /// Whether so many flows are live that tags have to be asked for.
@@ -94,7 +95,7 @@ pub(super) struct Lookup<'a> {
 impl Lookup<'_> {
     /// Where a key with this hash may stand.
     #[inline(always)]
-    pub(super) fn candidates(self, hash: u64) -> Candidates {
+    pub(crate) fn candidates(self, hash: u64) -> Candidates {
         let groups = self.tags.len() as u64;
         // The high bits of each half choose a group, the low octet of one is the tag: these
         // stay apart for up to 2²⁴ groups.
@@ -107,13 +108,13 @@ impl Lookup<'_> {
 
     /// Whether [`Self::prefetch_tags`] is worth its time.
     #[inline(always)]
-    pub(super) fn is_large(self) -> bool {
+    pub(crate) fn is_large(self) -> bool {
         self.is_large
     }
 
     /// Asks for the control octets of `candidates`.
     #[inline(always)]
-    pub(super) fn prefetch_tags(self, candidates: &Candidates) {
+    pub(crate) fn prefetch_tags(self, candidates: &Candidates) {
         for group in candidates.groups() {
             prefetch(self.tags.as_ptr().wrapping_add(group));
         }
@@ -128,14 +129,14 @@ impl Lookup<'_> {
 
     /// The first slot whose tag is the key's.
     #[inline(always)]
-    pub(super) fn probe<I: Instructions>(self, candidates: &Candidates) -> Option<SlotIndex> {
+    pub(crate) fn probe<I: Instructions>(self, candidates: &Candidates) -> Option<SlotIndex> {
         let mask = self.matches::<I>(candidates, candidates.tag());
         (mask != 0).then(|| candidates.slot(mask.trailing_zeros()))
     }
 
     /// Asks for the stamps of `candidates`, of which the first is needed to place a key.
     #[inline(always)]
-    pub(super) fn prefetch_stamps(self, candidates: &Candidates) {
+    pub(crate) fn prefetch_stamps(self, candidates: &Candidates) {
         for group in candidates.groups() {
             prefetch(self.stamps.as_ptr().wrapping_add(group));
         }
@@ -145,7 +146,7 @@ impl Lookup<'_> {
 /// Asks for the slot with this number, which may be any: for all its cache lines, since the
 /// processor brings the second of an IPv6 slot by itself only when it is late.
 #[inline(always)]
-pub(super) fn prefetch_slot<K: FlowKey>(slots: &[Slot<K>], index: SlotIndex) {
+pub(crate) fn prefetch_slot<K: FlowKey>(slots: &[Slot<K>], index: SlotIndex) {
     let slot = slots.as_ptr().wrapping_add(index.number());
     prefetch(slot);
     if size_of::<Slot<K>>() > LINE {
@@ -163,22 +164,22 @@ const LINE: usize = 64;
 
 /// Slots, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SlotIndex(u32);
+pub(crate) struct SlotIndex(u32);
 
 impl SlotIndex {
     /// No slot: tables are smaller.
-    pub(super) const NONE: Self = Self(u32::MAX);
+    pub(crate) const NONE: Self = Self(u32::MAX);
 
     /// Its number.
     #[inline(always)]
-    pub(super) fn number(self) -> usize {
+    pub(crate) fn number(self) -> usize {
         self.0 as usize
     }
 }
 
 /// Where a key that is not in the table goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// A free slot.
     Free(SlotIndex),
     /// The slot of the flow that has been idle longest in both groups, which are full.
@@ -186,7 +187,7 @@ pub(super) enum Place {
 }
 
 /// A table of flows of one kind, for one worker.
-pub(super) struct FlowTable<K: FlowKey> {
+pub(crate) struct FlowTable<K: FlowKey> {
     tags: Region<Tags>,
     slots: Region<Slot<K>>,
     /// For each slot an uptime not later than its latest packet's: when its flow came, or
@@ -203,10 +204,10 @@ impl<K: FlowKey> FlowTable<K> {
     const SLOTS_PERCENT: u64 = 118;
 
     /// The most flows that a table can be asked for.
-    pub(super) const MAX_FLOWS: usize = 100_000_000;
+    pub(crate) const MAX_FLOWS: usize = 100_000_000;
 
     /// A table for `flows` flows (from 1 to [`Self::MAX_FLOWS`]; others are brought there).
-    pub(super) fn new(flows: usize) -> io::Result<Self> {
+    pub(crate) fn new(flows: usize) -> io::Result<Self> {
         let groups = Self::groups_for(flows);
         Ok(Self {
             tags: Region::new(groups)?,
@@ -226,7 +227,7 @@ impl<K: FlowKey> FlowTable<K> {
     }
 
     /// Octets of memory that a table for so many flows takes when every slot has been used.
-    pub(super) fn octets_for(flows: usize) -> usize {
+    pub(crate) fn octets_for(flows: usize) -> usize {
         let groups = Self::groups_for(flows);
         let octets = [
             Region::<Tags>::octets_for(groups),
@@ -237,12 +238,12 @@ impl<K: FlowKey> FlowTable<K> {
     }
 
     /// Flows that it has room for.
-    pub(super) fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 
     /// How full it is and was.
-    pub(super) fn usage(&self) -> Usage {
+    pub(crate) fn usage(&self) -> Usage {
         Usage {
             capacity: self.capacity,
             live: self.live,
@@ -253,22 +254,22 @@ impl<K: FlowKey> FlowTable<K> {
     }
 
     /// Notes that a flow had to leave before its time for one with these candidates.
-    pub(super) fn count_eviction(&mut self, candidates: &Candidates, now: Uptime, idle: u32) {
+    pub(crate) fn count_eviction(&mut self, candidates: &Candidates, now: Uptime, idle: u32) {
         self.evictions.count(candidates.tag, now, idle, self.live);
     }
 
     /// Remembers how many flows live, if there were never more.
-    pub(super) fn note_live(&mut self) {
+    pub(crate) fn note_live(&mut self) {
         self.evictions.note_live(self.live);
     }
 
     /// Forgets what [`Self::usage`] tells of the past.
-    pub(super) fn clear_usage(&mut self) {
+    pub(crate) fn clear_usage(&mut self) {
         self.evictions = Evictions::default();
     }
 
     /// Takes the history of `other`, whose flows have moved here, and leaves it empty.
-    pub(super) fn succeed(&mut self, other: &mut Self) {
+    pub(crate) fn succeed(&mut self, other: &mut Self) {
         self.evictions = core::mem::take(&mut other.evictions);
         other.tags.fill([0; GROUP]);
         other.live = 0;
@@ -276,7 +277,7 @@ impl<K: FlowKey> FlowTable<K> {
 
     /// Where the key of a flow from another table may stand in this one.
     #[inline(always)]
-    pub(super) fn candidates_of<I: Instructions>(&self, seed: &Seed, key: &K) -> Candidates {
+    pub(crate) fn candidates_of<I: Instructions>(&self, seed: &Seed, key: &K) -> Candidates {
         let candidates = self
             .lookup()
             .candidates(I::hash(seed, key.words().as_ref()));
@@ -286,35 +287,35 @@ impl<K: FlowKey> FlowTable<K> {
     }
 
     /// Takes all its memory from the system now.
-    pub(super) fn populate(&mut self) {
+    pub(crate) fn populate(&mut self) {
         self.tags.populate();
         self.slots.populate();
         self.stamps.populate();
     }
 
     /// Groups of slots.
-    pub(super) fn groups(&self) -> usize {
+    pub(crate) fn groups(&self) -> usize {
         self.tags.len()
     }
 
     /// Flows in the table.
-    pub(super) fn live(&self) -> usize {
+    pub(crate) fn live(&self) -> usize {
         self.live
     }
 
     /// Flows that there are slots for.
-    pub(super) fn slots(&self) -> usize {
+    pub(crate) fn slots(&self) -> usize {
         self.slots.len()
     }
 
     /// Octets of memory when every slot has been used.
-    pub(super) fn octets(&self) -> usize {
+    pub(crate) fn octets(&self) -> usize {
         Self::octets_for(self.capacity)
     }
 
     /// The table in two parts, one to look into and one to change.
     #[inline(always)]
-    pub(super) fn parts(&mut self) -> (Lookup<'_>, &mut [Slot<K>]) {
+    pub(crate) fn parts(&mut self) -> (Lookup<'_>, &mut [Slot<K>]) {
         let lookup = Lookup {
             tags: &self.tags,
             stamps: &self.stamps,
@@ -334,7 +335,7 @@ impl<K: FlowKey> FlowTable<K> {
 
     /// The slot in which `key` stands.
     #[inline(always)]
-    pub(super) fn find<I: Instructions>(
+    pub(crate) fn find<I: Instructions>(
         &self,
         candidates: &Candidates,
         key: &K,
@@ -351,7 +352,7 @@ impl<K: FlowKey> FlowTable<K> {
     }
 
     /// Whether `key` stands in the table.
-    pub(super) fn holds<I: Instructions>(&self, seed: &Seed, key: &K) -> bool {
+    pub(crate) fn holds<I: Instructions>(&self, seed: &Seed, key: &K) -> bool {
         let hash = I::hash(seed, key.words().as_ref());
         let candidates = self.lookup().candidates(hash);
         self.find::<I>(&candidates, key).is_some()
@@ -359,7 +360,7 @@ impl<K: FlowKey> FlowTable<K> {
 
     /// Where a key with these candidates goes, if it is not in the table.
     #[inline(always)]
-    pub(super) fn place<I: Instructions>(&mut self, candidates: &Candidates, now: Uptime) -> Place {
+    pub(crate) fn place<I: Instructions>(&mut self, candidates: &Candidates, now: Uptime) -> Place {
         match self.free_slot::<I>(candidates) {
             Some(slot) => Place::Free(slot),
             None => Place::Taken(self.longest_idle::<I>(candidates, now)),
@@ -414,7 +415,7 @@ impl<K: FlowKey> FlowTable<K> {
     /// the first whose tag matches; where there is none, for that where [`Self::place`] will
     /// probably say.
     #[inline(always)]
-    pub(super) fn prefetch_place<I: Instructions>(&self, candidates: &Candidates, now: Uptime) {
+    pub(crate) fn prefetch_place<I: Instructions>(&self, candidates: &Candidates, now: Uptime) {
         let matches = self.lookup().matches::<I>(candidates, candidates.tag());
         let others = matches & matches.wrapping_sub(1);
         let slot = if others != 0 {
@@ -430,14 +431,14 @@ impl<K: FlowKey> FlowTable<K> {
 
     /// Notes that the flow in `slot` had its latest packet no earlier than `seen`.
     #[inline(always)]
-    pub(super) fn stamp(&mut self, slot: SlotIndex, seen: Uptime) {
+    pub(crate) fn stamp(&mut self, slot: SlotIndex, seen: Uptime) {
         let index = slot.number();
         self.stamps[index / GROUP][index % GROUP] = seen.as_millis();
     }
 
     /// Writes a flow into `slot`, whatever stood there.
     #[inline(always)]
-    pub(super) fn write(
+    pub(crate) fn write(
         &mut self,
         place: Place,
         candidates: &Candidates,
@@ -458,7 +459,7 @@ impl<K: FlowKey> FlowTable<K> {
     }
 
     /// Frees `slot`.
-    pub(super) fn remove(&mut self, slot: SlotIndex) {
+    pub(crate) fn remove(&mut self, slot: SlotIndex) {
         let index = slot.number();
         self.tags[index / GROUP][index % GROUP] = 0;
         self.live -= 1;
@@ -466,7 +467,7 @@ impl<K: FlowKey> FlowTable<K> {
 
     /// The slots in use of group number `group`.
     #[inline(always)]
-    pub(super) fn used(&self, group: usize) -> impl Iterator<Item = SlotIndex> + use<K> {
+    pub(crate) fn used(&self, group: usize) -> impl Iterator<Item = SlotIndex> + use<K> {
         let tags = self.tags[group];
         let length = if tags == [0; GROUP] { 0 } else { GROUP };
         (0..length)

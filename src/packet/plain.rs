@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The short way through the headers that most packets have.
 //!
-//! What it reads, [`dissect`](crate::packet::dissect()) reads alike; it is only faster.
+//! What it reads, [`dissect`](crate::packet::dissect()) reads alike; it is only faster. A packet
+//! that says it is longer than its frame is left to that.
 
-use super::flow_key::{Ipv4Key, Ipv6Key, Observed};
+use super::ether_type::{IPV4, IPV6, VLAN};
+use super::transport::protocol;
+use super::{Headers, Packet};
+use crate::flow::{Ipv4Key, Ipv6Key, Observed};
 use crate::observation::LinkType;
-use crate::packet::{Headers, Packet};
 
 /// Offsets in an IPv4 header without options (RFC 791 §3.1) and in the TCP header (RFC 9293
 /// §3.1) or UDP header behind it.
@@ -49,9 +52,6 @@ mod ethernet {
     pub(super) const TAGGED_END: usize = 18;
 }
 
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
-const VLAN: u16 = 0x8100;
 const VLAN_IDENTIFIER: u16 = 0x0fff;
 
 /// What a protocol needs to be read here, and what of it is read: one number for both, since
@@ -66,12 +66,9 @@ impl Upper {
 
     /// By protocol number.
     const ALL: [Self; 256] = {
-        const TCP: usize = 6;
-        const UDP: usize = 17;
-
         let mut upper = [Self::new(1 << 17, 0); 256];
-        upper[TCP] = Self::new(34, 0xff);
-        upper[UDP] = Self::new(24, 0);
+        upper[protocol::TCP as usize] = Self::new(34, 0xff);
+        upper[protocol::UDP as usize] = Self::new(24, 0);
         upper
     };
 
@@ -91,33 +88,35 @@ impl Upper {
 }
 
 /// The first `N` octets of the IP packet that `packet` has behind an Ethernet header with one
-/// VLAN tag at most, of this EtherType, or bare, and its VLAN; none of one that is yet to be
-/// segmented.
+/// VLAN tag at most, of this EtherType, or bare, its VLAN, and the octets before it; none of one
+/// that is yet to be segmented.
 #[inline(always)]
 fn behind_link<'a, const N: usize>(
     packet: &Packet<'a>,
     ether_type: u16,
-) -> Option<(&'a [u8; N], u16)> {
+) -> Option<(&'a [u8; N], u16, u32)> {
     if packet.segment_size > 0 {
         return None;
     }
     let data = packet.data;
     let vlan = packet.point.vlan;
     match packet.point.link_type {
-        LinkType::RawIp => Some((data.first_chunk()?, vlan)),
+        LinkType::RawIp => Some((data.first_chunk()?, vlan, 0)),
         LinkType::Ethernet => {
             let octets: &[u8; ethernet::TAGGED_END] = data.first_chunk()?;
             let pair = |offset: usize| u16::from_be_bytes([octets[offset], octets[offset + 1]]);
             let outer = pair(ethernet::TYPE);
             if outer == ether_type {
-                return Some((data[ethernet::UNTAGGED_END..].first_chunk()?, vlan));
+                let ip = data[ethernet::UNTAGGED_END..].first_chunk()?;
+                return Some((ip, vlan, ethernet::UNTAGGED_END as u32));
             }
             if outer != VLAN || pair(ethernet::TAGGED_TYPE) != ether_type {
                 return None;
             }
             let tag = pair(ethernet::TAG) & VLAN_IDENTIFIER;
             let vlan = if vlan == 0 { tag } else { vlan };
-            Some((data[ethernet::TAGGED_END..].first_chunk()?, vlan))
+            let ip = data[ethernet::TAGGED_END..].first_chunk()?;
+            Some((ip, vlan, ethernet::TAGGED_END as u32))
         }
         _ => None,
     }
@@ -126,15 +125,18 @@ fn behind_link<'a, const N: usize>(
 /// The headers of a packet that carries TCP or UDP in IPv4 without options and not in a later
 /// fragment, behind a plain link layer; `None` for any other.
 #[inline(always)]
-pub(super) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
-    let (ip, vlan) = behind_link::<{ ipv4::END }>(packet, IPV4)?;
+pub(crate) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
+    let (ip, vlan, link) = behind_link::<{ ipv4::END }>(packet, IPV4)?;
     let pair = |offset: usize| [ip[offset], ip[offset + 1]];
 
     let octets = u32::from(u16::from_be_bytes(pair(ipv4::TOTAL_LENGTH)));
     let [first] = words(ip, 0);
     let protocol = ip[ipv4::PROTOCOL];
     let upper = Upper::ALL[usize::from(protocol)];
-    if first & ipv4::CHECKED != ipv4::EXPECTED || octets < upper.needs() {
+    if first & ipv4::CHECKED != ipv4::EXPECTED
+        || octets < upper.needs()
+        || link + octets > packet.length
+    {
         return None;
     }
     let observed = Observed::new(&packet.point, vlan, u16::from(protocol));
@@ -151,20 +153,24 @@ pub(super) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
 /// The headers of a packet that carries TCP or UDP right behind an IPv6 header and a plain
 /// link layer; `None` for any other.
 #[inline(always)]
-pub(super) fn plain_ipv6(packet: &Packet<'_>) -> Option<Headers<Ipv6Key>> {
-    let (ip, vlan) = behind_link::<{ ipv6::END }>(packet, IPV6)?;
+pub(crate) fn plain_ipv6(packet: &Packet<'_>) -> Option<Headers<Ipv6Key>> {
+    let (ip, vlan, link) = behind_link::<{ ipv6::END }>(packet, IPV6)?;
     let version_class_and_label = u32::from_be(word(ip, 0));
     let pair = |offset: usize| [ip[offset], ip[offset + 1]];
     let payload = u32::from(u16::from_be_bytes(pair(ipv6::PAYLOAD_LENGTH)));
+    let octets = ipv6::HEADER + payload;
     let protocol = ip[ipv6::NEXT_HEADER];
     let upper = Upper::ALL[usize::from(protocol)];
-    if version_class_and_label >> 28 != 6 || payload + ipv4::HEADER < upper.needs() {
+    if version_class_and_label >> 28 != 6
+        || payload + ipv4::HEADER < upper.needs()
+        || link + octets > packet.length
+    {
         return None;
     }
     let observed = Observed::new(&packet.point, vlan, u16::from(protocol));
     Some(Headers {
         key: Ipv6Key::from_wire(words(ip, ipv6::SOURCE), word(ip, ipv6::PORTS), observed),
-        octets: ipv6::HEADER + payload,
+        octets,
         packets: 1,
         type_of_service: (version_class_and_label >> 20) as u8,
         tcp_flags: upper.flags(ip[ipv6::TCP_FLAGS]),
@@ -194,7 +200,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::metering::{Layers, RecordedKey, Recording};
+    use crate::flow::{Layers, RecordedKey, Recording};
     use crate::observation::ObservationPoint;
     use crate::packet::{Dissection, dissect};
 
@@ -241,6 +247,7 @@ mod tests {
             (link_type, ip, mut octets) in usual(),
             changes in vec((0..64usize, any::<u8>()), 0..4),
             cut in 0..200usize,
+            beyond in prop_oneof![3 => Just(0), 1 => -80..80i32, 1 => Just(70_000)],
             vlan in prop::sample::select(vec![0u16, 9, 0xffff]),
             segment_size in prop_oneof![9 => Just(0), 1 => any::<u16>()],
             layers in 0..8u8,
@@ -259,12 +266,12 @@ mod tests {
                     egress_interface: 4,
                     ..ObservationPoint::default()
                 },
-                length: octets.len() as u32,
+                length: (octets.len() as u32).saturating_add_signed(beyond),
                 segment_size,
                 ..Packet::default()
             };
             let (ipv4, ipv6) = (plain_ipv4(&packet), plain_ipv6(&packet));
-            if changes.is_empty() && octets.len() >= ip + 54 && segment_size == 0 {
+            if changes.is_empty() && octets.len() >= ip + 80 && beyond >= 0 && segment_size == 0 {
                 prop_assert!(ipv4.is_some() != ipv6.is_some());
             }
             let recording = Recording {

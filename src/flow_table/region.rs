@@ -16,7 +16,7 @@ use memmap2::MmapMut;
 #[cfg(target_os = "linux")]
 use memmap2::{Advice, MmapOptions};
 
-use crate::metering::Pages;
+use super::usage::Pages;
 
 /// The alignment that lets the kernel back a region with huge pages, and their size.
 const HUGE_PAGE: usize = 1 << HUGE_PAGE_BITS;

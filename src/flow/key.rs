@@ -61,7 +61,7 @@ impl Observed {
     const VLAN: u16 = 0x0fff;
     const EGRESS_SHIFT: u16 = 15;
     /// Where the direction stands, beside the VLAN.
-    pub(super) const DIRECTION: u16 = 1 << Self::EGRESS_SHIFT;
+    pub(crate) const DIRECTION: u16 = 1 << Self::EGRESS_SHIFT;
 
     /// At `point`, in VLAN `vlan` (0: none; only the low 12 bits count), carrying `payload`.
     #[inline(always)]
@@ -133,7 +133,7 @@ impl Ipv4Key {
     /// The key with these addresses and ports, as they follow each other on the wire. Made of
     /// whole words, so that it is hashed without having been written.
     #[inline(always)]
-    pub(super) fn from_wire(addresses: [u64; 1], ports: u32, observed: Observed) -> Self {
+    pub(crate) fn from_wire(addresses: [u64; 1], ports: u32, observed: Observed) -> Self {
         let [second, third] = observed.words_behind(ports);
         bytemuck::cast([addresses[0], second, third])
     }
@@ -172,7 +172,7 @@ impl FlowKey for Ipv6Key {
 impl Ipv6Key {
     /// As [`Ipv4Key::from_wire`].
     #[inline(always)]
-    pub(super) fn from_wire(addresses: [u64; 4], ports: u32, observed: Observed) -> Self {
+    pub(crate) fn from_wire(addresses: [u64; 4], ports: u32, observed: Observed) -> Self {
         let [fifth, sixth] = observed.words_behind(ports);
         let [first, second, third, fourth] = addresses;
         bytemuck::cast([first, second, third, fourth, fifth, sixth])

@@ -12,7 +12,7 @@ const REGISTERS: usize = 256;
 
 /// See the file.
 #[derive(Clone, Copy)]
-pub(in crate::metering) struct Evictions {
+pub(in crate::flow_table) struct Evictions {
     count: u64,
     /// For each register the longest run of zero bits, and one.
     registers: [u8; REGISTERS],

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Every layout's template and one record, octet by octet, as flowprobe writes them on a
+//! little-endian machine. The octets were put together from flowprobe's layouts, not by this code.
+
+use bytemuck::Zeroable;
+
+use super::super::message::Message;
+use super::*;
+use crate::flow::{Observed, Ports, Recorded::*};
+use crate::metering::EndReason;
+use crate::observation::{Direction, ObservationDomainId, ObservationPoint};
+use crate::time::Uptime;
+
+/// Layers, what is recorded, template and record.
+const GOLDEN: [(u8, Recorded, &str, &str); 21] = [
+    (
+        1,
+        Frame,
+        "01140009000a0004000e0004003d000100020008009c0008009d000800380006005000060100\
+         0002",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f81076417000200000000\
+         550200000000ddb588",
+    ),
+    (
+        1,
+        Ipv4,
+        "01150009000a0004000e0004003d000100020008009c0008009d000800380006005000060100\
+         0002",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f81076417000200000000\
+         550200000000dd0008",
+    ),
+    (
+        1,
+        Ipv6,
+        "01160009000a0004000e0004003d000100020008009c0008009d000800380006005000060100\
+         0002",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f81076417000200000000\
+         550200000000dddd86",
+    ),
+    (
+        2,
+        Frame,
+        "01180006000a0004000e0004003d000100020008009c0008009d0008",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f8107641700",
+    ),
+    (
+        2,
+        Ipv4,
+        "0119000a000a0004000e0004003d000100020008009c0008009d000800080004000c00040004\
+         000100010008",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f8107641700c0000201c6\
+         336402062122232425262728",
+    ),
+    (
+        2,
+        Ipv6,
+        "011a000a000a0004000e0004003d000100020008009c0008009d0008001b0010001c00100004\
+         000100010008",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f810764170020010db800\
+         000000000000000000000120010db8000000000000000000000002062122232425262728",
+    ),
+    (
+        3,
+        Frame,
+        "011c0009000a0004000e0004003d000100020008009c0008009d000800380006005000060100\
+         0002",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f81076417000200000000\
+         550200000000ddb588",
+    ),
+    (
+        3,
+        Ipv4,
+        "011d000d000a0004000e0004003d000100020008009c0008009d000800380006005000060100\
+         000200080004000c00040004000100010008",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f81076417000200000000\
+         550200000000dd0008c0000201c6336402062122232425262728",
+    ),
+    (
+        3,
+        Ipv6,
+        "011e000d000a0004000e0004003d000100020008009c0008009d000800380006005000060100\
+         0002001b0010001c00100004000100010008",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f81076417000200000000\
+         550200000000dddd8620010db800000000000000000000000120010db8000000000000000000\
+         000002062122232425262728",
+    ),
+    (
+        4,
+        Frame,
+        "01200006000a0004000e0004003d000100020008009c0008009d0008",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f8107641700",
+    ),
+    (
+        4,
+        Ipv4,
+        "01210009000a0004000e0004003d000100020008009c0008009d000800070002000b00020006\
+         0002",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f81076417001234005000\
+         12",
+    ),
+    (
+        4,
+        Ipv6,
+        "01220009000a0004000e0004003d000100020008009c0008009d000800070002000b00020006\
+         0002",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f81076417001234005000\
+         12",
+    ),
+    (
+        5,
+        Frame,
+        "01240009000a0004000e0004003d000100020008009c0008009d000800380006005000060100\
+         0002",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f81076417000200000000\
+         550200000000ddb588",
+    ),
+    (
+        5,
+        Ipv4,
+        "0125000c000a0004000e0004003d000100020008009c0008009d000800380006005000060100\
+         000200070002000b000200060002",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f81076417000200000000\
+         550200000000dd0008123400500012",
+    ),
+    (
+        5,
+        Ipv6,
+        "0126000c000a0004000e0004003d000100020008009c0008009d000800380006005000060100\
+         000200070002000b000200060002",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f81076417000200000000\
+         550200000000dddd86123400500012",
+    ),
+    (
+        6,
+        Frame,
+        "01280006000a0004000e0004003d000100020008009c0008009d0008",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f8107641700",
+    ),
+    (
+        6,
+        Ipv4,
+        "0129000d000a0004000e0004003d000100020008009c0008009d000800080004000c00040004\
+         00010001000800070002000b000200060002",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f8107641700c0000201c6\
+         336402062122232425262728123400500012",
+    ),
+    (
+        6,
+        Ipv6,
+        "012a000d000a0004000e0004003d000100020008009c0008009d0008001b0010001c00100004\
+         00010001000800070002000b000200060002",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f810764170020010db800\
+         000000000000000000000120010db80000000000000000000000020621222324252627281234\
+         00500012",
+    ),
+    (
+        7,
+        Frame,
+        "012c0009000a0004000e0004003d000100020008009c0008009d000800380006005000060100\
+         0002",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f81076417000200000000\
+         550200000000ddb588",
+    ),
+    (
+        7,
+        Ipv4,
+        "012d0010000a0004000e0004003d000100020008009c0008009d000800380006005000060100\
+         000200080004000c0004000400010001000800070002000b000200060002",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f81076417000200000000\
+         550200000000dd0008c0000201c6336402062122232425262728123400500012",
+    ),
+    (
+        7,
+        Ipv6,
+        "012e0010000a0004000e0004003d000100020008009c0008009d000800380006005000060100\
+         0002001b0010001c0010000400010001000800070002000b000200060002",
+        "0001020304050607011112131415161718e8fe6f800754d4c0e8fe6f81076417000200000000\
+         550200000000dddd8620010db800000000000000000000000120010db8000000000000000000\
+         000002062122232425262728123400500012",
+    ),
+];
+
+fn hexadecimal(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// A record of this layout in which every field has a value of its own.
+fn record(layers: Layers, recorded: Recorded) -> FlowRecord<RecordedKey> {
+    let point = ObservationPoint {
+        ingress_interface: 0x0001_0203,
+        egress_interface: 0x0405_0607,
+        direction: Direction::Egress,
+        ..ObservationPoint::default()
+    };
+    let mut key = RecordedKey {
+        destination_mac: [2, 0, 0, 0, 0, 0xdd],
+        source_mac: [2, 0, 0, 0, 0, 0x55],
+        ports: Ports {
+            source: [0x12, 0x34],
+            destination: [0x00, 0x50],
+        },
+        observed: Observed::new(&point, 0, 6),
+        ..RecordedKey::of_layout(Layout::new(layers, recorded))
+    };
+    match recorded {
+        Frame => key.ether_type = 0x88b5,
+        Ipv4 => {
+            key.ether_type = 0x0800;
+            key.source[..4].copy_from_slice(&[192, 0, 2, 1]);
+            key.destination[..4].copy_from_slice(&[198, 51, 100, 2]);
+        }
+        Ipv6 => {
+            key.ether_type = 0x86dd;
+            for (address, last) in [(&mut key.source, 1), (&mut key.destination, 2)] {
+                *address = <[u8; 16]>::zeroed();
+                address[..4].copy_from_slice(&[0x20, 0x01, 0x0d, 0xb8]);
+                address[15] = last;
+            }
+        }
+    }
+    FlowRecord {
+        key,
+        attributes: (),
+        packets: 0x1112_1314_1516_1718,
+        octets: 0x2122_2324_2526_2728,
+        start: Timestamp::from_millis(1_700_000_000_123),
+        end: Timestamp::from_millis(1_700_000_001_124),
+        ingress_vrf: 7,
+        egress_vrf: 8,
+        type_of_service: 9,
+        tcp_flags: 0x12,
+        end_reason: EndReason::ForcedEnd,
+    }
+}
+
+#[test]
+#[cfg(target_endian = "little")]
+fn every_layout_has_flowprobes_octets() {
+    for (bits, recorded, template, octets) in GOLDEN {
+        let layers = Layers::from_bits(bits);
+        let layout = Layout::new(layers, recorded);
+        let found = hexadecimal(&layout.template().to_octets());
+        assert_eq!(found, template, "{layout:?}");
+        let encoded = encode(&record(layers, recorded));
+        let found = hexadecimal(&encoded.octets[..encoded.length]);
+        assert_eq!(found, octets, "{layout:?}");
+    }
+}
+
+/// Gives so many buffers, and keeps messages.
+#[derive(Default)]
+struct Kept {
+    buffers: usize,
+    messages: Vec<Message<Vec<u8>>>,
+}
+
+impl Transport for Kept {
+    type Buffer = Vec<u8>;
+
+    fn buffer(&mut self) -> Option<Vec<u8>> {
+        self.buffers = self.buffers.checked_sub(1)?;
+        Some(vec![0; 1400])
+    }
+
+    fn send(&mut self, message: Message<Vec<u8>>) {
+        self.messages.push(message);
+    }
+}
+
+fn process(buffers: usize) -> ExportingProcess<Kept> {
+    let kept = Kept {
+        buffers,
+        ..Kept::default()
+    };
+    ExportingProcess::new(kept, ObservationDomainId(7))
+}
+
+/// Kind, sequence, first set's id and what follows its header of each message so far.
+fn sent(process: &mut ExportingProcess<Kept>) -> Vec<(MessageKind, u8, u16, String)> {
+    let messages = core::mem::take(&mut process.transport().messages);
+    let one = |message: Message<Vec<u8>>| {
+        let octets = &message.buffer[..message.length];
+        let set = u16::from_be_bytes([octets[16], octets[17]]);
+        (message.kind, octets[11], set, hexadecimal(&octets[20..]))
+    };
+    messages.into_iter().map(one).collect()
+}
+
+/// RFC 7011 §3.1: Data Records count in the sequence.
+#[test]
+#[cfg(target_endian = "little")]
+fn records_stand_in_sets_of_their_template() {
+    for (bits, recorded, _, octets) in GOLDEN {
+        let layers = Layers::from_bits(bits);
+        let id = 272 + u16::from(bits) * 4 + recorded as u16;
+        let mut process = process(2);
+        let record = record(layers, recorded);
+        assert_eq!(process.export(&record), Ok(()));
+        assert_eq!(process.export(&record), Ok(()));
+        process.flush();
+        assert_eq!(process.statistics().flow_records, 2);
+        let both = [octets, octets].concat();
+        assert_eq!(sent(&mut process), [(MessageKind::Data, 0, id, both)]);
+        assert_eq!(process.export(&record), Ok(()));
+        process.flush();
+        let once = octets.to_string();
+        assert_eq!(sent(&mut process), [(MessageKind::Data, 2, id, once)]);
+        assert_eq!(process.export(&record), Err(NoRoom::NoBuffer));
+    }
+}
+
+/// Chosen templates are announced one by one, and again in each interval, from where a lack of
+/// buffers ended it.
+#[test]
+fn chosen_templates_are_announced_instead_of_all() {
+    let (_, _, first, _) = GOLDEN[1];
+    let (_, _, second, _) = GOLDEN[20];
+    let layouts = [(1, Ipv4), (7, Ipv6)]
+        .map(|(bits, recorded)| Layout::new(Layers::from_bits(bits), recorded).template());
+    let mut process = process(0);
+    let tick = |process: &mut ExportingProcess<Kept>, buffers, seconds: u32| {
+        process.transport().buffers = buffers;
+        process.tick(Timestamp::default(), Uptime::from_millis(seconds * 1000));
+        sent(process)
+    };
+    process.announce_only(layouts.to_vec());
+    assert_eq!(tick(&mut process, 9, 0), [], "not by itself");
+    process.transport().buffers = 0;
+    assert_eq!(process.announce_one(layouts[0]), Err(NoRoom::NoBuffer));
+    assert_eq!(sent(&mut process), []);
+    assert_eq!(tick(&mut process, 9, 40), [], "none was announced before");
+    assert_eq!(process.announce_one(layouts[0]), Ok(()));
+    let of = |kind, octets: &str| (kind, 0, 2, octets.to_string());
+    assert_eq!(sent(&mut process), [of(MessageKind::Templates, first)]);
+    assert_eq!(tick(&mut process, 9, 69), []);
+    let repeated = MessageKind::RepeatedTemplates;
+    assert_eq!(tick(&mut process, 1, 70), [of(repeated, first)]);
+    assert_eq!(tick(&mut process, 9, 71), [of(repeated, second)]);
+    assert_eq!(tick(&mut process, 9, 100), []);
+    let both = [of(repeated, first), of(repeated, second)];
+    assert_eq!(tick(&mut process, 9, 101), both);
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What all tables of a process share: timeouts, the hash's seed, and the accounts.
+
+use super::expiration::Timeouts;
+use super::export::{Export, NoRoom};
+use super::statistics::Statistics;
+use crate::flow::{EndReason, FlowKey};
+use crate::flow_table::Slot;
+use crate::flow_table::group::Seed;
+
+/// What all tables share.
+pub(super) struct Shared {
+    pub(super) timeouts: Timeouts,
+    pub(super) seed: Seed,
+    pub(super) statistics: Statistics,
+}
+
+impl Shared {
+    /// See [`MeteringProcess::clear_statistics`].
+    pub(super) fn clear_statistics(&mut self, live_flows: usize) {
+        let live = self.statistics.live();
+        self.statistics = Statistics {
+            observed: live,
+            metered: live,
+            flows: live_flows as u64,
+            ..Statistics::default()
+        };
+    }
+
+    /// Offers the record of the flow in `slot`; it is counted if it is taken.
+    pub(super) fn offer<K: FlowKey, E: Export<K>>(
+        &mut self,
+        slot: &Slot<K>,
+        reason: EndReason,
+        export: &mut E,
+    ) -> Result<(), NoRoom> {
+        export.export(&slot.record(reason))?;
+        self.statistics.exported[reason as usize - 1].count(slot.flow.tally());
+        Ok(())
+    }
+}
