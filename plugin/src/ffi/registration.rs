@@ -38,8 +38,10 @@ pub static vlib_plugin_registration: Registration = Registration({
 /// # Safety
 /// VPP has begun to load plugins.
 pub(crate) unsafe fn check_version() -> Result<(), String> {
-    // SAFETY: VPP sets its version, a constant, before it loads plugins.
-    let running = unsafe { CStr::from_ptr(vpp_sys::vpp_shim_version()) }.to_string_lossy();
+    // SAFETY: VPP sets its version before it loads plugins.
+    let running = unsafe { vpp_sys::vpp_shim_version() };
+    // SAFETY: the version is a constant string.
+    let running = unsafe { CStr::from_ptr(running) }.to_string_lossy();
     if running.contains("-rc") == VPP_VERSION.contains("-rc") {
         Ok(())
     } else {
