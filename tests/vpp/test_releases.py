@@ -8,7 +8,6 @@ from support import accounts, generator, installation, registration, routing
 from support.client import Client
 from support.traffic import many_flows
 from support.vpp import Vpp
-from support.waiting import until
 
 def assert_refused(vpp: Vpp, required: str) -> None:
     """Asserts that VPP runs without the plugin, and has logged why."""
