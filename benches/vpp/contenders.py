@@ -1,58 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is compared: how each plugin is turned on and off, and what it says that it did.
+"""The compared plugins: how each is turned on and off, and its counters.
 
-Each contender names its metering node, the beginning of its other nodes' names, and three steps:
-`prepare` once for each capture while all are off, `enable`, `disable`. `report` reads its own
-counters; `check` says whether packets are missing from them.
+Each contender has the name of its metering node, the prefix of its other nodes' names, and three
+steps: `prepare`, once per capture while all are off, `enable` and `disable`. `report` reads its
+counters; `check` reports packets that are missing in them.
 """
 
 import time
 
 from vpp import VppError
 
-# Long enough that no flow times out while a capture is measured: what is compared is metering.
+# Long enough that no flow times out during a measurement: only metering is compared.
 ACTIVE_TIMEOUT, IDLE_TIMEOUT = 900, 1800
 
 COLLECTOR, SOURCE, PATH_MTU = "203.0.113.10", "203.0.113.9", 1450
 
-# The table of the plugin's default size, or a larger one when a capture has more flows.
-DEFAULT_FLOWS = 1_000_000
+# The least room for flows; more if a capture has more flows.
+LEAST_ROOM = 1_000_000
 
 
 class Contender:
     name = node = settings = ""
-    # Plugins of VPP's own that it needs.
+    # Plugins of VPP that it needs.
     plugins = []
 
     def prepare(self, vpp, flows):
-        """Before the first of its runs over a capture."""
+        """Called before its first run over a capture."""
 
     def enable(self, vpp):
-        """Meters what comes in on pg0, and waits until it really does."""
+        """Starts metering what pg0 receives, and waits until it is in effect."""
 
     def verify(self, vpp, flows):
-        """Raises when it did not meter, after a pass and while it is on."""
+        """Raises if it does not meter; called after a pass, while it is on."""
 
     def disable(self, vpp):
-        """Ends metering, and waits until nothing of it is left."""
+        """Stops metering, and waits until all of its work has ended."""
 
     def owns(self, node):
-        """Whether a node runs for this contender only."""
+        """Whether a node belongs to this contender."""
         return bool(self.node) and node.startswith(self.name)
 
     def report(self, stats):
-        """Its counters, by the words of the table; only those that ever grow."""
+        """Its monotonic counters, by the names in the table."""
         return {}
 
     def check(self, packets, grown):
-        """Complaints after so many packets, while it is on, given how its counters grew."""
+        """Errors after `packets` packets, while it is on, from the growth of its counters."""
         return []
 
     def settle(self, stats):
-        """Waits until its counters tell of all packets that have come."""
+        """Waits until its counters include all received packets."""
 
     def closed(self, grown):
-        """Complaints once it is off and nothing of it is left, from turning on to turning off."""
+        """Errors over the whole run, after it is off and all of its work has ended."""
         return []
 
 
@@ -107,7 +107,7 @@ class Flowprobe(Contender):
 
 
 class Sflow(Contender):
-    """VPP's sampler: looks at one packet of a thousand."""
+    """VPP's sampler: samples one packet of a thousand."""
 
     name, node = "sflow", "sflow"
     plugins = ["sflow_plugin.so"]
@@ -127,17 +127,17 @@ class Sflow(Contender):
 
 
 class Flowmeter(Contender):
-    """Ours."""
+    """The flow meter."""
 
     name, node = "flowmeter", "flowmeter-input-ip4"
     settings = (
         f"`set flowmeter active-timeout {ACTIVE_TIMEOUT} idle-timeout {IDLE_TIMEOUT} "
-        f"flows-per-worker` {DEFAULT_FLOWS:,} (the default) or as many as the capture has, "
+        f"flows-per-worker` {LEAST_ROOM:,} or as many as the capture has, "
         "`flowmeter interface pg0 ip4 rx`"
     )
 
     def prepare(self, vpp, flows):
-        room = max(flows, DEFAULT_FLOWS)
+        room = max(flows, LEAST_ROOM)
         timeouts = f"active-timeout {ACTIVE_TIMEOUT} idle-timeout {IDLE_TIMEOUT}"
         vpp.tell(f"set flowmeter {timeouts} flows-per-worker {room}")
         exporter = f"collector {COLLECTOR} port 4739 src {SOURCE} path-mtu {PATH_MTU}"
@@ -164,7 +164,7 @@ class Flowmeter(Contender):
                 raise VppError(f"flowmeter holds {live:,} flows 120 s after it was turned off")
 
     def settle(self, stats):
-        # Counters that VPP copies are all of a later time after two updates.
+        # After two updates, all copied counters are newer.
         beat = stats.heartbeat()
         while stats.heartbeat() < beat + 2:
             time.sleep(0.005)
@@ -214,7 +214,7 @@ class Flowmeter(Contender):
 
     @staticmethod
     def version(vpp):
-        """What the plugin says of itself: its version and commit."""
+        """The plugin's version and commit."""
         for line in vpp.ask("show plugins").splitlines():
             if "flowmeter_plugin.so" in line:
                 return " ".join(line.partition("flowmeter_plugin.so")[2].split())
@@ -222,13 +222,13 @@ class Flowmeter(Contender):
 
 
 class Dropin(Flowmeter):
-    """Ours in flowprobe's place, where that is not loaded: its commands, layers and layouts."""
+    """The plugin instead of flowprobe: with its commands, layers and layouts."""
 
     name, node = "dropin", "flowmeter-record-input-ip4"
-    settings = f"{Flowprobe.settings}; {DEFAULT_FLOWS:,} flows or as many as the first capture has"
+    settings = f"{Flowprobe.settings}; {LEAST_ROOM:,} flows or as many as the first capture has"
 
     def prepare(self, vpp, flows):
-        room = max(flows, DEFAULT_FLOWS)
+        room = max(flows, LEAST_ROOM)
         vpp.tell(f"set flowmeter flows-per-worker {room}")
         Flowprobe().prepare(vpp, flows)
 
@@ -245,10 +245,10 @@ class Dropin(Flowmeter):
 
 ALL = {contender.name: contender for contender in (Flowprobe(), Flowmeter(), Dropin(), Sflow())}
 
-#: Who can't be in one VPP with whom: `compare --dropin` has the one, else it has the other.
+#: Contenders that exclude each other: the first is used with `compare --dropin`, else the second.
 INSTEAD = {"dropin": "flowprobe", "flowprobe": "dropin"}
 
 
 def is_any(node):
-    """Whether a node is a contender's own."""
+    """Whether a node belongs to a contender."""
     return any(contender.owns(node) for contender in ALL.values())

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is printed of a comparison: tables, verdicts against the aims, the machine; or JSON.
+"""The report of a comparison: tables, results compared with the aims, the machine; or JSON.
 
-Reads the runs and measures nothing.
+It reads the runs and measures nothing.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import contenders
 
-# A run in which others had VPP's core for a larger share says little.
+# A run in which other processes had VPP's core for a larger share is disturbed.
 DISTURBED = 0.02
 
 
@@ -25,7 +25,7 @@ def ranged(values, digits=1):
 
 
 def table(rows):
-    """A Markdown table that people can read as it is; all but the second column are numbers."""
+    """A Markdown table with aligned columns; all but the second column are numbers."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     texts = [1] if rows[0][0] == "Flows" else [0]
     lines = []
@@ -72,7 +72,7 @@ def main_table(comparisons):
                 continue
             per = runs[0].per_thousand
             collided = next((word for word in ("collisions", "evictions") if word in per), None)
-            # flowprobe exports one record for each collision, and no other here.
+            # Here, flowprobe exports exactly one record per collision.
             records = "records" if "records" in per else collided
             row += [
                 ranged(comparison.values(name, "node")),
@@ -91,7 +91,7 @@ def main_table(comparisons):
 
 
 def node_table(comparison):
-    """Clocks of each node that takes part, for every contender."""
+    """Clocks of each node in the path, for every contender."""
     names = [name for name, runs in comparison.runs.items() if runs]
     totals = {}
     for name in names:
@@ -114,7 +114,7 @@ def node_table(comparison):
 
 
 def aims(comparisons):
-    """Each aim: what it is, what was reached, whether that is enough; None if not measured."""
+    """Each aim: its text, the result, and whether it was reached; None if not measured."""
     by_flows = {comparison.flows: comparison for comparison in comparisons}
     aims = []
 
@@ -175,18 +175,18 @@ def markdown(comparisons, turns, left_out, facts, options):
         version = f", {facts['plugin']}" if turn.name == "flowmeter" else ""
         lines.append(f"- {turn.name}{version}: {turn.settings}.")
     for name in left_out:
-        lines.append(f"- **{name} was left out** and nothing is said about it.")
+        lines.append(f"- **{name} was left out.**")
     worst = max(
         run.disturbed for each in comparisons for runs in each.runs.values() for run in runs
     )
     lines.append(
-        f"- Others had VPP's core for at most {worst:.1%} of a run"
+        f"- Other processes had VPP's core for at most {worst:.1%} of a run"
         + (": **the machine was busy, figures are indicative only**." if worst > DISTURBED else ".")
     )
     lines += ["", main_table(comparisons), ""]
     lines += [
-        "\\* for 1,000 packets. A collision of flowprobe ends a flow that lives: it exports a "
-        "fragment as a record. An eviction of flowmeter is a record of reason lack of resources.",
+        "\\* per 1,000 packets. A collision of flowprobe ends a live flow: it exports a fragment of it "
+        "as a record. An eviction of flowmeter is a record with reason lack of resources.",
         "",
     ]
     rows = [["Aim", "Reached", "Verdict"]]

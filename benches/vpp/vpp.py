@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts one VPP of its own, talks to it through vppctl, and ends it.
+"""Starts a VPP process, sends it commands through vppctl, and stops it.
 
-It has its own runtime directory and, as root, its own network namespace; what else runs on the
-machine is left alone. Knows nothing of what is measured.
+It has its own runtime directory and, as root, its own network namespace, and does not affect other
+processes. This file knows nothing of what is measured.
 """
 
 import os
@@ -16,18 +16,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tests" /
 from support.stats_segment import Segment  # noqa: E402
 
 # Seconds between two copies of the node counters into the statistics segment. A copy also walks
-# VPP's heap, and with it every packet of a capture: milliseconds that no measured node has.
+# VPP's heap with every packet of a capture, which takes milliseconds.
 UPDATE_INTERVAL = 0.5
 
 PREFIXES = ["/usr/local", "/opt/vpp", "/usr"]
 
 
 class VppError(Exception):
-    """VPP is not there, does not start, has ended, or refuses a command."""
+    """VPP is missing, does not start, has ended, or refuses a command."""
 
 
 def find_prefix():
-    """Where VPP is installed: VPP_PREFIX, else the usual places."""
+    """VPP's prefix: VPP_PREFIX, else the first of the usual prefixes."""
     named = os.environ.get("VPP_PREFIX")
     for prefix in [named] if named else PREFIXES:
         if os.access(Path(prefix, "bin", "vpp"), os.X_OK):
@@ -37,7 +37,7 @@ def find_prefix():
 
 
 def find_plugins(prefix):
-    """The directory of VPP's own plugins."""
+    """VPP's plugin directory."""
     for pattern in ("lib/*/vpp_plugins", "lib/vpp_plugins", "lib64/vpp_plugins"):
         for directory in sorted(prefix.glob(pattern)):
             return directory
@@ -45,13 +45,13 @@ def find_plugins(prefix):
 
 
 class Vpp:
-    """A running VPP. Use it in a `with` block, so that it always ends."""
+    """A running VPP. Use it in a `with` block, so that it is always stopped."""
 
     def __init__(
         self, directory, *, plugins, ours=None, core, worker=None, heap_octets, page_size
     ):
-        """`plugins` of VPP's own are loaded and no other; `ours` is the plugin's file. `worker` is
-        the core of a worker, if there is to be one."""
+        """`plugins` are the plugins of VPP to load; `ours` is the plugin's file. `worker` is the
+        core of the worker, if any."""
         self.directory = directory
         self.prefix = find_prefix()
         self.cli_socket = directory / "cli.sock"
@@ -60,7 +60,7 @@ class Vpp:
         own = find_plugins(self.prefix)
         path = str(own)
         if ours:
-            # Before VPP's own, as the first file of a name wins.
+            # Before VPP's directory: the first file of a name is loaded.
             first = directory / "plugins"
             first.mkdir()
             (first / "flowmeter_plugin.so").symlink_to(ours.resolve())
@@ -102,7 +102,7 @@ plugins {{
     def __enter__(self):
         command = [self.prefix / "bin" / "vpp", "-c", self.configuration]
         if os.geteuid() == 0:
-            # This executes VPP in its own place, so that the process is VPP.
+            # unshare executes VPP, so the process is VPP.
             command = ["unshare", "--net", "--", *command]
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
@@ -161,13 +161,13 @@ plugins {{
             raise VppError(f"VPP ended with status {code}: {self.last_words()}")
 
     def last_words(self):
-        """The end of what VPP printed, without colours and what is of no interest."""
+        """The end of VPP's output, without colours and irrelevant lines."""
         text = re.sub(r"\x1b\[[0-9;]*m", "", self.log.read_text(errors="replace"))
         lines = [line.rstrip() for line in text.splitlines() if "vat-plug" not in line]
         return "\n".join(lines[-30:])
 
     def ask(self, command):
-        """What VPP answers to a command."""
+        """Runs a command, and returns its output."""
         done = self._vppctl(command)
         self.check_alive()
         if done.returncode != 0:
@@ -175,19 +175,19 @@ plugins {{
         return done.stdout
 
     def tell(self, command, answer=""):
-        """A command whose answer has to begin so; most answer nothing when they succeed."""
+        """Runs a command whose output has to start with `answer`; most print nothing on success."""
         said = self.ask(command).strip()
         if not said.startswith(answer) or (said and not answer):
             raise VppError(f"{command}: {said}")
 
     def waited(self):
-        """Seconds in which VPP's main thread could have run but did not, since its start."""
+        """Seconds since VPP's start in which its main thread was runnable but did not run."""
         task = f"/proc/{self.process.pid}/task/{self.process.pid}/schedstat"
         return int(Path(task).read_text().split()[1]) / 1e9
 
 
 def stolen(core):
-    """Seconds in which the hypervisor ran something else instead of this core."""
+    """Seconds in which the hypervisor has not run this core (steal time)."""
     for line in Path("/proc/stat").read_text().splitlines():
         if line.startswith(f"cpu{core} "):
             return int(line.split()[8]) / os.sysconf("SC_CLK_TCK")

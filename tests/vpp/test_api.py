@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The binary API with good input: each message does what its command does, and shows the same."""
+"""The binary API with valid input: each message has the effect of its command."""
 
 import struct
 from ipaddress import ip_address
@@ -69,7 +69,7 @@ def test_interfaces(metered, source, client, api):
     assert {each.interface_name for each in details} == {source}
     assert call(is_add=False, sw_if_index=index, variant=IP4, direction=BOTH).retval == 0
     assert places(api) == {(index, L2, RX), (index, IP6, TX)}
-    # What is metered, whichever it is.
+    # ALL stops whatever is metered.
     assert call(is_add=False, sw_if_index=index, direction=BOTH).retval == 0
     assert places(api) == set()
     assert "none is metered" in vpp.cli("show flowmeter interfaces")
@@ -93,7 +93,7 @@ def test_rules(metered, source, client, api):
     assert "pg* ip4 both" in vpp.cli("show flowmeter interfaces")
     later = generator.add_interface(vpp, 7)
     assert (vpp.interface_index(later), IP4, TX) in places(api)
-    # As long as a name may be.
+    # The longest possible name.
     assert call(pattern="x" * 62 + "*").retval == 0
     assert call(is_add=False, pattern="x" * 62 + "*").retval == 0
     assert call(is_add=False, pattern="pg*", direction=BOTH).retval == 0
@@ -117,7 +117,7 @@ def test_parameters(metered, source, client, api):
     assert "active timeout 600 s, idle timeout 1 s" in vpp.cli("show flowmeter")
     assert call(idle_timeout=DEFAULT).retval == 0
     assert now() == (600, 15, 65536)
-    # With tables there.
+    # With existing tables.
     vpp.configure(f"flowmeter interface {source}")
     before = vpp.cli("show flowmeter memory")
     assert client.done(call(flows_per_worker=100_000)) == 0
@@ -145,7 +145,7 @@ def test_an_interface_as_source(start_vpp, version):
     with connected(vpp) as client:
         api = client.api
         call = api.flowmeter_set_exporter
-        # What source says is not read.
+        # `source` is ignored.
         assert call(collector=collector, source_interface=index).retval == 0
         reply = api.flowmeter_get_exporter()
         assert (reply.source, reply.source_interface) == (source, index)
@@ -157,7 +157,7 @@ def test_an_interface_as_source(start_vpp, version):
         assert (int(reply.origin), reply.reachable, reply.collector) == (1, False, collector)
         assert call(collector=collector, source_interface=999).retval == errors.INVALID_SW_IF_INDEX
         assert api.flowmeter_get_exporter().source_interface == index
-        # By number 0, which is none, as by ~0.
+        # Index 0 means none, as ~0.
         assert call(collector=collector, source=source, source_interface=0).retval == 0
         reply = api.flowmeter_get_exporter()
         assert (reply.source, reply.source_interface) == (source, 0xFFFFFFFF)
@@ -174,7 +174,7 @@ def test_exporter(start_vpp, version):
         assert (reply.retval, int(reply.origin), reply.reachable) == (0, 0, False)
         call = api.flowmeter_set_exporter
         assert call(collector=collector, source=source).retval == 0
-        until("a way to it", lambda: api.flowmeter_get_exporter().reachable)
+        until("a reachable collector", lambda: api.flowmeter_get_exporter().reachable)
         reply = api.flowmeter_get_exporter()
         assert int(reply.origin) == 1
         assert (reply.collector, reply.source) == (collector, source)
@@ -188,7 +188,7 @@ def test_exporter(start_vpp, version):
         assert call(is_add=False).retval == 0
         assert int(api.flowmeter_get_exporter().origin) == 0
         if version == 6:
-            # VPP's own command takes IPv4 only.
+            # VPP's command takes IPv4 only.
             return
         vpp.cli(f"set ipfix exporter collector {collector} src {source} template-interval 7")
         until("VPP's exporter", lambda: int(api.flowmeter_get_exporter().origin) == 2)
@@ -234,7 +234,7 @@ def test_statistics_and_flush(metered, source, client, api):
 
 
 def of_details(details) -> Flows:
-    """What was dumped, to be compared with what was sent."""
+    """The flows of a dump, to be compared with those sent."""
     flows = Flows()
     for each in details:
         family = int(each.family)
@@ -304,10 +304,10 @@ def test_the_largest_flows(metered, source, client, api, order, measure):
 
 
 def test_requests_keep_their_order(metered, source, client):
-    """Who doesn't wait for answers gets them in order all the same: were two done in another
-    one, there would be nothing to disable."""
+    """A client that does not wait for answers gets them in order. In another order, there would be
+    nothing to disable."""
     index = metered.vpp.interface_index(source)
-    # Tables are made, so that nothing takes long any more.
+    # Create the tables first, so that no request takes long.
     metered.vpp.configure(f"flowmeter interface {source}", f"flowmeter interface {source} disable")
     raw = RawClient(metered.vpp, client.papi)
     for turn in range(40):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several clients of the binary API, large tables, clients that die or don't read, events."""
+"""Several clients of the binary API, large tables, clients that die or do not read, events."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ FLOWS = 100_000
 
 @pytest.fixture
 def crowded(start_vpp):
-    """A VPP whose worker has 100,000 live flows, and a stream of packets that go on."""
+    """A VPP whose worker has 100,000 live flows, and a stream of more packets."""
     vpp = start_vpp(workers=1, flows=200_000, buffers=32768)
     source = routing.add_source(vpp)
     vpp.configure(
@@ -37,7 +37,7 @@ def crowded(start_vpp):
 
 
 def test_dump_of_many_flows_under_traffic(crowded):
-    """Each flow stands in it once, and all packets in the accounts; others are served."""
+    """It has each flow once, the accounts have all packets, and other clients are served."""
     vpp, stream = crowded
     waits = []
     with connected(vpp) as client, connected(vpp, "other") as other:
@@ -61,7 +61,7 @@ def test_dump_of_many_flows_under_traffic(crowded):
     ports = Counter((each.source_port, each.destination_port) for each in details)
     assert len(details) == len(ports) == FLOWS
     assert all(each.packets >= 1 for each in details)
-    # The largest of all, while all go on.
+    # The largest flows, under traffic.
     with connected(vpp) as client:
         reply, details = client.api.flowmeter_flow_dump(order=1, top=1000)
     assert (reply.retval, reply.matched, len(details)) == (0, FLOWS, 1000)
@@ -75,7 +75,7 @@ def test_dump_of_many_flows_under_traffic(crowded):
 
 
 def test_a_client_that_does_not_read(crowded):
-    """It is waited for, in little memory; others are not kept waiting."""
+    """It takes little memory, and other clients are served."""
     vpp, _ = crowded
     with connected(vpp) as client:
         raw = RawClient(vpp, client.papi)
@@ -88,7 +88,7 @@ def test_a_client_that_does_not_read(crowded):
         assert time.monotonic() - start < 10
         waiting = vpp.resident_octets()
         assert accounts.read(vpp).live_flows == FLOWS
-        # Now it does, all of it.
+        # Now it reads the whole list.
         seen = Counter()
         while True:
             number, context = raw.receive_start()
@@ -102,7 +102,7 @@ def test_a_client_that_does_not_read(crowded):
 
 
 def test_many_clients_that_do_not_read(crowded):
-    """More than may be served at once: who asks for what is quick gets it all the same."""
+    """There are more than can be served at once; quick requests of others are answered."""
     vpp, _ = crowded
     with connected(vpp) as client:
         stuck = [RawClient(vpp, client.papi, f"stuck{number}") for number in range(6)]
@@ -119,13 +119,13 @@ def test_many_clients_that_do_not_read(crowded):
             assert time.monotonic() - start < 2
         for raw in stuck:
             raw.close()
-        # Now there is room for what takes long, too.
+        # Now long requests can be served again.
         reply, details = client.api.flowmeter_flow_dump(order=1, top=5)
         assert (reply.retval, len(details)) == (0, 5)
 
 
 def test_clients_that_die_during_a_dump(crowded):
-    """What was for them is nobody's: neither VPP's end, nor their successors' answer."""
+    """VPP continues, and new clients do not get their answers."""
     vpp, _ = crowded
     with connected(vpp) as client:
         for turn in range(10):
@@ -148,8 +148,8 @@ def test_clients_that_die_during_a_dump(crowded):
 
 
 def test_a_shared_memory_client_that_frees_nothing(crowded):
-    """vat2 leaves all that it was sent in memory that all clients share, and VPP ends where that
-    does: enough is left for others, also after several, some of which were killed."""
+    """vat2 never frees received messages in shared memory, and VPP aborts when that is exhausted:
+    enough is left for other clients, even after several of them, some of which were killed."""
     vpp, _ = crowded
     query = {"order": "FLOWMETER_API_ORDER_NONE", "top": 0, "families": [], "is_match": False}
     words = vat2.command(vpp, "flowmeter_flow_dump", **query, match="0.0.0.0")
@@ -166,13 +166,14 @@ def test_a_shared_memory_client_that_frees_nothing(crowded):
             assert (reply.retval, len(details)) == (0, 5)
         *_, end = json.loads(output.read_text())
         assert end["retval"] == errors.LIMIT_EXCEEDED
-        # VPP's own lists go on too.
+        # VPP's own lists still work.
         assert len(client.api.sw_interface_dump()) > 1
     vpp.check_alive()
 
 
 def test_two_clients_at_once(start_vpp):
-    """Both change the same things: each gets its answers, and what stands at the end is one's."""
+    """Both change the same settings: each gets its answers, and the result is that of one
+    client."""
     vpp = start_vpp(workers=1)
     source = routing.add_source(vpp)
     index = vpp.interface_index(source)
@@ -195,13 +196,13 @@ def test_two_clients_at_once(start_vpp):
                 failures.append(f"{number}: {retvals}")
             now = api.flowmeter_get_parameters()
             if now.active_timeout != now.idle_timeout:
-                failures.append(f"{number}: halfway: {now}")
+                failures.append(f"{number}: mixed settings: {now}")
             client.done(
                 api.flowmeter_interface_add_del(is_add=False, sw_if_index=index, variant=number)
             )
         client.close()
 
-    # Of IPv4 one, of IPv6 the other.
+    # One meters IPv4, the other IPv6.
     threads = [threading.Thread(target=work, args=(number,)) for number in (1, 2)]
     for thread in threads:
         thread.start()
@@ -214,8 +215,8 @@ def test_two_clients_at_once(start_vpp):
         assert timeouts.active_timeout in (160, 260)
 
 
-def test_tables_are_resized_while_others_ask(start_vpp):
-    """New tables take long; nobody waits for them."""
+def test_other_clients_are_served_while_tables_are_resized(start_vpp):
+    """Creating tables takes long, but delays no other client."""
     vpp = start_vpp(flows=1000)
     source = routing.add_source(vpp)
     vpp.configure(f"flowmeter interface {source}")
@@ -240,10 +241,9 @@ def test_tables_are_resized_while_others_ask(start_vpp):
         assert other.api.flowmeter_get_parameters().flows_per_worker == 2_000_000
 
 
-def test_what_takes_long_is_an_operation(start_vpp):
-    """Its request is answered within a second, whoever else is served; an event and a list tell how
-    it ends. Other requests of the same client are answered meanwhile, and its next operation
-    follows."""
+def test_long_requests_are_operations(start_vpp):
+    """They are answered within a second, and an event and a dump have the result. Other requests of
+    the client are answered in the meantime, and its next operation follows."""
     vpp = start_vpp(flows=1000)
     source = routing.add_source(vpp)
     vpp.configure(f"flowmeter interface {source} ip4")
@@ -251,14 +251,14 @@ def test_what_takes_long_is_an_operation(start_vpp):
     name = "flowmeter_operation_event"
     with connected(vpp) as client, connected(vpp, "other") as other:
         assert client.api.want_flowmeter_events(pid=11).retval == 0
-        # Without an exporter it takes a second to give up.
+        # Without an exporter it fails after a second.
         seconds, flush = timed(client.api.flowmeter_flush)
         assert 0.5 < seconds < 1
         assert flush.retval == errors.RESPONSE_NOT_READY and flush.operation > 0
         going_on = operations(client)[flush.operation]
         assert going_on == (True, 0, "flowmeter_flush")
         assert operations(other) == operations(client)
-        # Its turn comes after the flush, and its answer before that.
+        # It runs after the flush, and is answered before.
         seconds, change = timed(client.api.flowmeter_set_parameters, active_timeout=7)
         assert seconds < 1
         assert client.done(flush) == errors.RESPONSE_NOT_READY
@@ -267,7 +267,7 @@ def test_what_takes_long_is_an_operation(start_vpp):
         found = until("the event", lambda: events(client, name))
         assert (found[0].operation, found[0].pid) == (flush.operation, 11)
         assert found[0].retval == errors.RESPONSE_NOT_READY
-        assert not events(other, name), "it has not asked"
+        assert not events(other, name), "it has not subscribed"
         in_progress, retval, _ = operations(client)[flush.operation]
         assert (in_progress, retval) == (False, errors.RESPONSE_NOT_READY)
         reply, details = client.api.flowmeter_operation_dump(operation=4711)
@@ -275,8 +275,8 @@ def test_what_takes_long_is_an_operation(start_vpp):
 
 
 def test_operations_of_many_clients(start_vpp):
-    """More than are done at a time: each is answered within a second all the same, all end, and
-    the last that ended are remembered."""
+    """There are more than can run at a time: each is answered within a second, all end, and the
+    last ones are listed."""
     vpp = start_vpp(flows=1000)
     source = routing.add_source(vpp)
     vpp.configure(f"flowmeter interface {source} ip4")
@@ -300,7 +300,7 @@ def test_operations_of_many_clients(start_vpp):
     assert all(reply.retval == errors.RESPONSE_NOT_READY for reply in replies)
     numbers = [reply.operation for reply in replies if reply.operation]
     assert len(numbers) == len(set(numbers)) > 20
-    # A client that leaves is waited for no more; what it asked for is done.
+    # The operations of disconnected clients run, too.
     for client in clients[1:]:
         client.close()
     until(
@@ -320,14 +320,14 @@ def operations(client: Client) -> dict[int, tuple[bool, int, str]]:
 
 
 def timed(call, **fields) -> tuple[float, object]:
-    """Seconds that a call takes, and its reply."""
+    """The duration of a call in seconds, and its reply."""
     start = time.monotonic()
     reply = call(**fields)
     return time.monotonic() - start, reply
 
 
 def events(client: Client, name: str) -> list:
-    """Those of this name that have come so far; others are left."""
+    """Takes the events with this name that have been received so far."""
     found, others = [], []
     while not client.events.empty():
         event = client.events.get()
@@ -342,16 +342,16 @@ def test_table_full_events(start_meter):
     vpp = metered.vpp
     source = routing.add_source(vpp)
     vpp.configure(f"flowmeter interface {source} ip4 rx")
-    # More than there is room for, before anybody asks.
+    # More flows than there is room for, before a client subscribes.
     frames = many_flows(5000).frames
     generator.replay(vpp, source, frames)
     name = "flowmeter_table_full_event"
     with connected(vpp) as client, connected(vpp, "other") as other:
         assert client.api.want_flowmeter_events(enable=True, pid=4711).retval == 0
-        # Once more changes nothing.
+        # A second subscription changes nothing.
         assert client.api.want_flowmeter_events(enable=True, pid=4711).retval == 0
         time.sleep(1.5)
-        assert events(client, name) == [], "nothing has given way since"
+        assert events(client, name) == [], "no flow was evicted since"
         before = accounts.accounts(vpp).exported["lack_of_resources"].records
         start = time.monotonic()
         stream = generator.Stream(vpp, source, frames, limit=40_000, rate=10_000)
@@ -360,7 +360,7 @@ def test_table_full_events(start_meter):
         given_way = accounts.accounts(vpp).exported["lack_of_resources"].records - before
         seen: list = []
         until(
-            "events of all that gave way",
+            "events for all evicted flows",
             lambda: seen.extend(events(client, name))
             or sum(each.exported for each in seen) == given_way,
         )
@@ -368,16 +368,16 @@ def test_table_full_events(start_meter):
         assert 2 <= len(seen) <= seconds + 1, f"{len(seen)} events in {seconds:.1f} s"
         assert {each.pid for each in seen} == {4711}
         assert all(each.lost == 0 and each.live_flows > 0 for each in seen)
-        # They came in less than the idle timeout.
+        # All flows came within the idle timeout.
         assert all(4000 < each.enough < 6500 for each in seen), [each.enough for each in seen]
-        assert events(other, name) == [], "it has not asked"
+        assert events(other, name) == [], "it has not subscribed"
         assert client.api.want_flowmeter_events(enable=False).retval == 0
         generator.replay(vpp, source, frames)
         time.sleep(1.5)
         assert events(client, name) == []
 
 
-def test_lost_flows_are_told(start_vpp):
+def test_lost_flows_cause_events(start_vpp):
     vpp = start_vpp(flows=256)
     source = routing.add_source(vpp)
     vpp.configure(f"flowmeter interface {source} ip4 rx")
@@ -400,15 +400,15 @@ def test_exporter_events(start_vpp):
         assert client.api.want_flowmeter_events(pid=1).retval == 0
         assert dying.api.want_flowmeter_events(pid=2).retval == 0
         meter.set_exporter(vpp, link)
-        [event] = until("the way to be there", lambda: events(client, name))
+        [event] = until("the collector to be reachable", lambda: events(client, name))
         assert event.reachable and str(event.collector) == link.host_address
         assert (event.collector_port, event.pid) == (4739, 1)
         vpp.configure(f"set interface ip address del {link.vpp} {link.vpp_address}/29")
-        [event] = until("the way to be lost", lambda: events(client, name))
+        [event] = until("the collector to be unreachable", lambda: events(client, name))
         assert not event.reachable
-        # A client that is gone is told nothing.
+        # A disconnected client gets no event.
         dying.close()
         vpp.configure(f"set interface ip address {link.vpp} {link.vpp_address}/29")
-        [event] = until("the way to be back", lambda: events(client, name))
+        [event] = until("the collector to be reachable again", lambda: events(client, name))
         assert event.reachable
     vpp.check_alive()

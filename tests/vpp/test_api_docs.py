@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/api.md: each example is run, and answers what stands there."""
+"""Runs the examples in docs/api.md and compares their results."""
 
 import doctest
 
@@ -12,7 +12,7 @@ from support.waiting import until
 
 DOCUMENT = ROOT / "docs" / "api.md"
 
-#: Where packets come.
+#: The section before which packets are sent.
 LATER = "## Statistics"
 
 
@@ -21,7 +21,7 @@ def test_the_examples(start_vpp):
     collector = add_link(vpp, 0)
     meter.add_sink(collector)
     link = add_link(vpp, 1)
-    # What the examples count is ours alone: Linux would speak IPv6 there unasked, now and then.
+    # The examples count packets, so Linux must not send IPv6 packets there.
     vpp.namespace.run("sysctl", "-qw", f"net.ipv6.conf.{link.host}.disable_ipv6=1")
     client = Client(vpp)
     text = DOCUMENT.read_text()
@@ -36,7 +36,7 @@ def test_the_examples(start_vpp):
     sent.add_udp(6, (40002, 53))
     wire = RawSocket(link.namespace, link.host)
     wire.send(sent.frames)
-    until("packets to come", lambda: accounts.read(vpp).observed.packets == len(sent.frames))
+    until("packets to be observed", lambda: accounts.read(vpp).observed.packets == len(sent.frames))
     run(after, names)
     wire.close()
     client.close()
@@ -46,14 +46,14 @@ def run(text: str, names: dict) -> None:
     """Runs the examples of a text."""
     test = doctest.DocTestParser().get_doctest(text, names, DOCUMENT.name, str(DOCUMENT), 0)
     assert len(test.examples) > 10
-    said: list[str] = []
-    results = doctest.DocTestRunner().run(test, out=said.append, clear_globs=False)
-    # What was named stays for the examples that follow.
+    output: list[str] = []
+    results = doctest.DocTestRunner().run(test, out=output.append, clear_globs=False)
+    # Names stay defined for the following examples.
     names.update(test.globs)
-    assert results.failed == 0, "".join(said)
+    assert results.failed == 0, "".join(output)
 
 
-def test_each_message_has_one():
+def test_each_message_has_an_example():
     messages = [
         line.split()[-1]
         for line in (ROOT / "plugin/src/frontends/api/flowmeter.api").read_text().splitlines()

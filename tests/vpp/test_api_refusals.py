@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The binary API with bad input: VPP's error codes, and nothing changes."""
+"""The binary API with invalid input: VPP's error codes, and nothing changes."""
 
 import re
 import resource
@@ -22,7 +22,7 @@ NOBODY = 0xFFFFFFFF
 
 
 class Given:
-    """A VPP, and who asks it."""
+    """A VPP and a client."""
 
     def __init__(self, vpp):
         self.vpp = vpp
@@ -56,7 +56,7 @@ def exporter(**changes) -> dict:
 
 
 def test_refusals(given):
-    """Each message with all that can be wrong in it."""
+    """Each message with everything that can be wrong in it."""
     six = ip_address("2001:db8::1")
     wrong_family = {"af": 9, "un": {"ip6": six}}
     cases = [
@@ -83,7 +83,7 @@ def test_refusals(given):
             {"sw_if_index": given.ip4_only, "variant": 3},
             errors.NON_ETHERNET,
         ),
-        # It is metered for IPv4 already: packets would be counted twice.
+        # It is already metered for IPv4: packets would be counted twice.
         (
             "flowmeter_interface_add_del",
             {"sw_if_index": given.pg, "variant": 3},
@@ -100,14 +100,14 @@ def test_refusals(given):
         ("flowmeter_rule_add_del", {"pattern": "a\nline"}, errors.ILLEGAL_NAME),
         ("flowmeter_rule_add_del", {"pattern": "tap*", "variant": 77}, errors.INVALID_VALUE),
         ("flowmeter_rule_add_del", {"pattern": "tap*", "direction": 77}, errors.INVALID_VALUE),
-        # pg5 would do, pg0 would not: neither is.
+        # pg5 could be metered, pg0 cannot: nothing changes.
         ("flowmeter_rule_add_del", {"pattern": "*", "variant": 3}, errors.FEATURE_ALREADY_ENABLED),
         ("flowmeter_rule_add_del", {"pattern": "pg*"}, errors.FEATURE_ALREADY_ENABLED),
         ("flowmeter_rule_add_del", {"pattern": "tap*", "is_add": False}, errors.NO_SUCH_ENTRY),
         ("flowmeter_set_parameters", {"active_timeout": 604_801}, errors.INVALID_VALUE),
         ("flowmeter_set_parameters", {"idle_timeout": 604_801}, errors.INVALID_VALUE),
         ("flowmeter_set_parameters", {"flows_per_worker": 100_000_001}, errors.INVALID_VALUE),
-        # The first would do.
+        # The first change is valid.
         (
             "flowmeter_set_parameters",
             {"active_timeout": 5, "idle_timeout": 0xFFFFFFFE},
@@ -156,22 +156,22 @@ def test_refusals(given):
         retval = given.raw.call(given.raw.message(name, **fields))
         assert retval == expected, f"{name} {fields}"
         assert given.unchanged() == before, f"{name} {fields}"
-    # What is right still works.
+    # A valid request still works.
     right = given.raw.message("flowmeter_set_exporter", **exporter())
     assert given.raw.call(right) == 0
 
 
-def test_a_name_without_an_end(given):
+def test_a_name_without_a_terminating_zero(given):
     before = given.unchanged()
     message = given.raw.message("flowmeter_rule_add_del", pattern="tap*")
     assert given.raw.call(message[:-64] + b"t" * 64) == errors.ILLEGAL_NAME
     assert given.raw.call(message[:-64] + b"\xff\xfe\0" + bytes(61)) == errors.ILLEGAL_NAME
     assert given.unchanged() == before
-    # What stands behind the end does not matter.
+    # Octets after the terminating zero are ignored.
     assert given.raw.call(message[:-64] + b"tap*\0" + b"\xff" * 59) == 0
 
 
-def test_tables_that_no_memory_holds(given):
+def test_tables_that_do_not_fit_memory(given):
     before = given.unchanged()
     call = given.client.api.flowmeter_set_parameters
     with limited_memory(given.vpp.pid, 1 << 30):
@@ -181,7 +181,7 @@ def test_tables_that_no_memory_holds(given):
 
 @contextmanager
 def limited_memory(pid: int, octets: int):
-    """A process may map so many octets more."""
+    """Limits the memory that a process can map to `octets` more."""
     text = Path(f"/proc/{pid}/status").read_text()
     mapped = int(re.search(r"VmSize:\s+(\d+) kB", text)[1]) * 1024
     before = resource.prlimit(pid, resource.RLIMIT_AS)
@@ -198,8 +198,8 @@ def test_a_flush_without_an_exporter(given):
 
 
 def test_too_many_requests_at_once(given):
-    """The first goes on for longer than its client waits; those behind it are refused once there
-    are too many, and each gets one answer."""
+    """The first one takes longer than its client waits. The others are refused once there are too
+    many, and each gets one answer."""
     generator.replay(given.vpp, "pg0", many_flows(10).frames)
     raw = given.raw
     raw.send(raw.message("flowmeter_flush", context=1))
@@ -214,7 +214,7 @@ def test_too_many_requests_at_once(given):
         answers[context] = retval
         if context == 1:
             [operation] = struct.unpack_from("!I", reply, 10)
-            assert operation > 0, "it goes on"
+            assert operation > 0, "it must be in progress"
     assert answers[1] == errors.RESPONSE_NOT_READY
     assert set(answers.values()) == {0, errors.QUEUE_FULL, errors.RESPONSE_NOT_READY}
     assert sum(retval == 0 for retval in answers.values()) >= 256

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The binary API by way of VPP's own client: `vat2`, which takes and prints JSON."""
+"""The binary API with VPP's client `vat2`, which takes and prints JSON."""
 
 import json
 
@@ -49,7 +49,7 @@ def test_messages(vat2):
         tally.octets for key, tally in sent.flows.items() if ":" not in key.source
     )
     [worker, end] = vat2("flowmeter_statistics_dump", thread_index=0)
-    # VPP reports the multicast groups that it listens to, and that leaves by `local0`.
+    # VPP sends multicast reports, from `local0`.
     every = everything | {"order": "FLOWMETER_API_ORDER_NONE", "top": 0, "families": []}
     *flows, end = vat2("flowmeter_flow_dump", **every)
     own = sum(flow["packets"] for flow in flows if flow["ingress_interface"] == meter.LOCAL)

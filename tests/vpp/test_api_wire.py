@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The binary API with octets that are no messages: VPP lives, and answers what is one."""
+"""The binary API with invalid octets: VPP continues, and answers valid messages."""
 
 import random
 import struct
@@ -34,7 +34,7 @@ EVENTS = (
     "flowmeter_operation_event",
 )
 
-#: What VPP has errors for.
+#: The range of VPP's error codes.
 RETVALS = range(-171, 1)
 
 
@@ -61,13 +61,13 @@ def test_all_requests_are_tested_here(given):
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_truncated_messages(given, name):
-    """Cut anywhere, a message is dropped; whole, with any octets behind, it is answered."""
+    """A truncated message is dropped; a complete one with extra octets is answered."""
     vpp, client, raw = given
     fields = {"sw_if_index": 0} if name == "flowmeter_interface_add_del" else {}
     whole = raw.message(name, context=77, **fields)
     for length in range(2, len(whole)):
         raw.send(whole[:length])
-    # Answers come in order: the first is not to one of those.
+    # Answers keep the order of requests, so none of the truncated messages was answered.
     context = 78
     for behind in (0, 1, 1000, 100_000):
         raw.send(raw.message(name, context=context, **fields) + bytes(behind))
@@ -79,7 +79,7 @@ def test_truncated_messages(given, name):
 
 
 def test_messages_that_never_end(given):
-    """One that announces more than it sends is waited for; nobody else is."""
+    """VPP waits for the rest of an incomplete message; other clients are served."""
     vpp, client, raw = given
     message = raw.message("flowmeter_get_parameters", context=5)
     raw.send(message, announced=1 << 30)
@@ -89,8 +89,8 @@ def test_messages_that_never_end(given):
     vpp.check_alive()
 
 
-def test_requests_of_nobody(given):
-    """A client that VPP doesn't know gets nothing, and changes nothing."""
+def test_requests_of_unknown_clients(given):
+    """A client that VPP does not know gets no answer, and nothing changes."""
     vpp, client, raw = given
     for index in (0, 1, 0x7FFFFFFF, 0xFFFFFFFF, raw.index + 5):
         message = raw.message("flowmeter_set_parameters", active_timeout=5)
@@ -102,20 +102,20 @@ def test_requests_of_nobody(given):
 
 
 def test_random_octets(given):
-    """Whatever stands in a message, there is one reply, of a number that VPP knows."""
+    """Every message gets one reply with a valid retval."""
     vpp, client, raw = given
     source = routing.add_source(vpp)
     generator.replay(vpp, source, mixed().frames)
     seed = 20261124
     rng = random.Random(seed)
     retvals = set()
-    # A flush waits for a second where there is no collector.
+    # A flush would take a second, since there is no collector.
     names = [name for name in REQUESTS if name != "flowmeter_flush"]
     for context in range(1, 3001):
         name = rng.choice(names)
         message = scrambled(rng, raw.message(name, context=context, **_needed(name)))
         if name == "flowmeter_set_parameters":
-            # Not tables of any size that this machine may hold.
+            # Not sizes of tables that fit this machine's memory.
             flows = rng.choice((bytes(4), b"\xff\xff\xff\xfe", b"\0\0\x10\0"))
             message = message[:18] + flows + message[22:]
         raw.send(message)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real captures: what collectors get from VPP equals `flowmeter replay`, flow by flow.
+"""Real captures: collectors get the flows of `flowmeter replay` from VPP.
 
-Frames go through the L2 arc, where each one is seen whatever is in it. nfcapd shows the IP
-flows; a strict reader on the same wire shows those that are not IP too.
+Frames pass the L2 arc, which sees every frame. nfcapd has the IP flows; a strict reader on the same
+wire also has those that are not IP.
 """
 
 import pytest
@@ -15,7 +15,7 @@ from support.meter import PATH_MTU
 
 
 def test_every_capture_can_be_replayed():
-    """Nothing is left out below. A capture that VPP can't replay would be named here."""
+    """Fails for captures that the other tests would skip."""
     assert all(capture.replayable(path) for path in installation.captures())
 
 
@@ -27,13 +27,13 @@ def test_a_capture(start_vpp, tmp_path, path):
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_all_captures_at_once(start_vpp, tmp_path, workers, version):
-    """All together, spread over the workers; to IPv4 and IPv6 collectors."""
+    """All captures together, distributed over workers, to IPv4 and IPv6 collectors."""
     check(start_vpp(workers=workers), installation.captures(), tmp_path, version)
 
 
 @pytest.mark.smoke
 def test_captures_in_small_buffers(start_vpp, tmp_path):
-    """Most packets are longer than a buffer, and count whole."""
+    """Most packets are longer than a buffer, and count with all octets."""
     check(start_vpp(buffer_octets=512), installation.captures(), tmp_path)
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VPP's command line: what is accepted does what it says, what is not is refused in one
-line that names the wrong word, and changes nothing."""
+"""Commands: valid ones have their effect; wrong ones are refused with one line that names the wrong
+word, and change nothing."""
 
 import re
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ from support.vpp import Vpp
 
 
 def set_all(vpp: Vpp) -> Vpp:
-    """A VPP with an interface, and everything set to what is not the default."""
+    """Configures a VPP with an interface, and all settings different from the defaults."""
     routing.add_source(vpp)
     link = add_link(vpp, 0)
     meter.set_exporter(vpp, link, words="port 4740 path-mtu 1300 template-interval 40")
@@ -35,7 +35,7 @@ def vpp(start_vpp):
 
 @pytest.fixture(scope="module")
 def refusing_vpp():
-    """One for all that is refused: each test shows that it has changed nothing."""
+    """One VPP for all refused commands: each test checks that nothing has changed."""
     with ExitStack() as stack:
         namespace = Namespace()
         stack.callback(namespace.close)
@@ -71,7 +71,7 @@ def refusing_vpp():
         ("set flowmeter observation-domain 0", "0"),
         ("set flowmeter observation-domain 4294967295", "4294967294"),
         ("set flowmeter observation-domain 7 idle-timeout 0", "0"),
-        # The first word is right, and must not have been taken.
+        # The first setting is valid, and must not be applied.
         ("set flowmeter idle-timeout 7 active-timeout never", "never"),
         ("set flowmeter exporter", "expected"),
         ("set flowmeter exporter collector", "collector"),
@@ -116,17 +116,17 @@ def test_wrong_input_is_refused(refusing_vpp, command, part):
 
 
 def test_the_same_frames_are_not_counted_twice(vpp):
-    """L2 and IP on one interface and direction would be; the second is refused."""
+    """L2 and IP on one interface and direction exclude each other."""
     before = settings(vpp)
     assert_one_line(vpp.cli("flowmeter interface pg0 l2 rx"), "pg0", "ip4 rx")
     assert settings(vpp) == before
-    # In the other direction it is another thing.
+    # The other direction is independent.
     vpp.configure("flowmeter interface pg0 l2 tx")
     assert_one_line(vpp.cli("flowmeter interface pg0 ip6 tx"), "pg0", "l2 tx")
 
 
 def test_l2_needs_frames(vpp):
-    """An interface in IP mode and local0 have none; a sub-interface has those that it has in a
+    """An interface in IP mode and local0 have none; a sub-interface has frames while it is in a
     bridge."""
     generator.add_interface(vpp, 4, mode="ip4")
     before = settings(vpp)
@@ -137,7 +137,7 @@ def test_l2_needs_frames(vpp):
     vpp.configure("flowmeter interface pg0.100 l2 rx")
 
 
-def test_a_pattern_leaves_local0_out_at_l2(start_vpp):
+def test_patterns_skip_local0_at_l2(start_vpp):
     vpp = start_vpp()
     generator.add_interface(vpp, 0)
     vpp.configure("flowmeter interface * l2")
@@ -145,8 +145,8 @@ def test_a_pattern_leaves_local0_out_at_l2(start_vpp):
     assert "pg0" in shown and "local0" not in shown
 
 
-def test_what_is_on_may_be_switched_on_again(start_meter):
-    """And still counts once; what is off may be switched off."""
+def test_enabling_and_disabling_are_idempotent(start_meter):
+    """Packets of an interface that was enabled repeatedly are counted once."""
     metered = start_meter()
     source = routing.add_source(metered.vpp)
     for _ in range(3):
@@ -160,7 +160,7 @@ def test_what_is_on_may_be_switched_on_again(start_meter):
     assert accounts.accounts(metered.vpp).observed.packets == 10
 
 
-def test_default_settings_come_back(vpp):
+def test_default_restores_the_settings(vpp):
     default = vpp.cli("show flowmeter memory")
     vpp.configure("set flowmeter default")
     shown = vpp.cli("show flowmeter")
@@ -170,7 +170,7 @@ def test_default_settings_come_back(vpp):
 
 
 @pytest.mark.smoke
-def test_show_flowmeter_tells_the_version_and_the_accounts(start_meter):
+def test_show_flowmeter_has_version_and_accounts(start_meter):
     metered = start_meter(workers=1)
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -187,7 +187,7 @@ def test_show_flowmeter_tells_the_version_and_the_accounts(start_meter):
     assert version in vpp.cli("show flowmeter"), f"{version}: {vpp.cli('show flowmeter')}"
 
 
-def test_show_interfaces_tells_what_is_metered(vpp):
+def test_show_interfaces_lists_metered_interfaces(vpp):
     vpp.configure("flowmeter interface pg0 ip6 both")
     line = next(
         line for line in vpp.cli("show flowmeter interfaces").splitlines() if "pg0" in line
@@ -196,15 +196,15 @@ def test_show_interfaces_tells_what_is_metered(vpp):
         assert word in line, line
 
 
-def test_show_exporter_tells_where_to(vpp):
+def test_show_exporter_has_the_settings(vpp):
     shown = vpp.cli("show flowmeter exporter")
     for word in ("192.0.2.1", "192.0.2.2", "4740", "1300", "40"):
         assert word in shown, shown
 
 
 def flows_shown(vpp, words: str = "") -> list[dict[str, str]]:
-    """The flows that `show flowmeter flows` has, each cell by its column's head. What VPP sends of
-    itself is left out."""
+    """The flows of `show flowmeter flows`, as cells by column. Packets that VPP generates are left
+    out."""
     first, head, *lines = vpp.cli(f"show flowmeter flows {words}".strip()).splitlines()
     lines = [line for line in lines if line.strip()]
     assert re.fullmatch(rf"\d+ live flows, {len(lines)} shown", first), first
@@ -214,7 +214,7 @@ def flows_shown(vpp, words: str = "") -> list[dict[str, str]]:
         cells = re.split(r"\s{2,}", line.strip())
         assert len(cells) == len(columns), f"{head}\n{line}"
         for column, cell in zip(columns, cells, strict=True):
-            # At one side or the other of its column.
+            # Aligned at one side of its column.
             at = [found.start() for found in re.finditer(re.escape(cell), line)]
             ends = [start + len(cell) for start in at]
             assert column.start() in at or column.end() in ends, f"{cell} in\n{head}\n{line}"
@@ -259,8 +259,7 @@ def test_show_flows(start_meter, workers):
 
 
 def test_show_flows_has_names(start_meter):
-    """Interfaces, protocols and flags read as people say them, and a column that says nothing is
-    not there."""
+    """Interfaces, protocols and flags have names, and empty columns are left out."""
     metered = start_meter()
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -324,7 +323,7 @@ def test_show_flows_has_names(start_meter):
 
 
 def test_show_flows_has_a_rate(start_meter):
-    """Octets between the first packet and the last, in bits per second."""
+    """Bits per second between the first and the last packet."""
     metered = start_meter()
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -332,7 +331,7 @@ def test_show_flows_has_a_rate(start_meter):
     sent = Traffic()
     for _ in range(400):
         sent.add_udp(4, (1, 2), 1000 - 28)
-    # For two seconds 200 packets of 1,000 octets each second.
+    # 200 packets of 1,000 octets per second, for two seconds.
     generator.replay(vpp, source, sent.frames, rate=200)
     [flow] = flows_shown(vpp)
     seconds = float(flow["seconds"])
@@ -341,8 +340,8 @@ def test_show_flows_has_a_rate(start_meter):
     assert shown == pytest.approx(400 * 1000 * 8 / seconds, rel=0.01)
 
 
-def test_show_flows_under_load_takes_little_from_workers(start_meter):
-    """While a million flows could be looked at, packets go on."""
+def test_show_flows_under_load(start_meter):
+    """Packets are forwarded while the largest of many flows are listed."""
     metered = start_meter(workers=1, flows=1_000_000)
     vpp = metered.vpp
     source = routing.add_source(vpp)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Collectors that are not there, not yet there, or not there any more: flows wait for one, and
-each that comes is told everything from the beginning."""
+"""Collectors that are missing, appear or disappear: flows are kept until a collector is reachable,
+and each new collector gets templates and sequence numbers from the start."""
 
 import ipaddress
 
@@ -16,8 +16,8 @@ from support.waiting import until
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_exporter_changes_mid_stream(start_vpp, workers):
-    """Under traffic: each new collector gets templates before data, and nothing is lost or
-    sent twice."""
+    """Under traffic, each new collector gets templates before data, and no record is lost or sent
+    twice."""
     vpp = start_vpp(workers=workers)
     link = add_link(vpp, 0)
     first = meter.add_sink(link)
@@ -52,8 +52,8 @@ def test_the_exporter_changes_mid_stream(start_vpp, workers):
     assert found.total().packets == after.observed.packets == stream.sent()
 
 
-def test_without_an_exporter_flows_wait(start_vpp):
-    """They stay past their timeouts, and leave once there is a collector."""
+def test_flows_are_kept_without_an_exporter(start_vpp):
+    """They are kept beyond their timeouts, and exported once a collector is set."""
     vpp = start_vpp()
     link = add_link(vpp, 0)
     sink = meter.add_sink(link)
@@ -63,7 +63,7 @@ def test_without_an_exporter_flows_wait(start_vpp):
     )
     sent = many_flows(500)
     generator.replay(vpp, source, sent.frames)
-    # Both timeouts have passed for a flow that came later than all of these.
+    # Both timeouts pass, while one other flow continues.
     for _ in range(3):
         late = Traffic()
         late.add_udp(4, (7, 7))
@@ -72,18 +72,18 @@ def test_without_an_exporter_flows_wait(start_vpp):
     now = accounts.accounts(vpp)
     assert (now.live_flows, now.exported_records, now.lost.records) == (501, 0, 0)
     meter.set_exporter(vpp, link)
-    until("flows to leave", lambda: accounts.read(vpp).live_flows == 0)
+    until("flows to be exported", lambda: accounts.read(vpp).live_flows == 0)
     after = accounts.accounts(vpp)
     vpp.configure("ipfix flush")
     records = sink.wait_for_records(after.exported_records)
     found = of_records(records)
     assert found.pop(Key(traffic.SOURCE[4], traffic.DESTINATION[4], 17, 7, 7)).packets == 3
-    found.assert_equal(sent.flows, "what waited")
+    found.assert_equal(sent.flows, "kept flows")
     assert after.exported["lack_of_resources"].records == 0
 
 
 def test_an_unreachable_collector(start_vpp):
-    """There is no route to it: flows wait, and leave once there is one."""
+    """Without a route, flows are kept; they are exported once there is one."""
     vpp = start_vpp()
     link = add_link(vpp, 0)
     collector = "192.0.2.200"
@@ -103,20 +103,19 @@ def test_an_unreachable_collector(start_vpp):
     assert (waiting.live_flows, waiting.exported_records, waiting.lost.records) == (2000, 0, 0)
     assert collector in vpp.cli("show flowmeter exporter")
     vpp.configure(f"ip route add {collector}/32 via {link.host_address} {link.vpp}")
-    until("flows to leave", lambda: accounts.read(vpp).live_flows == 0)
+    until("flows to be exported", lambda: accounts.read(vpp).live_flows == 0)
     records = sink.wait_for_records(accounts.flush(vpp).exported_records)
     expected = Flows()
     for _ in range(3):
         expected.add(sent.flows.items())
-    of_records(records).assert_equal(expected, "what waited")
-    until("buffers to come back", lambda: vpp.buffers_in_use() <= before)
+    of_records(records).assert_equal(expected, "kept flows")
+    until("buffers to be released", lambda: vpp.buffers_in_use() <= before)
 
 
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_collector_that_must_be_asked_for(start_vpp, workers, version):
-    """VPP has never heard of the collector's MAC address: it is asked for, and no template and
-    no record is sent before it is known."""
+def test_a_collector_whose_neighbour_is_unresolved(start_vpp, workers, version):
+    """VPP has to resolve the collector's MAC address: no template and no record is sent before."""
     vpp = start_vpp(workers=workers)
     link = add_link(vpp, 0, addresses=False)
     add_addresses(vpp, link, are_known=False)
@@ -129,23 +128,23 @@ def test_a_collector_that_must_be_asked_for(start_vpp, workers, version):
     meter.set_exporter(vpp, link, version)
     generator.replay(vpp, source, sent.frames, worker=max(workers - 1, 0))
     after = accounts.flush(vpp)
-    # The reader fails on data without templates, and on a sequence that does not begin at 0.
+    # The reader fails on data without templates, and on sequences that do not start at 0.
     records = sink.wait_for_records(after.exported_records)
-    of_records(records).assert_equal(sent.flows, "a neighbour that was asked for")
+    of_records(records).assert_equal(sent.flows, "a resolved neighbour")
     assert after.lost.records == 0
     assert collector in vpp.cli("show ip neighbors")
 
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_a_neighbour_that_does_not_answer(start_vpp, version):
-    """It is asked for ever less often; another collector, at once."""
+    """Requests back off; those for another collector start at once."""
     vpp = start_vpp()
     link = add_link(vpp, 0)
     wire = RawSocket(link.namespace, link.host)
     silent = {4: ["192.0.2.4", "192.0.2.5"], 6: ["2001:db8:a0::4", "2001:db8:a0::5"]}[version]
     asked: dict[str, int] = dict.fromkeys(silent, 0)
 
-    def look() -> dict[str, int]:
+    def requests() -> dict[str, int]:
         for frame in wire.received():
             for address in silent:
                 if is_asking(frame, address):
@@ -153,18 +152,18 @@ def test_a_neighbour_that_does_not_answer(start_vpp, version):
         return asked
 
     _, source = meter.addresses(link, version)
-    # The process that looks at the way sleeps where nothing is metered.
+    # The process that checks the route sleeps while nothing is metered.
     meter.add_metered(vpp)
     vpp.configure(f"set flowmeter exporter collector {silent[0]} src {source}")
-    until("the first question", lambda: look()[silent[0]] >= 1)
+    until("the first request", lambda: requests()[silent[0]] >= 1)
     vpp.wait_seconds(6)
-    # At 0, 0.1, 0.3, 0.7, 1.5, 3.1 and 6.3 s, of which VPP itself leaves out what comes too soon.
-    count = look()[silent[0]]
+    # At 0, 0.1, 0.3, 0.7, 1.5, 3.1 and 6.3 s; VPP itself limits their rate, too.
+    count = requests()[silent[0]]
     assert 3 <= count <= 8, count
     vpp.wait_seconds(2)
-    assert look()[silent[0]] - count <= 1
+    assert requests()[silent[0]] - count <= 1
     vpp.configure(f"set flowmeter exporter collector {silent[1]} src {source}")
-    assert within_a_second(vpp, lambda: look()[silent[1]] >= 1)
+    assert within_a_second(vpp, lambda: requests()[silent[1]] >= 1)
     wire.close()
 
 
@@ -177,7 +176,8 @@ def within_a_second(vpp, condition) -> bool:
 
 
 def is_asking(frame: bytes, address: str) -> bool:
-    """Whether it is an ARP request or a neighbour solicitation (RFC 4861 section 4.3)."""
+    """Whether a frame is an ARP request or a neighbour solicitation (RFC 4861 §4.3) for an
+    address."""
     octets = ipaddress.ip_address(address).packed
     if len(octets) == 4:
         return frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1" and frame[38:42] == octets

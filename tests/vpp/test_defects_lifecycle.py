@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What VPP's flowprobe gets wrong as things come and go, where VPP itself matters: each a test
-that we pass.
+"""Defects of VPP's flowprobe when interfaces and settings change: a test for each.
 
-Those of the engine are in `tests/flowprobe/`; numbers are the same.
+Defects that need no VPP are in `tests/flowprobe/`, with the same numbers.
 """
 
 from support import accounts, generator, meter, routing
@@ -14,15 +13,15 @@ from support.traffic import many_flows, mixed
 from support.waiting import until
 
 
-def test_defect_18_nothing_that_lives_is_dropped(start_meter):
-    """Disabling dropped live flows, and so did deleting the interface and VPP's exit, which
-    `test_lifecycle.py` shows."""
+def test_defect_18_disabling_exports_live_flows(start_meter):
+    """Disabling dropped live flows. So did deleting the interface and VPP's exit, which are tested
+    in `test_lifecycle.py`."""
     metered = start_meter()
     source = meter.add_metered(metered.vpp, ("ip4",))
     sent = many_flows(5000)
     generator.replay(metered.vpp, source, sent.frames)
     metered.vpp.configure(f"flowmeter interface {source} ip4 rx disable")
-    until("flows to leave", lambda: accounts.read(metered.vpp).live_flows == 0)
+    until("flows to be exported", lambda: accounts.read(metered.vpp).live_flows == 0)
     metered.vpp.configure("ipfix flush")
     records = metered.sink.wait_for_records(5000)
     of_records(records).assert_equal(sent.flows, "disabled")
@@ -30,8 +29,8 @@ def test_defect_18_nothing_that_lives_is_dropped(start_meter):
 
 
 def test_defect_19_disabling_does_not_race_with_workers(start_meter):
-    """Flushing on disable raced the removal of the template. Again and again, under load, and
-    the collector can read every message."""
+    """Flushing when an interface was disabled raced with the removal of the template. Repeats it
+    under load; the collector can read every message."""
     metered = start_meter(workers=2)
     vpp = metered.vpp
     source = meter.add_metered(metered.vpp, ())
@@ -53,7 +52,7 @@ def test_defect_19_disabling_does_not_race_with_workers(start_meter):
         metered.sink.poll()
     for stream in streams:
         stream.pause()
-    until("flows to leave", lambda: accounts.read(vpp).live_flows == 0)
+    until("flows to be exported", lambda: accounts.read(vpp).live_flows == 0)
     vpp.configure("ipfix flush")
     after = accounts.accounts(vpp)
     records = metered.sink.wait_for_records(after.exported_records)
@@ -77,14 +76,14 @@ def test_defect_20_timeouts_change_between_disable_and_enable(start_meter):
         generator.replay(vpp, source, sent.frames)
         expected.add(sent.flows.items())
         vpp.configure(f"flowmeter interface {source} ip4 rx disable")
-    until("flows to leave", lambda: accounts.read(vpp).live_flows == 0)
+    until("flows to be exported", lambda: accounts.read(vpp).live_flows == 0)
     vpp.configure("ipfix flush")
     records = metered.sink.wait_for_records(accounts.accounts(vpp).exported_records)
     of_records(records).assert_equal(expected, "all rounds")
 
 
-def test_defect_21_a_flow_that_begins_again_is_timed_anew(start_meter):
-    """Timers of flows that had gone were taken for those of new ones."""
+def test_defect_21_a_new_flow_has_new_timers(start_meter):
+    """Timers of ended flows were applied to new ones."""
     metered = start_meter()
     vpp = metered.vpp
     vpp.configure("set flowmeter idle-timeout 1")
@@ -101,7 +100,7 @@ def test_defect_21_a_flow_that_begins_again_is_timed_anew(start_meter):
 
 
 def test_defect_22_an_ipv6_collector(start_meter):
-    """There was one exporter, and it knew IPv4 alone."""
+    """The only exporter supported only IPv4."""
     metered = start_meter(6)
     source = meter.add_metered(metered.vpp)
     sent = mixed()
@@ -110,7 +109,7 @@ def test_defect_22_an_ipv6_collector(start_meter):
 
 
 def test_defect_23_a_new_collector_gets_templates_at_once(start_vpp):
-    """They were not sent anew where the exporter's address changed."""
+    """They were not sent again when the exporter's address changed."""
     vpp = start_vpp()
     link = add_link(vpp, 0)
     source = routing.add_source(vpp)
@@ -122,6 +121,6 @@ def test_defect_23_a_new_collector_gets_templates_at_once(start_vpp):
         before = accounts.read(vpp).exported_records
         generator.replay(vpp, source, sent.frames)
         after = accounts.flush(vpp)
-        # The reader knows no template that was sent elsewhere.
+        # This reader has no templates that were sent to other collectors.
         records = sink.wait_for_records(after.exported_records - before)
         of_records(records).assert_equal(sent.flows, f"collector {number}")

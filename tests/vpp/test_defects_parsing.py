@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What VPP's flowprobe gets wrong in packets, where VPP itself matters: each a test that we pass.
+"""Defects of VPP's flowprobe in parsing packets: a test for each.
 
-Those of the engine are in `tests/flowprobe/`; numbers are the same.
+Defects that need no VPP are in `tests/flowprobe/`, with the same numbers.
 """
 
 import pytest
@@ -11,10 +11,10 @@ from support.flows import of_records
 from support.traffic import Traffic, mixed
 
 
-def test_defect_07_ports_are_where_the_header_says(start_meter):
-    """They were read right behind a header of the least length, of any fragment."""
+def test_defect_07_ports_follow_the_ip_header(start_meter):
+    """They were read after a header of minimum length, in any fragment."""
     metered = start_meter()
-    # IPv4 packets with options come to no feature of VPP's IP.
+    # IPv4 packets with options do not reach VPP's ip4 features.
     source = meter.add_metered(metered.vpp, ("l2",))
     sent = Traffic()
     sent.add_udp(4, (1111, 2222), 40, options=b"\x01" * 40)
@@ -32,8 +32,8 @@ def test_defect_07_ports_are_where_the_header_says(start_meter):
     of_records(metered.flushed()).assert_equal(sent.flows, "headers")
 
 
-def test_defect_08_any_tags_are_looked_through_and_told(start_meter):
-    """Only one of 0x8100 was, and the VLAN was neither key nor exported."""
+def test_defect_08_vlan_tags_are_parsed_and_exported(start_meter):
+    """Only one tag 0x8100 was parsed, and the VLAN was neither in the key nor exported."""
     metered = start_meter()
     source = generator.add_interface(metered.vpp, 0)
     metered.vpp.configure(f"flowmeter interface {source} l2 rx")
@@ -48,7 +48,7 @@ def test_defect_08_any_tags_are_looked_through_and_told(start_meter):
         ((0x8100, 700), (0x8100, 800), (0x8100, 900)),
     ):
         tagged = sent.tagged(*tags)
-        # The same conversation in each.
+        # The same addresses and ports in each VLAN.
         tagged.add_udp(4, (1, 2), 10)
         tagged.add_udp(6, (1, 2), 10)
         tagged.add_l2(frames.ARP, bytes(28))
@@ -59,8 +59,8 @@ def test_defect_08_any_tags_are_looked_through_and_told(start_meter):
 
 
 @pytest.mark.parametrize("version", [4, 6])
-def test_defect_09_no_ethernet_header_is_taken_for_granted(start_meter, version):
-    """On interfaces without one the wrong octets were read, in either direction."""
+def test_defect_09_interfaces_without_ethernet_header(start_meter, version):
+    """Wrong octets were read there, in both directions."""
     metered = start_meter()
     vpp = metered.vpp
     source = generator.add_interface(vpp, 0, mode=f"ip{version}")
@@ -81,8 +81,8 @@ def test_defect_09_no_ethernet_header_is_taken_for_granted(start_meter, version)
         found.assert_equal(sent.flows, f"direction {direction}")
 
 
-def test_defect_10_egress_is_unknown_on_the_way_in(start_meter):
-    """It was an interface that does not exist, 2³² − 1."""
+def test_defect_10_rx_records_have_no_egress_interface(start_meter):
+    """It was 2³² − 1, an interface that does not exist."""
     metered = start_meter()
     source = meter.add_metered(metered.vpp)
     generator.replay(metered.vpp, source, mixed().frames)

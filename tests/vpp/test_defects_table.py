@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What VPP's flowprobe gets wrong in its table, where VPP itself matters: each a test that we pass.
+"""Defects of VPP's flowprobe in its flow table: a test for each.
 
-Those of the engine are in `tests/flowprobe/`; numbers are the same.
+Defects that need no VPP are in `tests/flowprobe/`, with the same numbers.
 """
 
 import pytest
@@ -29,7 +29,7 @@ def test_defect_11_flows_do_not_collide(start_meter):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_defect_12_memory_follows_the_number_of_flows(start_meter, workers):
-    """It was about 31 MiB for each thread, whatever the load, and before there was any."""
+    """It was about 31 MiB per thread, independent of the load and even before it."""
     metered = start_meter(workers=workers, flows=1000)
     vpp = metered.vpp
 
@@ -38,8 +38,8 @@ def test_defect_12_memory_follows_the_number_of_flows(start_meter, workers):
 
     assert shown() == [0] * vpp.threads, "nothing is metered yet"
     meter.add_metered(vpp, ("ip4", "ip6"))
-    # For each IPv4 flow a slot of one cache line, for half as many IPv6 flows one of two, control
-    # octets and room to spare; little for others; a sixteenth of it on the main thread.
+    # A slot of one cache line for each IPv4 flow, and of two for half as many IPv6 flows, control
+    # octets and spare slots; little for other flows; a sixteenth of that on the main thread.
     def are_fair(of_threads: list[int], flows: int) -> bool:
         workers = of_threads[1:] or of_threads
         fair = all(128 * flows < octets < 256 * flows for octets in workers)
@@ -52,24 +52,24 @@ def test_defect_12_memory_follows_the_number_of_flows(start_meter, workers):
     large = shown()
     assert are_fair(large, 200_000), large
     grown = vpp.resident_octets() - before
-    # What it says is what Linux counts, but for what aligning to 2 MiB takes: each of the three
-    # tables of a thread has two parts, and VPP takes something for itself.
+    # It equals Linux's figure, except for alignment to 2 MiB: each of a thread's three tables has
+    # two parts, and VPP itself needs some.
     aligning = vpp.threads * 8 * (2 << 20)
     assert 0.9 * sum(large) < grown < sum(large) + aligning, grown
     meter.resize(vpp, 1000)
-    until("memory to be given back", lambda: vpp.resident_octets() - before < aligning)
+    until("memory to be freed", lambda: vpp.resident_octets() - before < aligning)
     assert shown() == small
 
 
 def test_defect_13_counts_are_never_credited_to_another_flow(start_meter):
-    """They were where a flow gave way to another and there was no buffer for its record."""
+    """They were, when a flow was evicted and there was no buffer for its record."""
     metered = start_meter(buffers=4096)
     vpp = metered.vpp
     vpp.configure("set flowmeter flows-per-worker 1")
     source = meter.add_metered(vpp, ("ip4",))
     held = buffers.prepare(vpp)
     count = buffers.free(vpp)
-    # No flow counts what another one does.
+    # Each flow has different counts.
     sent = Traffic()
     flows, frame = 500, 250
     for number in range(flows):
@@ -80,11 +80,11 @@ def test_defect_13_counts_are_never_credited_to_another_flow(start_meter):
     full = accounts.accounts(vpp)
     assert full.lost.records == 0
     assert 0 < full.live_flows < 100
-    # All at once: they come in the last buffers that there are.
+    # In one frame: the packets take the last buffers.
     buffers.exhaust(vpp, held, leave=frame)
     generator.replay(vpp, source, late)
     lost = accounts.accounts(vpp).lost
-    assert lost.records > frame / 2, "flows gave way without a record"
+    assert lost.records > frame / 2, "flows were evicted without a record"
     buffers.release(vpp, count // 2)
     found = of_records(metered.flushed())
     for key, tally in found.items():
@@ -95,18 +95,18 @@ def test_defect_13_counts_are_never_credited_to_another_flow(start_meter):
 
 
 def test_defect_14_the_active_timeout_needs_no_packet(start_meter):
-    """It was looked at only when a packet came."""
+    """It was checked only when a packet came."""
     metered = start_meter()
     metered.vpp.configure("set flowmeter active-timeout 1 idle-timeout 1000")
     source = meter.add_metered(metered.vpp, ("ip4",))
     generator.replay(metered.vpp, source, many_flows(10).frames)
     until("records", lambda: len(metered.sink.flow_records) == 10)
     assert {record["flowEndReason"] for record in metered.sink.flow_records} == {ACTIVE_TIMEOUT}
-    assert accounts.accounts(metered.vpp).live_flows == 10, "and the flows go on"
+    assert accounts.accounts(metered.vpp).live_flows == 10, "the flows must continue"
 
 
 def test_defect_15_a_flow_leaves_only_with_its_record(start_meter):
-    """Expiry could delete it without one where there was no buffer."""
+    """Expiry could delete a flow without a record if there was no buffer."""
     metered = start_meter(buffers=4096)
     vpp = metered.vpp
     source = meter.add_metered(metered.vpp, ("ip4",))
@@ -121,11 +121,11 @@ def test_defect_15_a_flow_leaves_only_with_its_record(start_meter):
     assert stuck.live_flows > 900
     assert stuck.lost.records == 0
     buffers.release(vpp, count // 2)
-    of_records(metered.flushed()).assert_equal(sent.flows, "after all")
+    of_records(metered.flushed()).assert_equal(sent.flows, "with buffers again")
 
 
-def test_defect_16_nothing_wakes_up_for_nothing(start_meter):
-    """After the first expiry a timer woke the main thread every 100 µs for good."""
+def test_defect_16_no_wakeups_without_work(start_meter):
+    """After the first expiry, a timer woke the main thread every 100 µs for ever."""
     metered = start_meter()
     vpp = metered.vpp
     metered.vpp.configure("set flowmeter idle-timeout 1")
@@ -138,49 +138,48 @@ def test_defect_16_nothing_wakes_up_for_nothing(start_meter):
         return {node: count for node, count in found.items() if node.startswith("flowmeter")}
 
     def rates(seconds: float) -> dict[str, float]:
-        """Calls in a second of VPP's, over so many at least."""
+        """Calls per second of VPP's clock, measured over at least `seconds`."""
         before, began = calls(), vpp.seconds()
         vpp.wait_seconds(seconds)
         after, passed = calls(), vpp.seconds() - began
-        assert after, "no node of ours"
+        assert after, "no node of the plugin"
         return {node: (count - before.get(node, 0)) / passed for node, count in after.items()}
 
-    # While there is something to look after it wakes up each 10 ms.
-    assert 10 < sum(rates(2).values()), "it must wake up to see timeouts"
+    # While there is work, it wakes up every 10 ms.
+    assert 10 < sum(rates(2).values()), "it must wake up for timeouts"
     for node, rate in rates(2).items():
         assert rate < 500, f"{node} is called {rate:.0f} times a second"
-    # And then never.
+    # Afterwards never.
     vpp.configure(f"flowmeter interface {source} ip4 rx disable")
-    until("flows to leave", lambda: accounts.read(vpp).live_flows == 0)
-    until("nothing to wake up", lambda: not any(rates(1).values()))
+    until("flows to be exported", lambda: accounts.read(vpp).live_flows == 0)
+    until("the wakeups to end", lambda: not any(rates(1).values()))
 
 
 def calls_per_frame(vpp, node: str) -> tuple[float, float]:
-    """System calls of a worker under load for each call of a node: all, and questions for the
-    time."""
+    """System calls of a worker under load per call of a node: all, and those that read the time."""
     before = vpp.node_calls()[node]
     counts = system_calls.of_thread(vpp, system_calls.worker_thread(vpp, 0), seconds=1)
     frames = vpp.node_calls()[node] - before
-    assert frames > 1000, f"{node} had {frames} frames, which says nothing"
+    assert frames > 1000, f"{node} had only {frames} frames"
     return sum(counts.values()) / frames, counts["clock_gettime"] / frames
 
 
-def test_defect_17_no_system_call_for_a_frame(start_meter):
-    """The time was asked of Linux for each frame."""
+def test_defect_17_no_system_call_per_frame(start_meter):
+    """It read the time with a system call for each frame."""
     metered = start_meter(workers=1)
     vpp = metered.vpp
     source = meter.add_metered(vpp, ("ip4",))
     stream = generator.Stream(vpp, source, many_flows(1000).frames, limit=10**12)
     stream.start()
     every, time = calls_per_frame(vpp, "flowmeter-input-ip4")
-    # VPP itself looks for something else to do each 1024 rounds or so.
-    assert every < 0.1, f"{every} system calls a frame"
-    assert time < 0.01, f"{time} questions for the time a frame"
+    # VPP itself makes system calls every 1024 iterations or so.
+    assert every < 0.1, f"{every} system calls per frame"
+    assert time < 0.01, f"{time} reads of the time per frame"
     stream.pause()
 
 
-def test_flowprobe_makes_a_system_call_for_each_frame(start_vpp):
-    """What the test before measures can be seen."""
+def test_flowprobe_makes_a_system_call_per_frame(start_vpp):
+    """Shows that the previous test can detect them."""
     vpp = start_vpp(plugins=[FLOWPROBE], workers=1)
     link = add_link(vpp, 0)
     source = routing.add_source(vpp)
@@ -190,6 +189,6 @@ def test_flowprobe_makes_a_system_call_for_each_frame(start_vpp):
     stream = generator.Stream(vpp, source, many_flows(10).frames, limit=10**12)
     stream.start()
     _, time = calls_per_frame(vpp, "flowprobe-input-ip4")
-    # Frames are also counted while strace comes and goes.
-    assert time > 0.5, f"{time} questions for the time a frame"
+    # Frames are also counted while strace attaches and detaches.
+    assert time > 0.5, f"{time} reads of the time per frame"
     stream.pause()

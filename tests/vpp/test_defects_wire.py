@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What VPP's flowprobe gets wrong on the wire, where VPP itself matters: each a test that we pass.
+"""Defects of VPP's flowprobe in its messages: a test for each.
 
-Those of the engine are in `tests/flowprobe/`; numbers are the same.
+Defects that need no VPP are in `tests/flowprobe/`, with the same numbers.
 """
 
 import time
@@ -18,8 +18,8 @@ from support.waiting import until
 
 
 def test_defect_01_each_workers_sequence_counts_its_records(start_meter):
-    """It was one number for all workers, not atomic, and counted messages. The reader checks
-    each message."""
+    """It was one number for all workers, not atomic, and counted messages. The reader checks each
+    message."""
     metered = start_meter(workers=2)
     source = meter.add_metered(metered.vpp)
     streams = [
@@ -40,8 +40,8 @@ def test_defect_01_each_workers_sequence_counts_its_records(start_meter):
 
 
 def test_defect_02_times_are_those_of_the_clock(start_meter):
-    """They were in units that their elements do not have, and the start stayed where it was
-    after an active timeout."""
+    """They had units other than those of their elements, and the start did not change after an
+    active timeout."""
     metered = start_meter()
     metered.vpp.configure("set flowmeter active-timeout 1 idle-timeout 5")
     source = meter.add_metered(metered.vpp, ("ip4",))
@@ -55,12 +55,12 @@ def test_defect_02_times_are_those_of_the_clock(start_meter):
     ended = time.time()
     assert {record["flowEndReason"] for record in records[:3]} == {ACTIVE_TIMEOUT}
     times = [(record["flowStartMilliseconds"], record["flowEndMilliseconds"]) for record in records]
-    # VPP's clock is set at its start and then counts by itself.
+    # VPP's clock is set at its start and then runs freely.
     slack = 500
     assert began * 1000 - slack <= times[0][0] and times[-1][1] <= ended * 1000 + slack
     for (start, end), (following, _) in zip(times, times[1:]):
         assert start <= end <= following, times
-        assert start < following, "the start stays where it was"
+        assert start < following, "the start has not changed"
     assert sum(record["packetDeltaCount"] for record in records) == stream.sent()
 
 
@@ -101,7 +101,7 @@ def test_defect_04_l2_flows_are_sent_under_their_template(start_meter):
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_defect_05_no_message_passes_the_path_mtu(start_vpp, version):
-    """They could, by some 20 octets."""
+    """They could, by about 20 octets."""
     vpp = start_vpp()
     link = add_link(vpp, 0)
     for number, path_mtu in enumerate((600, 607, 1279, 1400, 1499)):
@@ -120,10 +120,10 @@ def test_defect_05_no_message_passes_the_path_mtu(start_vpp, version):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_defect_06_options_and_templates_together_domains_and_port_of_ones_own(
+def test_defect_06_options_templates_domains_and_port(
     start_vpp, workers
 ):
-    """There were no options, each template had a message of its own, and domain and port were
+    """There were no options, each template was in a separate message, and domain and port were
     always 1 and 4739."""
     vpp = start_vpp(workers=workers)
     link = add_link(vpp, 0)
@@ -140,7 +140,7 @@ def test_defect_06_options_and_templates_together_domains_and_port_of_ones_own(
     for domain in domains:
         messages = [message for message in reader.messages if message.domain == domain]
         templates = [message for message in messages if {2, 3} & set(message.sets)]
-        # All in one message: those of flows, and each one of options in a set of its own.
+        # All in one message: flow templates in one set, and each options template in a set.
         assert [message.sets for message in templates] == [[2, 3, 3]] * len(templates)
         assert templates[0] is messages[0]
         assert reader.templates(domain).keys() == {256, 257, 258, 512, 513}

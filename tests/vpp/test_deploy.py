@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""deploy/calico-vpp: what can be shown without a cluster.
+"""deploy/calico-vpp: what can be tested without a cluster.
 
-kustomize applies the patches, Kubernetes' schemas accept the result, and VPP takes the commands
-and the stanza, with a node's address in place of its annotation.
+kustomize applies the patches, Kubernetes' schemas accept the result, and VPP accepts the commands
+and the stanza, with a node's address instead of its annotation.
 """
 
 import re
@@ -30,7 +30,7 @@ ANNOTATION = "__NODE_ANNOTATION:projectcalico.org/IPv4Address__"
 
 COLLECTOR = "192.0.2.10"
 
-# A stand-in for Calico-VPP's manifest, with what the patches touch and its neighbours.
+# A minimal replacement of Calico-VPP's manifest, with what the patches change and more.
 STAND_IN = """
 apiVersion: v1
 kind: ConfigMap
@@ -74,7 +74,7 @@ spec:
 
 @pytest.fixture
 def patched(tmp_path) -> dict[str, dict]:
-    """The stand-in with the component, by kind."""
+    """The manifest after applying the component, by kind."""
     kubectl = installation.program("kubectl")
     shutil.copytree(CALICO_VPP, tmp_path / "component")
     (tmp_path / "stand-in.yaml").write_text(STAND_IN)
@@ -95,21 +95,21 @@ def containers(daemon_set: dict) -> dict[str, dict]:
 
 
 def commands() -> str:
-    """What becomes /etc/vpp/startup.exec."""
+    """The content of /etc/vpp/startup.exec."""
     config_map = yaml.safe_load((CALICO_VPP / "configmap.yaml").read_text())
     (template,) = config_map["data"].values()
     return template
 
 
 def stanza() -> str:
-    """The stanza that README.md shows."""
+    """The stanza in README.md."""
     readme = (CALICO_VPP / "README.md").read_text()
     (found,) = re.findall(r"^```\n(flowmeter \{\n.*?^\}\n)```$", readme, re.MULTILINE | re.DOTALL)
     return found
 
 
 def on_node(template: str, address: str, collector: str) -> str:
-    """What vpp-manager makes of a template, where the operator has set a collector."""
+    """A template as vpp-manager expands it, with the collector that an operator has set."""
     assert ANNOTATION in template and COLLECTOR in template, template
     return template.replace(ANNOTATION, address).replace(COLLECTOR, collector)
 
@@ -145,7 +145,7 @@ def test_the_image_is_calico_vpp_s_with_the_package():
     assert name == "calicovpp/vpp"
     daemon_set = yaml.safe_load((CALICO_VPP / "daemonset.yaml").read_text())
     assert containers(daemon_set)["vpp"]["image"].endswith(f":{release}")
-    # The last stage is that image, and installs what the stage before has packaged.
+    # The last stage is based on that image, and installs the package of the previous stage.
     assert instructions[-2] == ("FROM", "${CALICO_VPP}")
     assert "from=build" in instructions[-1][1]
     assert "dpkg --install /build/vpp-plugin-flowmeter_*.deb" in instructions[-1][1]
@@ -153,14 +153,14 @@ def test_the_image_is_calico_vpp_s_with_the_package():
 
 
 def start_with_commands(start_vpp, tmp_path: Path, text: str) -> Vpp:
-    """A VPP that runs these from a file when it starts."""
+    """A VPP that runs these commands from a file when it starts."""
     file = tmp_path / "startup.exec"
     file.write_text(text + "\n")
     return start_vpp(stanzas=f"unix {{ exec {file} }}", plugins=("flowmeter", "memif"))
 
 
 def assert_pods_are_metered(vpp: Vpp) -> None:
-    """The interfaces of pods that come are metered. A VPP makes memif ones on any machine."""
+    """Asserts that new interfaces of pods are metered. memif works on any machine."""
 
     def interfaces() -> str:
         return vpp.cli("show flowmeter interfaces")
@@ -180,7 +180,7 @@ def assert_pods_are_metered(vpp: Vpp) -> None:
 
 
 def assert_exports(vpp: Vpp, link: Link) -> None:
-    """The collector on this link is sent records, from the node's address."""
+    """Asserts that the collector on this link gets records from the node's address."""
     sink = meter.add_sink(link)
     source = meter.add_metered(vpp)
     sent = many_flows(10)
@@ -190,11 +190,11 @@ def assert_exports(vpp: Vpp, link: Link) -> None:
     assert {address for address, _ in sink.sources} == {link.vpp_address}
 
 
-# Link 0 of a VPP: its own address, as an annotation has it, and the collector's.
+# Addresses of link 0: VPP's, as in an annotation, and the collector's.
 NODE, NODE_COLLECTOR = "192.0.2.2/29", "192.0.2.1"
 
 
-def test_vpp_takes_the_commands(start_vpp, tmp_path):
+def test_vpp_accepts_the_commands(start_vpp, tmp_path):
     vpp = start_with_commands(start_vpp, tmp_path, on_node(commands(), NODE, NODE_COLLECTOR))
     link = add_link(vpp, 0)
     assert_pods_are_metered(vpp)
@@ -202,14 +202,14 @@ def test_vpp_takes_the_commands(start_vpp, tmp_path):
 
 
 def test_a_node_without_the_annotation_has_its_network(start_vpp, tmp_path):
-    """VPP runs and meters; only the exporter is not set."""
+    """VPP runs and meters, but the exporter is not set."""
     vpp = start_with_commands(start_vpp, tmp_path, on_node(commands(), ANNOTATION, NODE_COLLECTOR))
     assert_pods_are_metered(vpp)
-    until("VPP to say why", lambda: f"src {ANNOTATION}: expected" in vpp.log())
+    until("VPP's error message", lambda: f"src {ANNOTATION}: expected" in vpp.log())
     assert NODE_COLLECTOR not in vpp.cli("show flowmeter exporter")
 
 
-def test_vpp_takes_the_stanza(start_vpp):
+def test_vpp_accepts_the_stanza(start_vpp):
     text = on_node(stanza(), NODE, NODE_COLLECTOR)
     vpp = start_vpp(stanzas=text, plugins=("flowmeter", "memif"))
     link = add_link(vpp, 0)
@@ -217,8 +217,8 @@ def test_vpp_takes_the_stanza(start_vpp):
     assert_exports(vpp, link)
 
 
-def test_without_the_annotation_the_stanza_starts_too(start_vpp):
-    """What stands there instead is taken for an interface that is yet to come; VPP says so."""
+def test_the_stanza_without_the_annotation(start_vpp):
+    """The placeholder is taken for the name of a missing interface, and VPP says so."""
     text = on_node(stanza(), ANNOTATION, NODE_COLLECTOR)
     vpp = start_vpp(stanzas=text, plugins=("flowmeter", "memif"))
     assert_pods_are_metered(vpp)

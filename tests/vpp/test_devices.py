@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Linux's own devices as interfaces of VPP: tun, which has no Ethernet header, and tap."""
+"""Linux's devices as interfaces of VPP: tun, without Ethernet headers, and tap."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ VHOST = Path("/dev/vhost-net")
 
 
 def route_back(vpp, interface: str) -> None:
-    """What comes in by the interface leaves by it again."""
+    """Routes traffic back to the interface that receives it."""
     for version in (4, 6):
         vpp.configure(
             f"set interface ip address {interface} {traffic.GATEWAY[version]}",
@@ -25,7 +25,7 @@ def route_back(vpp, interface: str) -> None:
 
 
 def assert_both_ways(meter, interface: str, sent) -> None:
-    """The same flows in and out, of this interface."""
+    """Asserts that the interface has the same flows in both directions."""
     records = meter.flushed()
     index = meter.vpp.interface_index(interface)
     assert {record["ingressInterface"] for record in records} == {index}
@@ -37,7 +37,7 @@ def assert_both_ways(meter, interface: str, sent) -> None:
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_tun_device(start_meter, workers):
-    """Packets begin with their IP headers, in and out."""
+    """Packets start with their IP headers in both directions."""
     meter = start_meter(workers=workers)
     vpp = meter.vpp
     device = Tun(vpp.namespace, "tun0")
@@ -53,7 +53,7 @@ def test_a_tun_device(start_meter, workers):
         arrived.extend(packet for packet in device.received() if packet in expected)
         return len(arrived) >= len(sent.packets)
 
-    # Each was sent on: what differs is the hop limit, and the checksum that it is in.
+    # Each packet was forwarded: only the hop limit and the header checksum differ.
     expected = {hop(packet) for packet in sent.packets}
     until("packets at the device", all_arrived)
     assert_both_ways(meter, tun, sent)
@@ -71,8 +71,8 @@ def hop(packet: bytes) -> bytes:
 
 @pytest.mark.parametrize("mode", ["", "tun"])
 def test_vpps_tap(start_meter, capsys, mode):
-    """`create tap` needs the kernel's vhost, which is a module of the machine's own kernel: no
-    package can bring it, so that where it is missing nothing fails, not even in CI."""
+    """`create tap` needs the vhost module of the machine's kernel. No package can install it, so
+    this test is skipped without it, even in CI."""
     if not VHOST.exists():
         with capsys.disabled():
             print(f"\nNOT TESTED: `create tap {mode}`: this kernel has no {VHOST}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In flowprobe's place: its messages and commands, and who has them where there are two."""
+"""Replacing flowprobe: its messages and commands, and which plugin serves them if there are two."""
 
 import struct
 
@@ -58,8 +58,8 @@ def set_params(client, flags=7, active=DEFAULT, passive=DEFAULT) -> int:
 
 
 @pytest.mark.smoke
-def test_every_message_is_there_with_its_crc(vpp):
-    """As VPP's own .api.json says, which is what clients go by."""
+def test_every_message_has_its_crc(vpp):
+    """As in VPP's .api.json, which clients use."""
     known = flowprobe.messages()
     assert known["flowprobe_params"] == "baa46c09"
     assert len(known) == 12
@@ -69,7 +69,7 @@ def test_every_message_is_there_with_its_crc(vpp):
         assert missing == []
 
 
-def test_plugins_lists_it_as_flowprobe(vpp):
+def test_show_plugins_lists_flowprobe(vpp):
     assert any("flowprobe_plugin.so" in line for line in vpp.cli("show plugins").splitlines())
 
 
@@ -80,7 +80,7 @@ def test_parameters(vpp):
         assert set_params(client, 5, 20, 40) == 0
         got = client.api.flowprobe_get_params()
         assert (got.record_flags, got.active_timer, got.passive_timer) == (5, 20, 40)
-        # All ones is the default, and 0 is off, whatever the comment in flowprobe.api says.
+        # All ones is the default, and 0 is off, in spite of the comment in flowprobe.api.
         assert set_params(client, 7) == 0
         got = client.api.flowprobe_get_params()
         assert (got.active_timer, got.passive_timer) == (15, 120)
@@ -98,7 +98,7 @@ def test_interfaces(vpp):
     one = vpp.interface_index(generator.add_interface(vpp, 0))
     two = vpp.interface_index(generator.add_interface(vpp, 1))
     with connected(vpp) as client:
-        assert add(client, one) == CANNOT_ENABLE_DISABLE_FEATURE, "nothing is recorded"
+        assert add(client, one) == CANNOT_ENABLE_DISABLE_FEATURE, "no layers are set"
         assert set_params(client) == 0
         assert add(client, 99) == INVALID_SW_IF_INDEX
         assert add(client, one, is_add=False) == NO_SUCH_ENTRY
@@ -106,7 +106,7 @@ def test_interfaces(vpp):
         assert add(client, one, IP4) == ENTRY_ALREADY_EXISTS
         assert add(client, one, L2) == ENTRY_ALREADY_EXISTS
         assert set_params(client) == UNSUPPORTED, "an interface is enabled"
-        # flowprobe can't have both on one interface.
+        # flowprobe does not support both on one interface.
         assert add(client, one, IP6, TX) == 0
         assert add(client, two, L2, RX) == 0
 
@@ -125,8 +125,8 @@ def test_interfaces(vpp):
         assert set_params(client) == 0
 
 
-def test_numbers_that_stand_for_nothing(vpp):
-    """vpp_papi would not send them: a client that packs messages itself does."""
+def test_invalid_numbers(vpp):
+    """vpp_papi would not send them, so messages are encoded by the test."""
     index = vpp.interface_index(generator.add_interface(vpp, 0))
     with connected(vpp) as client:
         assert set_params(client) == 0
@@ -143,8 +143,8 @@ def test_numbers_that_stand_for_nothing(vpp):
         assert client.api.flowprobe_interface_dump() == []
 
 
-def test_room_for_flows(start_vpp):
-    """As many as flowprobe has, unless somebody says."""
+def test_capacity(start_vpp):
+    """The default is flowprobe's."""
     vpp = start_vpp(copies=["flowprobe"], plugins=(), flows=None)
     assert "pool size per thread: 262144" in vpp.cli("show flowprobe statistics")
     vpp.configure("set flowmeter flows-per-worker 1000", "flowprobe params record l3")
@@ -155,7 +155,7 @@ def test_room_for_flows(start_vpp):
 
 
 def test_vpps_own_tools(vpp):
-    """vat2 asks for messages by name and CRC, vpp_api_test by the file's; traces show them."""
+    """vat2 looks messages up by name and CRC, vpp_api_test by the file's CRC; traces show them."""
     index = vpp.interface_index(generator.add_interface(vpp, 0))
     vpp.cli("api trace on")
     with connected(vpp) as client:
@@ -171,8 +171,8 @@ def test_vpps_own_tools(vpp):
 
 
 def test_the_sequence_of_ligatos_agent(start_vpp):
-    """vpp-agent looks for the plugin's name, sets the exporter, the parameters and then
-    interfaces, with flags. Asked for ip4, flowprobe itself enables ip6."""
+    """vpp-agent looks for the plugin's name, then sets the exporter, the parameters and, with
+    flags, the interfaces. For ip4, flowprobe itself would enable ip6."""
     vpp = start_vpp(copies=["flowprobe"], plugins=())
     link = add_link(vpp, 0)
     sink = UdpSink(link.namespace, link.host_address)
@@ -204,7 +204,7 @@ def test_the_sequence_of_ligatos_agent(start_vpp):
         assert len(vpp.cli("show flowprobe table").splitlines()) >= 21
         assert add_tx(client, index, FLAG_IP4 | FLAG_IP6, is_add=False) == 0
         assert client.api.flowprobe_interface_dump() == []
-    # What VPP sends of itself, by its own interface 0, is metered as anything else.
+    # Packets that VPP generates, from interface 0, are metered, too.
     until("records", lambda: len([r for r in sink.flow_records if r["ingressInterface"]]) >= 20)
     records = [record for record in sink.flow_records if record["ingressInterface"]]
     assert sum(record["packetDeltaCount"] for record in records) == 20
@@ -213,8 +213,8 @@ def test_the_sequence_of_ligatos_agent(start_vpp):
 
 
 @pytest.mark.smoke
-def test_beside_flowprobe_we_stand_back(start_vpp):
-    """One line in the log says so; both do what they do."""
+def test_flowprobe_keeps_its_api_if_it_is_loaded(start_vpp):
+    """The plugin logs one line; both plugins work."""
     vpp = start_vpp(plugins=("flowmeter", "flowprobe"))
     log = vpp.cli("show logging")
     lines = [line for line in log.splitlines() if "flowprobe is loaded" in line]
@@ -229,8 +229,8 @@ def test_beside_flowprobe_we_stand_back(start_vpp):
 
 
 @pytest.mark.smoke
-def test_a_second_copy_stands_back(start_vpp):
-    """Whichever VPP loads second is not loaded, with one line."""
+def test_a_second_copy_is_disabled(start_vpp):
+    """The second one is not loaded, and logs one line."""
     vpp = start_vpp(copies=["flowprobe"], plugins=("flowmeter",))
     ours = {"flowmeter_plugin.so", "flowprobe_plugin.so"}
     assert len(ours & set(vpp.cli("show plugins").split())) == 1
@@ -239,8 +239,8 @@ def test_a_second_copy_stands_back(start_vpp):
     assert "active: 15 passive: 120" in vpp.cli("show flowprobe params")
 
 
-def test_not_both_at_a_time(vpp):
-    """An interface is metered by flowprobe's commands or by ours."""
+def test_flowprobe_and_flowmeter_exclude_each_other(vpp):
+    """Interfaces are metered either by flowprobe's commands or by the plugin's own."""
     interface = generator.add_interface(vpp, 0)
     index = vpp.interface_index(interface)
     with connected(vpp) as client:

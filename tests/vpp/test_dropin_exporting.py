@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In flowprobe's place under traffic: no record before its template, none for a collector that
-was taken away, none lost or sent twice, whatever is asked for meanwhile."""
+"""Replacing flowprobe under traffic: no record is sent before its template or to a replaced
+collector, and none is lost or sent twice, whatever is changed."""
 
 import pytest
 
@@ -34,8 +34,8 @@ def streams(vpp, source, frames, rate):
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("active", [0, 1])
 def test_enabled_under_traffic(dropin, workers, active):
-    """The strict reader wants each template before the first record of its layout: workers meet
-    packets at once."""
+    """The strict reader checks that each template comes before records of its layout, though
+    workers have packets at once."""
     vpp, link, source = dropin(workers=workers)
     sink = UdpSink(link.namespace, link.host_address, threads=1 + workers)
     set_exporter(vpp, link)
@@ -63,8 +63,8 @@ def test_enabled_under_traffic(dropin, workers, active):
 @pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_exporter_changes_mid_stream(dropin, workers):
-    """Each new collector gets templates before data, sequence numbers from 0, and every record
-    once."""
+    """Each new collector gets templates before data and sequence numbers from 0; every record is
+    sent once."""
     vpp, link, source = dropin(workers=workers)
     sinks = [
         UdpSink(link.namespace, link.host_address, PORT + number, threads=1 + workers)
@@ -90,8 +90,8 @@ def test_the_exporter_changes_mid_stream(dropin, workers):
     assert after.lost.records == 0
 
 
-def test_a_set_exporter_is_followed_at_once(dropin):
-    """Packets of after that are told to nobody else; no time passes in between."""
+def test_a_new_exporter_is_used_at_once(dropin):
+    """Records of all later packets go only to the new exporter, without a delay."""
     vpp, link, source = dropin()
     ports = range(PORT, PORT + 6)
     sinks = [UdpSink(link.namespace, link.host_address, port) for port in ports]
@@ -111,7 +111,7 @@ def test_a_set_exporter_is_followed_at_once(dropin):
 
 
 def test_messages_are_filled(dropin):
-    """With active 0, too: they wait for more records, and not from sweep to sweep."""
+    """With active 0, too: a message is not sent with each sweep."""
     vpp, link, source = dropin()
     sink = UdpSink(link.namespace, link.host_address)
     set_exporter(vpp, link)
@@ -119,8 +119,8 @@ def test_messages_are_filled(dropin):
         "flowprobe params record l3 l4 active 0 passive 0",
         f"flowprobe feature add-del {source} ip4 rx",
     )
-    assert "flowprobe's place" in vpp.cli("show flowmeter interfaces")
-    # A packet each millisecond, and a sweep every ten.
+    assert "flowprobe's commands" in vpp.cli("show flowmeter interfaces")
+    # A packet per millisecond, and a sweep every 10 ms.
     frames = many_flows(10).frames
     generator.replay(vpp, source, frames, limit=2000, rate=1000)
     vpp.configure("ipfix flush")
@@ -129,8 +129,8 @@ def test_messages_are_filled(dropin):
     assert len(sink.flow_records) / len(holding) > 15
 
 
-def test_without_an_exporter_flows_wait(dropin):
-    """With active 0, too; and all are exported when one is set."""
+def test_flows_are_kept_without_an_exporter(dropin):
+    """With active 0, too; all are exported when one is set."""
     vpp, link, source = dropin()
     sink = UdpSink(link.namespace, link.host_address)
     vpp.configure(
@@ -145,7 +145,7 @@ def test_without_an_exporter_flows_wait(dropin):
     set_exporter(vpp, link)
     sink.wait_for_records(500)
     assert packets(sink) == 1500
-    # A message that leaves is counted with the next sweep at the latest.
+    # A sent message is counted at the latest with the next sweep.
     until("counters", lambda: accounts.read(vpp).records == 500)
     after = accounts.accounts(vpp)
     assert after.live_flows == 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In flowprobe's place: commands, and the records that collectors read."""
+"""Replacing flowprobe: commands, and the records that collectors read."""
 
 import pytest
 
@@ -35,8 +35,8 @@ def tally_of(sent: Traffic) -> tuple[int, int]:
 @pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 2])
 def test_one_stream_of_messages(dropin, workers):
-    """The strict reader takes it: one domain and one sequence for all threads, templates before
-    data, nothing that was not asked for. Packets and octets are exact."""
+    """The strict reader accepts it: one domain and one sequence for all threads, templates before
+    data, nothing else. Packets and octets are exact."""
     vpp, link, source = dropin(workers=workers)
     sink = UdpSink(link.namespace, link.host_address, payload_limit=1372, threads=1 + workers)
     record(vpp, link, source, "l2 l3 l4", which="ip4 rx")
@@ -71,7 +71,7 @@ def test_one_stream_of_messages(dropin, workers):
 
 
 def test_layers_choose_key_and_fields(dropin):
-    """What is not recorded does not tell flows apart."""
+    """Layers that are not recorded do not distinguish flows."""
     for layers, expected in (("l3", 1), ("l4", 20), ("l2", 1), ("l3 l4", 20)):
         vpp, link, source = dropin()
         sink = UdpSink(link.namespace, link.host_address)
@@ -91,8 +91,8 @@ def test_layers_choose_key_and_fields(dropin):
 
 @pytest.mark.parametrize("layers", ["l2", "l3", "l4", "l2 l3 l4"])
 def test_frames(dropin, layers):
-    """At l2 with any layers: a layout for each kind of packet, and what has none is ignored under
-    a reason. flowprobe sends set id 0 for some of these."""
+    """At l2, with any layers: each kind of packet has a layout, or is ignored with a reason.
+    flowprobe sends set id 0 for some of these."""
     vpp, link, source = dropin()
     sink = UdpSink(link.namespace, link.host_address)
     record(vpp, link, source, layers, which="l2 rx")
@@ -134,7 +134,7 @@ def test_active_0_exports_every_packet(dropin):
 
 
 def test_timers(dropin):
-    """Active: a record, and the flow goes on. Passive: the flow ends."""
+    """Active: a record, and the flow continues. Passive: the flow ends."""
     vpp, link, source = dropin()
     sink = UdpSink(link.namespace, link.host_address)
     record(vpp, link, source, "l3 l4", active=1, passive=3)
@@ -150,7 +150,7 @@ def test_timers(dropin):
 
 
 def test_nfcapd_reads_it(dropin, tmp_path):
-    """nfdump knows neither nanoseconds nor the byte order of element 256: it shows flows,
+    """nfdump supports neither the nanoseconds nor the byte order of element 256, but shows flows,
     packets and octets."""
     vpp, link, source = dropin()
     nfcapd = Nfcapd(link.namespace, link.host_address, tmp_path)
@@ -168,7 +168,7 @@ def test_nfcapd_reads_it(dropin, tmp_path):
 
 @pytest.mark.smoke
 def test_commands(dropin):
-    """What they print, and what is wrong with them: in one line."""
+    """Their output, and their errors in one line."""
     vpp, _, source = dropin()
     assert vpp.cli("show flowprobe params").strip() == "active: 15 passive: 120"
     assert "specify flowprobe params record" in vpp.cli(f"flowprobe feature add-del {source}")
@@ -178,7 +178,7 @@ def test_commands(dropin):
     assert "lx" in vpp.cli("flowprobe params record lx")
     assert "nowhere" in vpp.cli("flowprobe feature add-del nowhere")
     assert "no datapath" in vpp.cli(f"flowprobe feature add-del {source} disable")
-    # By default what is routed out, of IPv4.
+    # The default is ip4 tx.
     vpp.configure(f"flowprobe feature add-del {source}")
     assert vpp.cli("show flowprobe feature").split() == [source, "ip4", "tx"]
     assert "already enabled" in vpp.cli(f"flowprobe feature add-del {source}")
@@ -190,7 +190,7 @@ def test_commands(dropin):
 
 
 def test_from_active_0_to_n_and_back(dropin):
-    """flowprobe dereferences null here."""
+    """flowprobe dereferences NULL here."""
     vpp, link, source = dropin()
     sink = UdpSink(link.namespace, link.host_address)
     index = vpp.interface_index(source)
@@ -219,8 +219,8 @@ def totals_packets(sink) -> int:
     return sum(each["packetDeltaCount"] for each in sink.flow_records)
 
 
-def test_an_interface_that_goes_ends_its_flows(dropin):
-    """And is not enabled when its number comes again."""
+def test_deleting_an_interface_ends_its_flows(dropin):
+    """A new interface with the same index is not enabled."""
     vpp, link, source = dropin()
     sink = UdpSink(link.namespace, link.host_address)
     vpp.cli(f"create sub-interfaces {source} 100")
@@ -240,8 +240,8 @@ def test_an_interface_that_goes_ends_its_flows(dropin):
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_interfaces_without_ethernet(dropin, version):
-    """flowprobe takes the first octets of the packet for MAC addresses. Here they are zeros, and
-    there are no frames to be recorded."""
+    """flowprobe takes the first octets of the packet for MAC addresses. Here, the addresses are
+    zeros, and l2 is refused."""
     vpp, link, _ = dropin()
     sink = UdpSink(link.namespace, link.host_address)
     interface = generator.add_interface(vpp, 1, mode=f"ip{version}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""flowprobe's messages with octets that are none: VPP lives, and answers what is one."""
+"""flowprobe's messages with invalid octets: VPP continues, and answers valid messages."""
 
 import random
 
@@ -10,7 +10,7 @@ from support.flowprobe import IP4, connected
 from support.raw_client import RawClient, scrambled
 from support.traffic import mixed
 
-#: All but the list, which is answered by details alone.
+#: All requests except the dump, which is answered only by details.
 REQUESTS = (
     "flowprobe_tx_interface_add_del",
     "flowprobe_interface_add_del",
@@ -34,7 +34,7 @@ def given(start_vpp, request):
 
 
 def needed(name: str) -> dict:
-    """What makes a request one that is granted."""
+    """The fields of a valid request."""
     if name.endswith("interface_add_del"):
         return {"sw_if_index": 1, "is_add": True, "which": 1}
     return {"record_flags": 7} if name.endswith("params") and "get" not in name else {}
@@ -46,14 +46,14 @@ def test_all_requests_are_tested_here():
 
 
 def test_truncated_messages(given):
-    """Cut anywhere, a message is dropped; whole, with any octets behind, it is answered."""
+    """A truncated message is dropped; a complete one with extra octets is answered."""
     vpp, client, raw, _ = given
     context = 1000
     for name in (*REQUESTS, LIST):
         whole = raw.message(name, context=1, **needed(name))
         for length in range(2, len(whole)):
             raw.send(whole[:length])
-    # Answers come in order: the first is not to one of those.
+    # Answers keep the order of requests, so none of the truncated messages was answered.
     for name in REQUESTS:
         for behind in (0, 1, 1000, 100_000):
             context += 1
@@ -66,8 +66,8 @@ def test_truncated_messages(given):
 
 @pytest.mark.parametrize("given", [0, 2], indirect=True, ids=["alone", "two workers"])
 def test_random_octets(given):
-    """Whatever stands in a message, there is one reply, under traffic too; lists have what there
-    is, and in the end every packet is accounted for."""
+    """Every message gets one reply, also under traffic; dumps are complete, and at the end every
+    packet is accounted for."""
     vpp, client, raw, source = given
     index = vpp.interface_index(source)
     sent = mixed()
@@ -93,7 +93,7 @@ def test_random_octets(given):
         assert retval in RETVALS, (seed, name, message.hex())
         retvals.add(retval)
     assert {0, -2, -6, -7, -126} <= retvals, (seed, retvals)
-    # All off, and on once more: nothing was left halfway.
+    # Disable all, and enable again: no change was left incomplete.
     for each in client.api.flowprobe_interface_dump():
         reply = client.api.flowprobe_interface_add_del(
             is_add=False, which=each.which, direction=each.direction, sw_if_index=each.sw_if_index
@@ -111,8 +111,8 @@ def test_random_octets(given):
 
 
 def test_a_client_that_reads_nothing(given):
-    """It is sent no more than it may leave lying; others are served meanwhile, and when it reads
-    it finds whole messages."""
+    """It gets a limited number of messages, other clients are served, and it finds complete
+    messages when it reads."""
     vpp, client, raw, source = given
     index = vpp.interface_index(source)
     assert client.api.flowprobe_set_params(record_flags=7, active_timer=5, passive_timer=9).retval == 0
@@ -126,7 +126,7 @@ def test_a_client_that_reads_nothing(given):
         raw.send(raw.message("flowprobe_get_params", context=context))
     for _ in range(20):
         assert len(client.api.flowprobe_interface_dump()) == 1
-    # Replies to those that were sent before any was read are all there; lists may be short.
+    # All replies to the requests are there; dumps may be incomplete.
     kinds = {raw.number("flowprobe_interface_details"): 0, raw.number("flowprobe_get_params_reply"): 0}
     while kinds[raw.number("flowprobe_get_params_reply")] < requests:
         number, _ = raw.receive_start()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where messages go: collectors, the path to them, exporters of ours and VPP's own, and what
-must not be metered."""
+"""Exporting: collectors, path MTU, the plugin's and VPP's exporter, and messages that must not be
+metered."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_nfcapd_shows_routed_flows(start_vpp, tmp_path, workers, version):
 @pytest.mark.smoke
 @pytest.mark.parametrize("version", [4, 6])
 def test_messages_are_as_long_as_the_path_allows(start_vpp, version):
-    """Not an octet longer, and not much shorter either, or packets are wasted."""
+    """They fit the path MTU, and are not much shorter, which would waste packets."""
     vpp = start_vpp()
     link = add_link(vpp, 0)
     for path_mtu in (1280, 1500):
@@ -71,7 +71,7 @@ def test_messages_are_as_long_as_the_path_allows(start_vpp, version):
 
 
 def test_the_checksum_of_messages(start_meter):
-    """Its datagrams pass a check that is not ours: Linux takes them, and counts none bad."""
+    """Linux accepts the datagrams, and counts none as bad."""
     for version in (4, 6):
         metered = start_meter(version)
         source = routing.add_source(metered.vpp)
@@ -86,7 +86,7 @@ def test_the_checksum_of_messages(start_meter):
 
 @pytest.mark.smoke
 def test_vpps_own_exporter_is_used(start_vpp):
-    """Where none of ours is set, VPP's is, with its path MTU."""
+    """If the plugin's exporter is not set, VPP's is used, with its path MTU."""
     path_mtu = 600
     vpp = start_vpp()
     link = add_link(vpp, 0)
@@ -101,12 +101,12 @@ def test_vpps_own_exporter_is_used(start_vpp):
     generator.replay(vpp, source, sent.frames)
     after = accounts.flush(vpp)
     records = sink.wait_for_records(after.exported_records)
-    of_records(records).assert_equal(sent.flows, "by way of VPP's exporter")
+    of_records(records).assert_equal(sent.flows, "with VPP's exporter")
     assert {source for source, _ in sink.sources} == {link.vpp_address}
 
 
 def test_vpps_own_exporter_over_ipv6(start_vpp):
-    """It can be set by the API alone."""
+    """It can only be set by the API."""
     vpp = start_vpp()
     link = add_link(vpp, 0)
     sink = meter.add_sink(link, 6, path_mtu=1280)
@@ -129,10 +129,10 @@ def test_vpps_own_exporter_over_ipv6(start_vpp):
     generator.replay(vpp, source, sent.frames)
     after = accounts.flush(vpp)
     records = sink.wait_for_records(after.exported_records)
-    of_records(records).assert_equal(sent.flows, "by way of VPP's exporter")
+    of_records(records).assert_equal(sent.flows, "with VPP's exporter")
 
 
-def test_an_exporter_of_ours_goes_before_vpps(start_vpp):
+def test_the_plugins_exporter_has_precedence(start_vpp):
     vpp = start_vpp()
     link = add_link(vpp, 0)
     sink = meter.add_sink(link)
@@ -147,7 +147,7 @@ def test_an_exporter_of_ours_goes_before_vpps(start_vpp):
     generator.replay(vpp, source, sent.frames)
     sink.wait_for_records(accounts.flush(vpp).exported_records)
     assert not other.poll().messages
-    # Disabled, VPP's takes its place.
+    # When it is disabled, VPP's exporter is used.
     vpp.configure("set flowmeter exporter disable")
     generator.replay(vpp, source, sent.frames)
     accounts.flush(vpp)
@@ -157,7 +157,7 @@ def test_an_exporter_of_ours_goes_before_vpps(start_vpp):
 
 
 def test_the_exporters_fib(start_vpp):
-    """The collector is reached in the table that is named, and in no other."""
+    """The collector is looked up in the exporter's table."""
     vpp = start_vpp()
     vpp.configure("ip table add 5")
     link = add_link(vpp, 0, addresses=False)
@@ -175,9 +175,9 @@ def test_the_exporters_fib(start_vpp):
 
 @pytest.mark.smoke
 def test_own_messages_are_never_metered(start_meter):
-    """On the very interface that they leave by, on every arc; but what others send to the
-    same collector is."""
-    # On their way out: what comes in there is Linux's.
+    """Not on the interface that sends them, on any arc; but packets of others to the same collector
+    are."""
+    # At tx: received packets are Linux's.
     for words in (["l2 tx"], ["ip4 tx", "ip6 tx"]):
         for version in (4, 6):
             metered = start_meter(version)
@@ -200,7 +200,7 @@ def test_own_messages_are_never_metered(start_meter):
                 expected.add(others.flows.items())
             of_records(records).assert_equal(expected, f"{words}, IPv{version}")
             observed = accounts.accounts(vpp).observed.packets - metered.own_packets
-            assert observed == 3 * len(others.frames), "nothing else was even observed"
+            assert observed == 3 * len(others.frames), "nothing else is observed"
             ports = {record["destinationTransportPort"] for record in metered.sink.flow_records}
             assert PORT not in ports
             closed.close()
@@ -208,7 +208,7 @@ def test_own_messages_are_never_metered(start_meter):
 
 
 def test_a_source_with_a_prefix_length(start_vpp):
-    """As interfaces have their addresses; the length is of no use, and ignored."""
+    """The prefix length is accepted and ignored."""
     for version in (4, 6):
         vpp = start_vpp()
         link = add_link(vpp, 0)
@@ -223,8 +223,8 @@ def test_a_source_with_a_prefix_length(start_vpp):
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_an_interface_as_source(start_vpp, version):
-    """Its first address of the collector's family, whichever that is now. Where it has none, one
-    line says so, and records wait."""
+    """The source is its current first address of the collector's family. If it has none, one line
+    says so, and flows are kept."""
     vpp = start_vpp()
     link = add_link(vpp, 0)
     sink = meter.add_sink(link, version)
@@ -239,42 +239,42 @@ def test_an_interface_as_source(start_vpp, version):
     of_records(sink.wait_for_records(accounts.flush(vpp).exported_records)).assert_equal(
         sent.flows, "the first address"
     )
-    # Another one.
+    # Another address.
     vpp.configure(
         f"set interface ip address del {link.vpp} {address}/{length}",
         f"set interface ip address {link.vpp} {other}/{length}",
     )
     until("the other address", lambda: f"({other})" in vpp.cli("show flowmeter exporter"))
     vpp.configure(f"set ip neighbor {link.vpp} {collector} {link.host_mac} static")
-    until("the way", lambda: "; reachable" in vpp.cli("show flowmeter exporter"))
+    until("a reachable collector", lambda: "; reachable" in vpp.cli("show flowmeter exporter"))
     assert {source for source, _ in sink.sources} == {address}
     generator.replay(vpp, source, sent.frames)
-    # Its sequence begins anew with another session, which the reader of the first would not take.
+    # The new session restarts the sequence, so it needs a new reader.
     sink.close()
     sink = meter.add_sink(link, version)
     before = accounts.read(vpp).exported_records
     sink.wait_for_records(accounts.flush(vpp).exported_records - before)
     assert {source for source, _ in sink.sources} == {other}
-    # None.
+    # No address.
     vpp.configure(f"set interface ip address del {link.vpp} {other}/{length}")
     family = {4: "IPv4", 6: "IPv6"}[version]
     line = f"src {link.vpp}: no {family} address on this interface; flows are kept"
-    until("that to be said", lambda: line in vpp.cli("show flowmeter exporter"))
+    until("the message", lambda: line in vpp.cli("show flowmeter exporter"))
     generator.replay(vpp, source, sent.frames)
     now = accounts.accounts(vpp)
     assert (now.live_flows, now.lost.records) == (10, 0)
-    # And one again.
+    # An address again.
     vpp.configure(
         f"set interface ip address {link.vpp} {address}/{length}",
         f"set ip neighbor {link.vpp} {collector} {link.host_mac} static",
     )
-    until("the way", lambda: "; reachable" in vpp.cli("show flowmeter exporter"))
+    until("a reachable collector", lambda: "; reachable" in vpp.cli("show flowmeter exporter"))
     after = accounts.flush(vpp)
     assert (after.live_flows, after.lost.records) == (0, 0)
 
 
 def test_an_interface_that_is_deleted(start_vpp):
-    """It is known by its name: one that comes later with the same name is meant too."""
+    """It is identified by its name: a new interface with the same name is used."""
     vpp = start_vpp()
     link = add_link(vpp, 0)
     name = vpp.cli("create loopback interface").strip()
@@ -285,17 +285,17 @@ def test_an_interface_that_is_deleted(start_vpp):
     assert f"from {name} (10.99.0.1)" in vpp.cli("show flowmeter exporter")
     vpp.configure(f"delete loopback interface intfc {name}")
     line = f"src {name}: no such interface; flows are kept"
-    until("that to be said", lambda: line in vpp.cli("show flowmeter exporter"))
+    until("the message", lambda: line in vpp.cli("show flowmeter exporter"))
     assert vpp.cli("create loopback interface").strip() == name
     vpp.configure(f"set interface ip address {name} 10.99.0.2/32")
-    until("its successor", lambda: f"{name} (10.99.0.2)" in vpp.cli("show flowmeter exporter"))
+    until("the new interface", lambda: f"{name} (10.99.0.2)" in vpp.cli("show flowmeter exporter"))
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_observation_domains(start_meter, workers):
-    """The first thread's is what is set, each other's its number more. Each begins with its own
-    templates and with sequence 0, which the reader checks; what was under construction leaves in
-    the one before."""
+    """The main thread has the configured domain, each worker that plus its thread index. Each
+    domain starts with its own templates and with sequence number 0, which the reader checks;
+    messages under construction are sent in the previous domain."""
     metered = start_meter(workers=workers)
     vpp = metered.vpp
     source = meter.add_metered(vpp)
@@ -304,7 +304,7 @@ def test_observation_domains(start_meter, workers):
     thread = min(workers, 1)
 
     def domains() -> set[int]:
-        """Those of what comes now."""
+        """The domains of new records."""
         before = len(metered.sink.flow_records)
         for worker in range(last):
             generator.replay(vpp, source, sent.frames, worker=worker)
@@ -324,7 +324,7 @@ def test_observation_domains(start_meter, workers):
     shown = vpp.cli("show flowmeter")
     assert "observation domain" in shown and "4000000000" in shown, shown
     assert domains() == expected(4_000_000_000)
-    # To the end of what threads may have, and not beyond.
+    # The largest domain, and one above it.
     most = 2**32 - 1 - (1 + workers)
     answer = vpp.cli(f"set flowmeter observation-domain {most + 1}")
     assert str(most) in answer, answer
@@ -335,7 +335,7 @@ def test_observation_domains(start_meter, workers):
 
 
 def test_a_domain_changes_under_traffic(start_meter):
-    """What is under construction leaves in the domain that it was begun in: nothing is lost."""
+    """Messages under construction are sent in the domain in which they were started: no loss."""
     metered = start_meter(workers=1)
     vpp = metered.vpp
     source = meter.add_metered(vpp)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packets that a kernel or VPP has not yet cut to size (GSO): each counts as the segments that
-it becomes, at every observation point."""
+"""Packets that are still to be segmented (GSO): each counts as its segments at every observation
+point."""
 
 import socket
 import struct
@@ -20,14 +20,14 @@ PORT = 5001
 
 
 def route(link: Link, other: Link) -> None:
-    """Has this end's host reach the other's through VPP."""
+    """Routes one host's traffic to the other through VPP."""
     link.namespace.ip("link", "set", link.host, "mtu", "1500")
     link.namespace.ip("route", "add", f"{other.host_address}/32", "via", link.vpp_address)
     link.namespace.ip("route", "add", f"{other.host_address6}/128", "via", link.vpp_address6)
 
 
 def transfer(sender: Link, receiver: Link, version: int) -> None:
-    """Sends so many octets by TCP, from kernel to kernel."""
+    """Sends data by TCP, from kernel to kernel."""
     family = {4: socket.AF_INET, 6: socket.AF_INET6}[version]
     address = receiver.host_address if version == 4 else receiver.host_address6
     listener = receiver.namespace.socket(family, socket.SOCK_STREAM)
@@ -59,7 +59,7 @@ def transfer(sender: Link, receiver: Link, version: int) -> None:
 
 
 def to_port(frames: list[bytes], version: int) -> Tally:
-    """TCP packets to our port, as they were on the wire."""
+    """The TCP packets to the test's port, as they were on the wire."""
     packets = octets = 0
     for frame in frames:
         ether_type = struct.unpack_from("!H", frame, 12)[0]
@@ -77,7 +77,7 @@ def to_port(frames: list[bytes], version: int) -> Tally:
 
 
 def of_port(records) -> Tally:
-    """The same, as metered."""
+    """The same packets, as metered."""
     there = [record for record in records if record.fields.get("destinationTransportPort") == PORT]
     return Tally(
         sum(record["packetDeltaCount"] for record in there),
@@ -88,14 +88,13 @@ def of_port(records) -> Tally:
 @pytest.mark.parametrize("variant", ["ip", "l2"])
 @pytest.mark.parametrize(
     ("is_cut_here", "version"),
-    # VPP v26.06 takes what it cuts for IPv6 where the IPv4 checksum was not left to it, as kernels
-    # don't, so what it makes of IPv4 no host accepts: gso_fixup_segmented_buf in vnet/gso/gso.h.
+    # VPP v26.06 segments an IPv4 packet without checksum offload, as kernels send it, as if it were
+    # IPv6, so no host accepts the result: gso_fixup_segmented_buf in vnet/gso/gso.h.
     [(True, 6), (False, 4), (False, 6)],
 )
 def test_kernel_sender(start_meter, new_namespace, is_cut_here, version, variant):
-    """A kernel sends through VPP. Where VPP cuts the packets itself, the wire behind it says what
-    they became, and both observation points say the same; where they leave as they came, both
-    still count segments."""
+    """A kernel sends through VPP. If VPP segments the packets, both observation points count what
+    is then on the wire; if VPP sends them unsegmented, both still count segments."""
     meter = start_meter()
     vpp = meter.vpp
     sender = add_link(vpp, 1)
@@ -103,7 +102,7 @@ def test_kernel_sender(start_meter, new_namespace, is_cut_here, version, variant
     receiver = add_link(vpp, 2, words=words, elsewhere=new_namespace())
     if is_cut_here:
         vpp.configure(f"set interface feature gso {receiver.vpp} enable")
-        # VPP could not tell that what it receives there still lacks its checksums.
+        # VPP would not know that packets from there still lack their checksums.
         receiver.namespace.run(installation.program("ethtool"), "-K", receiver.host, "tx", "off")
     route(sender, receiver)
     route(receiver, sender)
@@ -114,19 +113,19 @@ def test_kernel_sender(start_meter, new_namespace, is_cut_here, version, variant
         )
     wire = RawSocket(receiver.namespace, receiver.host)
     transfer(sender, receiver, version)
-    until("the observation points to rest", lambda: accounts.accounts(vpp))
+    until("the accounts to settle", lambda: accounts.accounts(vpp))
     on_wire = to_port(wire.received(), version)
     records = meter.flushed()
     came, left = (of_port(at(records, flowDirection=direction)) for direction in (RX, TX))
     counters = vpp.statistics().by_thread("/if/rx", vpp.interface_index(sender.vpp))
     received = sum(packets for packets, _ in counters)
-    assert received < came.packets, "VPP has seen packets that were not cut"
+    assert received < came.packets, "VPP must have received unsegmented packets"
     assert came == left
     if is_cut_here:
         assert came == on_wire
     else:
         assert on_wire.packets < came.packets
-    # No segment is longer than the link allows.
+    # No segment exceeds the link's MTU.
     assert came.octets <= came.packets * 1500
     assert came.octets > OCTETS
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the other tests rely upon: that each part of the harness fails where it should."""
+"""The harness of the other tests: each part fails when it should."""
 
 import os
 import signal
@@ -17,10 +17,10 @@ from support.vpp import FLOWPROBE, VppDied
 from support.waiting import until
 
 
-def test_the_corpus_is_there():
-    """Says, or fails on, captures that `test_captures.py` would otherwise do without."""
+def test_the_corpus_exists():
+    """Skips or fails if captures are missing that `test_captures.py` would silently leave out."""
     if not (installation.CORPUS / "traffic").is_dir():
-        installation.missing("the captures of shared/corpus/traffic beside the repository")
+        installation.missing("the captures in shared/corpus/traffic next to the repository")
 
 
 @pytest.mark.parametrize("path", installation.captures(), ids=lambda path: path.name)
@@ -38,7 +38,7 @@ def test_a_capture_written_is_the_same_when_read(tmp_path):
     assert capture.replayable(path) == written
 
 
-def test_a_capture_that_was_cut_is_replayed_with_its_full_length():
+def test_a_truncated_capture_is_replayed_with_its_full_length():
     frames_ = capture.replayable(installation.EXAMPLES / "iperf3.pcap")
     packets = capture.read(installation.EXAMPLES / "iperf3.pcap")
     assert max(len(packet.octets) for packet in packets) == 128
@@ -98,7 +98,7 @@ def test_the_reader_reads_what_is_well_formed():
     assert [record["packetDeltaCount"] for record in reader.records] == [3, 3, 3]
 
 
-def test_flows_that_differ_are_told():
+def test_different_flows_are_named():
     key = Key("192.0.2.1", "192.0.2.2", 17, 1, 2)
     flows = Flows([(key, Tally(1, 100)), (key, Tally(2, 200))])
     flows.assert_equal(Flows([(key, Tally(3, 300))]), "the sum")
@@ -143,7 +143,7 @@ def test_a_command_that_fails_is_noticed(start_vpp):
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_generated_packets_are_routed_to_a_link(start_vpp, workers):
-    """Exactly what is sent arrives, those longer than a buffer too, and no buffer leaks."""
+    """All packets arrive unchanged, including those longer than a buffer, and no buffer leaks."""
     vpp = start_vpp(workers=workers, plugins=[])
     link = add_link(vpp, 0)
     wire = RawSocket(link.namespace, link.host)
@@ -163,19 +163,19 @@ def test_generated_packets_are_routed_to_a_link(start_vpp, workers):
     received = []
 
     def arrived() -> bool:
-        # VPP says something of itself now and then, over IPv6.
+        # VPP sometimes sends IPv6 packets of its own.
         received.extend(frame for frame in wire.received() if frame[12:14] == b"\x08\x00")
         return len(received) >= len(sent)
 
     until("packets at the link", arrived)
-    # All but the hop limit, the header's checksum and the Ethernet header.
+    # Except for the hop limit, the header checksum and the Ethernet header.
     assert [frame[14 + 12 :] for frame in received] == [frame[14 + 12 :] for frame in sent]
-    # What VPP had just said of itself may have been in one, before.
-    until("buffers to come back", lambda: vpp.buffers_in_use() <= before)
+    # A packet that VPP generated may have been in a buffer before.
+    until("buffers to be released", lambda: vpp.buffers_in_use() <= before)
 
 
 def test_frames_have_right_checksums(start_vpp):
-    """VPP's checks are not ours."""
+    """VPP checks them independently."""
     vpp = start_vpp(plugins=["ping"])
     interface = generator.add_interface(vpp, 0, mac="02:00:00:00:99:01")
     vpp.configure(
@@ -197,7 +197,7 @@ def test_frames_have_right_checksums(start_vpp):
     generator.replay(vpp, interface, packets)
     errors = vpp.error_counters()
     for version in (4, 6):
-        # What the ports' packets meet, once their checksums were found right.
+        # Counted only for packets with correct checksums.
         assert errors.get((f"ip{version}-udp-lookup", "No listener for dst port")) == 1, errors
         assert errors.get((f"ip{version}-icmp-input", "echo replies sent")) == 1, errors
     bad = [key for key in errors if "checksum" in key[1] or "bad" in key[1]]
@@ -205,8 +205,8 @@ def test_frames_have_right_checksums(start_vpp):
 
 
 def test_flowprobe_fails_the_reader(start_vpp):
-    """The plugin that this one replaces counts messages in its sequence: the harness sees
-    what it exports, and that it is wrong."""
+    """flowprobe counts messages in its sequence numbers: the harness receives them, and detects
+    that they are wrong."""
     vpp = start_vpp(plugins=[FLOWPROBE])
     link = add_link(vpp, 0)
     sink = UdpSink(link.namespace, link.host_address)
@@ -236,6 +236,6 @@ def test_flowprobe_fails_the_reader(start_vpp):
             return str(error)
         return ""
 
-    # Its reports are sent by a process that wakes up now and then.
+    # A process that wakes up occasionally sends its reports.
     assert until("flowprobe's records", refused)
     assert sink.datagrams

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""include/*.h say what the library exports, in C that any compiler takes."""
+"""include/*.h declare what the library exports, in C that any compiler accepts."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ from support.installation import PLUGIN, ROOT
 
 HEADERS = sorted((ROOT / "include").glob("*.h"))
 
-#: Data that VPP finds by name or address; functions are the header's.
+#: Exported data, which VPP finds by name or address; all exported functions are declared.
 DATA = {"vlib_plugin_registration", "flowmeter_errors"}
 
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Interfaces that are no Ethernet ports, and packets that are not the usual ones: the right
-octets are metered all the same."""
+"""Interfaces that are not Ethernet ports, and unusual packets: the right octets are metered."""
 
 import pytest
 
@@ -14,7 +13,7 @@ from support.waiting import until
 @pytest.mark.smoke
 @pytest.mark.parametrize("version", [4, 6])
 def test_an_interface_without_ethernet_header(start_meter, version):
-    """The packet generator's IP modes: a packet begins with its IP header."""
+    """The packet generator's IP modes: a packet starts with its IP header."""
     meter = start_meter()
     out = add_link(meter.vpp, 1)
     source = generator.add_interface(meter.vpp, 0, mode=f"ip{version}")
@@ -28,7 +27,7 @@ def test_an_interface_without_ethernet_header(start_meter, version):
 
 @pytest.mark.parametrize("mode", ["ethernet", "ip"])
 def test_memif_between_two_vpps(start_vpp, start_meter, mode):
-    """What one VPP sends out another takes in, and both meter the same."""
+    """One VPP sends to another, and both meter the same."""
     sender = start_meter(plugins=["flowmeter", "memif"])
     receiver = start_meter(plugins=["flowmeter", "memif"])
     socket = sender.vpp.folder / "memif.sock"
@@ -70,7 +69,7 @@ def test_memif_between_two_vpps(start_vpp, start_meter, mode):
         lambda: accounts.read(receiver.vpp).observed.packets >= len(sent.frames),
     )
     of_records(sender.flushed()).assert_equal(sent.flows, "sender")
-    # Not what the sender itself says to its neighbours.
+    # Without packets that the sender generates.
     arrived = of_records(
         receiver.flushed(),
         lambda record: not record.fields.get("sourceIPv6Address", "").startswith("fe80:"),
@@ -80,7 +79,7 @@ def test_memif_between_two_vpps(start_vpp, start_meter, mode):
 
 @pytest.mark.smoke
 def test_multicast(start_meter):
-    """The multicast arcs, of both families."""
+    """The multicast arcs of both families."""
     meter = start_meter()
     source = routing.add_source(meter.vpp)
     meter.vpp.configure(
@@ -111,14 +110,14 @@ def test_the_vrf_is_the_table_of_the_interface(start_meter):
     sent = mixed()
     generator.replay(meter.vpp, source, sent.frames)
     records = meter.flushed()
-    of_records(records).assert_equal(sent.flows, "in tables of their own")
+    of_records(records).assert_equal(sent.flows, "in separate tables")
     assert {(record["ipVersion"], record["ingressVRFID"]) for record in records} == {(4, 7), (6, 9)}
 
 
 @pytest.mark.smoke
-def test_tunnels_are_interfaces_too(start_meter):
-    """An IPIP tunnel: what comes out of it has no Ethernet header, and what goes in makes
-    flows of the tunnel where its packets are seen."""
+def test_tunnels(start_meter):
+    """An IPIP tunnel: inner packets have no Ethernet header; outer packets make a flow of the
+    tunnel at the interface that receives them."""
     meter = start_meter()
     source = routing.add_source(meter.vpp)
     out = add_link(meter.vpp, 1)
@@ -146,18 +145,18 @@ def test_tunnels_are_interfaces_too(start_meter):
 
 @pytest.mark.parametrize("families", [("ip4", "ip6"), ("l2",)])
 def test_keys_are_exact_for_odd_packets(start_meter, families):
-    """IPv4 options, fragments, IPv6 extension headers, SCTP: as in the engine's own tests,
-    here by way of VPP's buffers."""
+    """IPv4 options, fragments, IPv6 extension headers, SCTP: as in the engine's tests, but in VPP's
+    buffers."""
     meter = start_meter()
     source = routing.add_source(meter.vpp)
     for family in families:
         meter.vpp.configure(f"flowmeter interface {source} {family} rx")
     sent = Traffic()
     if families == ("l2",):
-        # VPP takes IPv4 packets with options out of the way before any feature of IP.
+        # IPv4 packets with options do not reach VPP's ip4 features.
         sent.add_udp(4, (1, 2), 10, options=b"\x01" * 8)
     sent.add_udp(4, (3, 4), 1000, fragment=0x2000)
-    # A later fragment has no ports, whatever its octets look like.
+    # A later fragment has no ports, whatever its octets are.
     sent.add(4, frames.UDP, frames.udp(3, 4, bytes(100)), (0, 0), fragment=100)
     sent.add(4, frames.SCTP, frames.sctp(5, 6), (5, 6))
     sent.add(4, 50, bytes(40), (0, 0))

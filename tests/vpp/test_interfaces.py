@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arcs and directions on Ethernet interfaces: each meters the right octets, once, and its
-records say where."""
+"""Arcs and directions on Ethernet interfaces: each meters the right octets, once, and its records
+name the observation point."""
 
 import pytest
 
@@ -23,7 +23,7 @@ UNKNOWN, FORWARDED = 0, 0x40
 
 
 def assert_places(records, expected: set[tuple]) -> None:
-    """The records are of these observation points, of each at least one."""
+    """Asserts that the records have exactly these observation points."""
     places = {tuple(record.fields.get(name) for name in WHERE) for record in records}
     assert places == expected
 
@@ -31,7 +31,7 @@ def assert_places(records, expected: set[tuple]) -> None:
 @pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_routed(start_meter, workers):
-    """RX and TX on different interfaces: each packet once at each observation point."""
+    """rx and tx on different interfaces: each packet once at each observation point."""
     meter = start_meter(workers=workers)
     out = add_link(meter.vpp, 1)
     source = routing.add_source(meter.vpp)
@@ -70,7 +70,7 @@ def test_one_family_leaves_the_other_alone(start_meter, family):
 
 @pytest.mark.smoke
 def test_both_directions_of_one_interface(start_meter):
-    """What comes in and what goes out of the same interface are flows of their own."""
+    """Packets received and sent by one interface make separate flows."""
     meter = start_meter()
     link = add_link(meter.vpp, 1)
     wire = RawSocket(link.namespace, link.host)
@@ -97,8 +97,8 @@ def test_both_directions_of_one_interface(start_meter):
 
 @pytest.mark.smoke
 def test_l2_on_a_routed_interface(start_meter):
-    """Frames are metered with what is in them: IP packets by their own length, ARP by the
-    frame's, on the way in and on the way out."""
+    """Frames are metered with their content: IP packets with the IP length, ARP with the frame's
+    length, in both directions."""
     meter = start_meter()
     out = add_link(meter.vpp, 1)
     source = routing.add_source(meter.vpp)
@@ -108,7 +108,7 @@ def test_l2_on_a_routed_interface(start_meter):
     )
     sent = mixed()
     routed = Flows(sent.flows.items())
-    # Not one that VPP would answer.
+    # A request that VPP does not answer.
     request = frames.arp_request(traffic.SENDER_MAC, "192.0.2.250", "192.0.2.251")
     sent.add_l2(frames.ARP, request)
     generator.replay(meter.vpp, source, sent.frames)
@@ -121,7 +121,7 @@ def test_l2_on_a_routed_interface(start_meter):
 
 
 def test_bridged(start_meter):
-    """In a bridge no packet sees an IP arc: all sorts of frames, in and out."""
+    """In a bridge, packets pass no IP arc: all kinds of frames, in both directions."""
     meter = start_meter()
     out = add_link(meter.vpp, 1, addresses=False)
     wire = RawSocket(out.namespace, out.host)
@@ -161,7 +161,7 @@ def test_bridged(start_meter):
 
 
 def test_all_is_l2_on_ethernet(start_meter):
-    """Nothing but the interface's name: all that comes in, once."""
+    """With only an interface's name, every received packet is metered once."""
     meter = start_meter()
     out = add_link(meter.vpp, 1)
     source = routing.add_source(meter.vpp)
@@ -175,7 +175,7 @@ def test_all_is_l2_on_ethernet(start_meter):
 
 @pytest.mark.smoke
 def test_vlan_sub_interfaces(start_meter):
-    """Sub-interfaces are interfaces, and say which VLAN they are."""
+    """Sub-interfaces are metered like interfaces, and records have their VLAN."""
     meter = start_meter()
     out = add_link(meter.vpp, 1)
     wire = RawSocket(out.namespace, out.host)
@@ -209,7 +209,7 @@ def test_vlan_sub_interfaces(start_meter):
     arrived = []
 
     def all_arrived() -> bool:
-        # Not what VPP itself says to all IPv6 neighbours.
+        # Without multicast packets that VPP generates.
         multicast = b"\x33\x33"
         arrived.extend(frame for frame in wire.received() if not frame.startswith(multicast))
         return len(arrived) >= len(everything)

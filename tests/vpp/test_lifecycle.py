@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Things that come and go: interfaces, settings and VPP itself, under traffic."""
+"""Changes of interfaces and settings, and VPP's exit, under traffic."""
 
 
 import pytest
@@ -18,8 +18,8 @@ def reasons(records) -> set[int]:
 
 @pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 2])
-def test_disable_exports_what_lives(start_meter, workers):
-    """Of that interface and direction, and nothing else."""
+def test_disabling_exports_live_flows(start_meter, workers):
+    """Only flows of that interface and direction are exported."""
     metered = start_meter(workers=workers)
     vpp = metered.vpp
     first = routing.add_source(vpp)
@@ -32,20 +32,20 @@ def test_disable_exports_what_lives(start_meter, workers):
         generator.replay(vpp, interface, sent.frames)
     assert accounts.accounts(vpp).live_flows == 600
     vpp.configure(f"flowmeter interface {first} ip4 rx disable")
-    until("its flows to leave", lambda: accounts.read(vpp).live_flows == 300)
+    until("its flows to be exported", lambda: accounts.read(vpp).live_flows == 300)
     vpp.configure("ipfix flush")
     records = metered.sink.wait_for_records(300)
     of_records(records).assert_equal(sent.flows, first)
     assert reasons(records) == {FORCED_END}
     assert {record["ingressInterface"] for record in records} == {vpp.interface_index(first)}
-    # And is not metered any more.
+    # The interface is no longer metered.
     generator.replay(vpp, first, sent.frames)
     assert accounts.accounts(vpp).observed.packets == 600
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 2])
-def test_deleting_an_interface_exports_what_lives(start_meter, workers):
+def test_deleting_an_interface_exports_live_flows(start_meter, workers):
     metered = start_meter(workers=workers)
     vpp = metered.vpp
     parent = routing.add_source(vpp)
@@ -62,18 +62,18 @@ def test_deleting_an_interface_exports_what_lives(start_meter, workers):
         sent.add_udp(4, (1000 + number, 53))
     generator.replay(vpp, parent, sent.frames)
     vpp.configure(f"delete sub-interface {sub}")
-    until("its flows to leave", lambda: accounts.read(vpp).live_flows == 0)
+    until("its flows to be exported", lambda: accounts.read(vpp).live_flows == 0)
     vpp.configure("ipfix flush")
     records = metered.sink.wait_for_records(300)
     of_records(records).assert_equal(sent.flows, sub)
     assert reasons(records) == {FORCED_END}
     assert {record["ingressInterface"] for record in records} == {index}
-    # One that takes its number is not metered because it was.
+    # A new interface with the same index is not metered.
     vpp.cli(f"create sub-interfaces {parent} 100")
     vpp.configure(
         f"set interface state {sub} up", f"set interface ip address {sub} 10.1.1.1/24"
     )
-    assert vpp.interface_index(sub) == index, "this test is about a number that is used again"
+    assert vpp.interface_index(sub) == index, "this test needs a reused index"
     generator.replay(vpp, parent, sent.frames)
     assert accounts.accounts(vpp).observed.packets == 300
 
@@ -91,7 +91,7 @@ def test_a_deleted_hardware_interface(start_meter):
     wire.send(sent.frames)
     until("packets", lambda: accounts.read(vpp).observed.packets >= 100)
     vpp.configure("delete host-interface name vpp1")
-    until("its flows to leave", lambda: accounts.read(vpp).live_flows == 0)
+    until("its flows to be exported", lambda: accounts.read(vpp).live_flows == 0)
     vpp.configure("ipfix flush")
     records = metered.sink.wait_for_records(100)
     of_records(records).assert_equal(sent.flows, link.vpp)
@@ -102,8 +102,8 @@ def test_a_deleted_hardware_interface(start_meter):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 1, 2])
-def test_vpps_exit_exports_what_lives(start_meter, workers):
-    """As VPP ends there are no workers any more, and records still leave."""
+def test_exit_exports_live_flows(start_meter, workers):
+    """Records are still sent when VPP exits and its workers are stopped."""
     metered = start_meter(workers=workers)
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -126,7 +126,7 @@ def test_vpps_exit_exports_what_lives(start_meter, workers):
 
 @pytest.mark.parametrize("words", ["clear flowmeter", "clear flowmeter statistics"])
 def test_clear_ends_no_flows(start_meter, words):
-    """As everywhere in VPP it is for counters: flows go on with what they hold."""
+    """As elsewhere in VPP, it clears counters: flows continue with their counts."""
     metered = start_meter()
     source = routing.add_source(metered.vpp)
     metered.vpp.configure(f"flowmeter interface {source} ip4 rx")
@@ -138,7 +138,7 @@ def test_clear_ends_no_flows(start_meter, words):
     assert (now.live_flows, now.exported_records, now.observed.packets) == (100, 0, 100)
     assert not metered.sink.flow_records
     metered.vpp.configure("flowmeter flush")
-    until("flows to leave", lambda: accounts.read(metered.vpp).live_flows == 0)
+    until("flows to be exported", lambda: accounts.read(metered.vpp).live_flows == 0)
     metered.vpp.configure("ipfix flush")
     records = metered.sink.wait_for_records(100)
     of_records(records).assert_equal(sent.flows, "flushed")
@@ -146,7 +146,7 @@ def test_clear_ends_no_flows(start_meter, words):
 
 
 def test_clear_statistics_keeps_the_invariant(start_meter):
-    """What lives when they are cleared is counted as metered before it is exported."""
+    """Packets in flows that are live when statistics are cleared count as metered."""
     metered = start_meter()
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -181,7 +181,7 @@ def test_an_interface_pattern_applies_to_later_ones(start_meter):
         found.assert_equal(sent.flows, interface)
     assert len(records) == 100
     assert other.vpp not in vpp.cli("show flowmeter interfaces")
-    # No longer, once it is taken back.
+    # Not after the rule was removed.
     vpp.configure("flowmeter interface pg* ip4 rx disable")
     later = generator.add_interface(vpp, 8, mac=traffic.VPP_MAC)
     vpp.configure(f"set interface ip address {later} 10.2.2.1/24")
@@ -192,8 +192,8 @@ def test_an_interface_pattern_applies_to_later_ones(start_meter):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_table_of_another_size_loses_nothing(start_meter, workers):
-    """The table is made anew under traffic; what lived in the old one is exported."""
+def test_resizing_loses_nothing(start_meter, workers):
+    """The table is replaced under traffic, and the flows of the old one are exported."""
     metered = start_meter(workers=workers)
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -228,7 +228,7 @@ def test_timeouts_change_under_traffic(start_meter):
     until("flows", lambda: accounts.read(vpp).live_flows == 100)
     vpp.configure("set flowmeter active-timeout 1")
     until(
-        "records of flows that go on",
+        "records of continuing flows",
         lambda: accounts.read(vpp).exported["active_timeout"].records >= 200,
     )
     vpp.configure("set flowmeter idle-timeout 1")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where there is not enough of something: buffers, room in the table, an exporter."""
+"""Shortages: of buffers, of slots in the table, of an exporter."""
 
 import itertools
 
@@ -19,7 +19,7 @@ FLOWS = 2000
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("version", [4, 6])
 def test_a_table_of_one_group(start_meter, workers, version):
-    """Flows give way to others all the time: each packet stands in a record all the same."""
+    """Flows are evicted all the time, and still every packet is in a record."""
     metered = start_meter(workers=workers)
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -37,19 +37,20 @@ def test_a_table_of_one_group(start_meter, workers, version):
     for _ in range(rounds):
         expected.add(sent.flows.items())
     of_records(records).assert_equal(expected, "one group")
-    given_way = sum(record["flowEndReason"] == LACK_OF_RESOURCES for record in records)
+    evicted = sum(record["flowEndReason"] == LACK_OF_RESOURCES for record in records)
     after = accounts.accounts(vpp)
-    assert given_way == after.exported["lack_of_resources"].records
-    # All but those that still lived. They are few less than packets: where all come within one
-    # millisecond, no flow is idle longest, and some of the first are there in the next round.
-    assert given_way == len(records) - before.live_flows
-    assert given_way > 0.9 * rounds * FLOWS
+    assert evicted == after.exported["lack_of_resources"].records
+    # All except the flows that were still live. There are slightly fewer than packets: if all
+    # packets come within one millisecond, no flow is idle longest, and some are live in the next
+    # round.
+    assert evicted == len(records) - before.live_flows
+    assert evicted > 0.9 * rounds * FLOWS
     assert after.lost.records == 0
 
 
 def test_a_full_table_without_an_exporter(start_vpp):
-    """What must give way and can't be exported is lost, counted, and never credited to the
-    flow that takes its place."""
+    """Evicted flows that cannot be exported are counted as lost, and their counts are never added
+    to other flows."""
     vpp = start_vpp()
     source = routing.add_source(vpp)
     vpp.configure("set flowmeter flows-per-worker 1", f"flowmeter interface {source} ip4 rx")
@@ -70,7 +71,7 @@ def test_a_full_table_without_an_exporter(start_vpp):
 
 
 def test_no_buffers(start_meter):
-    """Flows whose time has come stay until there is a buffer for their records."""
+    """Due flows are kept until there is a buffer for their records."""
     metered = start_meter(buffers=4096)
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -83,8 +84,8 @@ def test_no_buffers(start_meter):
     sent = many_flows(FLOWS)
     generator.replay(vpp, source, sent.frames)
     buffers.exhaust(vpp, held)
-    # A message that was under construction, if any, goes after a second, and its buffer with
-    # it: one is enough for all flows, one message at a time.
+    # A message under construction is sent after a second and releases its buffer, which would be
+    # enough to export all flows, one message at a time.
     vpp.wait_seconds(1.5)
     buffers.exhaust(vpp, held)
     assert accounts.read(vpp).live_flows == FLOWS
@@ -93,14 +94,14 @@ def test_no_buffers(start_meter):
     stuck = accounts.accounts(vpp)
     assert (stuck.live_flows, stuck.lost.records) == (FLOWS, 0)
     buffers.release(vpp, count // 2)
-    until("flows to leave", lambda: accounts.read(vpp).live_flows == 0)
+    until("flows to be exported", lambda: accounts.read(vpp).live_flows == 0)
     records = metered.flushed()
-    of_records(records).assert_equal(sent.flows, "after all")
-    until("buffers to come back", lambda: buffers.free(vpp) >= count - 1)
+    of_records(records).assert_equal(sent.flows, "with buffers again")
+    until("buffers to be released", lambda: buffers.free(vpp) >= count - 1)
 
 
 def test_one_buffer_is_enough(start_vpp):
-    """Templates, options and records leave one after the other in it, each once."""
+    """Templates, options and records are sent one after the other, each once."""
     vpp = start_vpp(buffers=4096)
     link = add_link(vpp, 0)
     source = routing.add_source(vpp)
@@ -108,7 +109,7 @@ def test_one_buffer_is_enough(start_vpp):
     vpp.configure(f"flowmeter interface {source} ip4 rx")
     count = buffers.free(vpp)
     sent = many_flows(FLOWS)
-    # Others of VPP's may give one back meanwhile, and then it was not one: not each time.
+    # VPP may release another buffer in the meantime. Then there was more than one: try again.
     for attempt in range(10):
         sink = meter.add_sink(link, port=PORT + attempt)
         meter.set_exporter(vpp, link, words=f"port {PORT + attempt}")
@@ -118,26 +119,26 @@ def test_one_buffer_is_enough(start_vpp):
         before = buffers.free(vpp)
         began = vpp.seconds()
         vpp.cli("flowmeter flush")
-        until("flows to leave", lambda: accounts.read(vpp).live_flows == 0)
+        until("flows to be exported", lambda: accounts.read(vpp).live_flows == 0)
         passed = vpp.seconds() - began
         vpp.wait_seconds(0.1)
         was_one = before == buffers.free(vpp) == 1
         buffers.release(vpp, count // 2)
         after = accounts.flush(vpp)
         records = sink.wait_for_records(after.exported_records - exported)
-        of_records(records).assert_equal(sent.flows, "by and by")
+        of_records(records).assert_equal(sent.flows, "with one buffer")
         assert after.lost.records == 0
         templates = [message for message in sink.reader.messages if 2 in message.sets]
-        # Once at the beginning; what changes is announced again, each second at most.
+        # Once at the start, and again at most once per second for changes.
         assert 1 <= len(templates) <= 2 + passed, f"templates {len(templates)} times"
         if was_one:
             return
-    raise AssertionError("there never was exactly one buffer")
+    raise AssertionError("there was never exactly one buffer")
 
 
 def test_no_buffers_and_a_full_table(start_meter):
-    """Packets come in the last buffers that there are: flows must give way to theirs, and no
-    message can be begun. What is lost is counted, and nothing else is."""
+    """Packets take the last buffers: flows are evicted, and no message can be started. Exactly the
+    lost flows are counted as lost."""
     metered = start_meter(buffers=4096)
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -147,14 +148,14 @@ def test_no_buffers_and_a_full_table(start_meter):
     rounds, frame = 5, 250
     sent = many_flows(FLOWS + rounds * frame + FLOWS)
     frames = iter(sent.frames)
-    # Every table is full, every template sent.
+    # Every table is full, and every template was sent.
     generator.replay(vpp, source, list(itertools.islice(frames, FLOWS)))
     vpp.configure("ipfix flush")
     full = accounts.accounts(vpp)
     assert full.lost.records == 0
     for _ in range(rounds):
         buffers.exhaust(vpp, held, leave=frame)
-        # All at once: they take what is left.
+        # In one frame: the packets take the last buffers.
         generator.replay(vpp, source, list(itertools.islice(frames, frame)))
     stuck = accounts.accounts(vpp)
     lost = stuck.lost_for["no_buffer"]
@@ -166,18 +167,18 @@ def test_no_buffers_and_a_full_table(start_meter):
     after = accounts.accounts(vpp)
     assert after.lost == lost, "nothing more was lost"
     assert after.observed.packets == len(sent.frames)
-    # Every flow has one packet: those that are there are whole, and the others were counted.
+    # Every flow has one packet: it is either in a record or counted as lost.
     found = of_records(records)
     for key, tally in found.items():
         assert tally == sent.flows[key], key
     missing = Flows((key, tally) for key, tally in sent.flows.items() if key not in found)
     total = missing.total()
     assert (len(missing), total.packets, total.octets) == (lost.records, lost.packets, lost.octets)
-    until("buffers to come back", lambda: buffers.free(vpp) >= count - 1)
+    until("buffers to be released", lambda: buffers.free(vpp) >= count - 1)
 
 
 def test_many_flows_that_end_together(start_meter):
-    """Many flows that end together: messages are paced, and workers go on forwarding."""
+    """Messages are paced, and workers continue to forward packets."""
     metered = start_meter(workers=1, buffers=32768, flows=1_000_000)
     vpp = metered.vpp
     source = routing.add_source(vpp)

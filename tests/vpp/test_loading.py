@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How startup.conf tells VPP where the plugin is. docs/vpp.md says which way works where."""
+"""The ways to name the plugin's directory in startup.conf, as listed in docs/vpp.md."""
 
 import pytest
 
@@ -7,12 +7,12 @@ from support import installation
 from support.vpp import Vpp
 
 PATH = "plugins {{ path {} }}"
-#: VPP's own directory comes first, and these are behind it.
+#: Searched after VPP's directory.
 ADD_PATH = "plugins {{ add-path {} }}"
 #: The older way, outside of any stanza.
 TOP_LEVEL = "plugin_path {}"
 
-# VPP reads the path into memory that it gives back before it loads plugins.
+# VPP frees the path before it loads plugins.
 CRASHES_VPP = installation.vpp_release() >= (26, 2)
 
 
@@ -39,21 +39,21 @@ def test_the_plugin_is_found(start_vpp, plugin_path):
 
 
 def test_stanzas_add_up(start_vpp):
-    """A second `plugins` stanza, as somebody adds one to a file that has one already."""
+    """A second `plugins` stanza, added to a file that already has one."""
     vpp = start_vpp(plugin_path="plugins {{ add-path /nowhere }} " + ADD_PATH)
     assert "flowmeter_plugin.so" in loaded(vpp)
 
 
 def test_the_first_directory_wins(start_vpp):
-    """`path` with a directory before VPP's own is how the plugin takes flowprobe's place."""
+    """`path` with a directory before VPP's replaces flowprobe with the plugin."""
     vpp = start_vpp(copies=["flowprobe"], plugins=(), plugin_path=PATH)
     assert "flowprobe_plugin.so" in loaded(vpp)
-    # VPP's own file of that name has no such command.
+    # VPP's own flowprobe has no such command.
     assert "built for VPP" in vpp.cli("show flowmeter")
 
 
-def test_behind_vpp_s_own_directory_it_is_not_in_flowprobe_s_place(start_vpp):
-    """`add-path` puts it behind, where VPP's own file of that name is found first."""
+def test_add_path_does_not_replace_flowprobe(start_vpp):
+    """`add-path` searches the directory after VPP's, where VPP's own flowprobe is found first."""
     vpp = start_vpp(copies=["flowprobe"], plugins=(), plugin_path=ADD_PATH, flows=None)
     assert "flowprobe_plugin.so" in loaded(vpp)
     assert "unknown input" in vpp.cli("show flowmeter")

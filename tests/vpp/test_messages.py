@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When messages leave, and what they announce."""
+"""When messages are sent, and which templates and options they have."""
 
 import pytest
 
@@ -10,13 +10,13 @@ from support.link import add_link
 from support.traffic import many_flows, mixed
 from support.waiting import until, within
 
-#: For how long a message waits for more records, in seconds.
+#: How long a message waits for more records, in seconds.
 LINGER = 1
 
 
 @pytest.mark.smoke
 def test_templates_and_options_are_announced(start_meter):
-    """All templates before data; interfaces with their names and the sampling with them."""
+    """All templates before data, and options with the names of interfaces and the sampling."""
     metered = start_meter(workers=1)
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -27,7 +27,7 @@ def test_templates_and_options_are_announced(start_meter):
     generator.replay(vpp, source, mixed((4,)).frames)
     metered.flushed()
     reader = metered.sink.poll()
-    assert reader.domains == {2}, "that of worker 0"
+    assert reader.domains == {2}, "the domain of worker 0"
     assert reader.templates(2).keys() >= {256, 257, 512, 513}
     interfaces = [record for record in reader.options_records if record.template == 512]
     names = {record["ingressInterface"]: record["interfaceName"] for record in interfaces}
@@ -36,11 +36,11 @@ def test_templates_and_options_are_announced(start_meter):
     (sampling, *_) = [record for record in reader.options_records if record.template == 513]
     assert sampling["samplingInterval"] == 1
     for message in reader.messages:
-        # One options record a set, no more than one options template a set.
+        # One options record per set, and at most one options template per set.
         assert message.sets.count(512) <= 20
 
 
-def test_templates_are_announced_again(start_vpp):
+def test_templates_are_repeated(start_vpp):
     vpp = start_vpp()
     link = add_link(vpp, 0)
     sink = meter.add_sink(link)
@@ -56,13 +56,13 @@ def test_templates_are_announced_again(start_vpp):
     until("templates four times", lambda: len(announcements()) >= 4)
     times = announcements()
     pauses = [later - earlier for earlier, later in zip(times, times[1:])]
-    # Export times are whole seconds. A busy machine may be late with each, but not with all.
+    # Export times are whole seconds. A busy machine may delay some messages, but not all.
     assert min(pauses) >= 1, pauses
     assert min(pauses) <= 2, pauses
 
 
 def test_ipfix_flush_sends_at_once(start_meter):
-    """A message that waits for more records goes when VPP's own command says so."""
+    """VPP's command sends a message that waits for more records."""
     metered = start_meter()
     vpp, sink = metered.vpp, metered.sink
     source = routing.add_source(vpp)
@@ -70,29 +70,29 @@ def test_ipfix_flush_sends_at_once(start_meter):
     sent = many_flows(1)
 
     def wait_in_a_message() -> int:
-        """Records that had come before those that wait now."""
+        """Waits until a record is in a message, and returns the number of earlier records."""
         before = len(sink.flow_records)
         exported = accounts.read(vpp).exported_records
         generator.replay(vpp, source, sent.frames)
         until(
-            "a record to stand in a message",
+            "a record in a message",
             lambda: accounts.read(vpp).exported_records == exported + 1,
         )
         return before
 
-    def come(before: int) -> None:
+    def receive(before: int) -> None:
         until("the record", lambda: len(sink.flow_records) >= before + 1)
 
     def flushed(before: int) -> None:
         vpp.configure("ipfix flush")
-        come(before)
+        receive(before)
 
-    # Without the command most of a second passes, with it hardly any time does. The message may
-    # have waited for a while before it was seen that it does.
+    # Without the command it takes most of a second, with it hardly any time. The message may
+    # already have waited for a while before the test has noticed it.
     half = LINGER / 2
-    assert within(half, flushed, prepare=wait_in_a_message), "the command sends nothing"
-    assert not all(within(half, come, prepare=wait_in_a_message, attempts=1) for _ in range(5)), (
-        "messages leave by themselves, and nothing was seen of the command"
+    assert within(half, flushed, prepare=wait_in_a_message), "the command must send the message"
+    assert not all(within(half, receive, prepare=wait_in_a_message, attempts=1) for _ in range(5)), (
+        "messages are sent early without the command, so the test shows nothing"
     )
 
 
@@ -103,23 +103,22 @@ def test_a_message_waits_a_second_at_most(start_meter):
     vpp.configure("set flowmeter idle-timeout 1", f"flowmeter interface {source} ip4 rx")
     sent = many_flows(3)
 
-    def come(before: int) -> None:
+    def receive(before: int) -> None:
         generator.replay(vpp, source, sent.frames)
         until("the records", lambda: len(sink.flow_records) >= before + 3)
 
-    # The timeout and the time that messages wait, and for each of both the time until that is
-    # noticed.
-    assert within(1 + LINGER + 1, come, prepare=lambda: len(sink.flow_records))
+    # The idle timeout, the time that messages wait, and a second to notice both.
+    assert within(1 + LINGER + 1, receive, prepare=lambda: len(sink.flow_records))
     assert {record["flowEndReason"] for record in sink.flow_records} == {IDLE_TIMEOUT}
 
 
-def test_flush_ends_what_lives_with_reason_4(start_meter):
+def test_flush_ends_flows_with_reason_4(start_meter):
     metered = start_meter(workers=2)
     source = routing.add_source(metered.vpp)
     metered.vpp.configure(f"flowmeter interface {source} ip4 rx")
     sent = many_flows(20_000)
     generator.replay(metered.vpp, source, sent.frames, worker=1)
     records = metered.flushed()
-    of_records(records).assert_equal(sent.flows, "all that lived")
+    of_records(records).assert_equal(sent.flows, "all live flows")
     assert {record["flowEndReason"] for record in records} == {FORCED_END}
     assert frames.UDP in {record["protocolIdentifier"] for record in records}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where our nodes stand among VPP's other features: before all of them where packets come in,
-and behind all that drop or change packets where they go out.
+"""The order of the plugin's nodes among other features: before all of them at rx, and after all
+that drop or change packets at tx.
 
-So what is denied is seen at rx, and each side of a NAT sees its own addresses."""
+So denied packets are observed at rx, and each side of a NAT with its own addresses."""
 
 import pytest
 
@@ -13,12 +13,12 @@ from support.meter import RX, TX
 from support.traffic import Traffic, mixed
 from support.waiting import until
 
-#: VPP's plugins that have features on our arcs.
+#: VPP's plugins that have features on the same arcs.
 PLUGINS = ("flowmeter", "acl", "nat", "cnat")
 
 
 def order(vpp) -> dict[str, list[str]]:
-    """The features of each arc, as VPP has ordered them."""
+    """The features of each arc, in VPP's order."""
     arcs: dict[str, list[str]] = {}
     nodes: list[str] = []
     for line in vpp.cli("show features").splitlines():
@@ -40,7 +40,7 @@ def is_ours(node: str) -> bool:
         *("device-input", "port-rx-eth", "l2-input-ip4", "l2-input-ip6", "l2-input-nonip"),
     ],
 )
-def test_before_all_others_where_packets_come_in(start_vpp, arc):
+def test_rx_nodes_run_first(start_vpp, arc):
     nodes = order(start_vpp(plugins=PLUGINS))[arc]
     ours = [node for node in nodes if is_ours(node) and "bond" not in node]
     assert ours, nodes
@@ -48,14 +48,14 @@ def test_before_all_others_where_packets_come_in(start_vpp, arc):
 
 
 @pytest.mark.parametrize("arc", ["device-input", "port-rx-eth"])
-def test_bonds_behind_bond_input(start_vpp, arc):
+def test_bond_nodes_run_after_bond_input(start_vpp, arc):
     nodes = order(start_vpp(plugins=PLUGINS))[arc]
     member, bond = nodes.index("flowmeter-input-l2"), nodes.index("flowmeter-input-bond")
     assert member < nodes.index("bond-input") < bond < nodes.index("ethernet-input")
 
 
 @pytest.mark.parametrize("version", [4, 6])
-def test_behind_all_that_drops_or_changes_where_packets_go_out(start_vpp, version):
+def test_ip_tx_nodes_run_last(start_vpp, version):
     """But before GSO and IPsec, which make other packets of them."""
     nodes = order(start_vpp(plugins=PLUGINS))[f"ip{version}-output"]
     ours = nodes.index(f"flowmeter-output-ip{version}")
@@ -76,15 +76,15 @@ def test_behind_all_that_drops_or_changes_where_packets_go_out(start_vpp, versio
         *((f"l2-output-{kind}", "l2-output-feat-arc-end") for kind in ("ip4", "ip6", "nonip")),
     ],
 )
-def test_last_where_frames_go_out(start_vpp, arc, end):
-    """GSO in a bridge may follow."""
+def test_l2_tx_nodes_run_last(start_vpp, arc, end):
+    """Only GSO in a bridge may follow."""
     nodes = [node for node in order(start_vpp(plugins=PLUGINS))[arc] if "gso" not in node]
     assert nodes[-1] == end
     assert is_ours(nodes[-2]), nodes
 
 
-def test_vpp_knows_all_that_we_name(start_vpp):
-    """Features of plugins that are not loaded are no reason for VPP to complain of us."""
+def test_no_unknown_features_are_named(start_vpp):
+    """VPP logs no error about features of plugins that are not loaded."""
     vpp = start_vpp()
     complaints = [line for line in vpp.log().splitlines() if "not found" in line]
     assert not [line for line in complaints if "flowmeter-" in line]
@@ -92,8 +92,8 @@ def test_vpp_knows_all_that_we_name(start_vpp):
 
 @pytest.mark.parametrize("variants", [("ip4", "ip6"), ("l2",)])
 @pytest.mark.parametrize("side", ["input", "output"])
-def test_what_an_acl_denies(start_meter, side, variants):
-    """Is seen where it comes in, and not where it would have gone out."""
+def test_denied_packets_are_observed_at_rx_only(start_meter, side, variants):
+    """Packets that an ACL denies are observed at rx, not at tx."""
     meter = start_meter(plugins=["flowmeter", "acl"])
     vpp = meter.vpp
     out = add_link(vpp, 1)
@@ -124,20 +124,20 @@ def test_what_an_acl_denies(start_meter, side, variants):
         arrived.extend(wire.received())
         return len(arrived) >= permitted.total().packets
 
-    until("what is permitted", all_arrived)
+    until("the permitted packets", all_arrived)
     records = meter.flushed()
     of_records(at(records, flowDirection=RX)).assert_equal(sent.flows, "rx")
     of_records(at(records, flowDirection=TX)).assert_equal(permitted, "tx")
 
 
-#: What the outside sees of the inside.
+#: The external address of the inside host.
 OUTSIDE_ADDRESS = "10.77.0.1"
 
 
 @pytest.mark.parametrize("variant", ["ip4", "l2"])
 @pytest.mark.parametrize("words", ["", "output-feature"])
 def test_nat44(start_meter, words, variant):
-    """Inside addresses inside, outside addresses outside, at all four points."""
+    """Inside addresses at the inside, outside addresses at the outside, at all four points."""
     meter = start_meter(plugins=["flowmeter", "nat"])
     vpp = meter.vpp
     out = add_link(vpp, 1)
@@ -186,7 +186,7 @@ def renamed(flows: Flows, **addresses: str) -> Flows:
 
 @pytest.mark.parametrize("variant", ["ip4", "l2"])
 def test_fragments_before_reassembly(start_meter, variant):
-    """Fragments count as they come, whatever VPP makes of them."""
+    """Fragments are counted as received, even if VPP reassembles them."""
     meter = start_meter()
     source = routing.add_source(meter.vpp)
     out = add_link(meter.vpp, 1)

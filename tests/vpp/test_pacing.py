@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast messages leave: one pace for all threads of a VPP."""
+"""Pacing: the limit of messages per millisecond, for all threads of a VPP."""
 
 import socket
 import struct
@@ -9,15 +9,15 @@ from support.collector import PORT
 from support.link import add_link, enlarge_buffer
 from support.traffic import many_flows
 
-#: Messages that may leave in a millisecond.
+#: Messages per millisecond.
 PACE = 32
 
-# From Linux's headers, where Python has no name for it.
+# From Linux's headers; Python has no name for it.
 _SO_TIMESTAMPNS = 35
 
 
 def _arrivals(opened: socket.socket) -> list[float]:
-    """When each datagram came, in seconds, as Linux noted it."""
+    """Linux's receive time of each datagram, in seconds."""
     times = []
     while True:
         try:
@@ -29,8 +29,8 @@ def _arrivals(opened: socket.socket) -> list[float]:
         times.append(seconds + nanoseconds / 1e9)
 
 
-def test_all_threads_share_one_pace(start_vpp):
-    """Two workers that end flows at the same time send no faster than one would."""
+def test_all_threads_share_the_limit(start_vpp):
+    """Two workers that end flows at the same time do not send faster than one."""
     vpp = start_vpp(workers=2)
     link = add_link(vpp, 0)
     collector, _ = meter.addresses(link, 4)
@@ -51,8 +51,8 @@ def test_all_threads_share_one_pace(start_vpp):
     records = accounts.flush(vpp).exported_records
     assert records == 60_000
     times = _arrivals(sink)
-    assert len(times) > 40 * PACE, "enough for the pace to matter"
+    assert len(times) > 40 * PACE, "enough messages to measure the pacing"
     milliseconds = (max(times) - min(times)) * 1000
-    # The first millisecond's messages come at once, and the last message need not be full.
+    # The messages of the first and of the last millisecond take no time.
     least = len(times) / PACE - 2
     assert milliseconds >= least, f"{len(times)} messages in {milliseconds:.1f} ms"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plugin is for one release of VPP: any other one does not load it, says so, and goes on. And
-where releases differ, users see that they do not."""
+"""A build is for one release of VPP: any other release refuses it with a line in the log, and
+continues. Differences between releases are not visible to users."""
 
 import pytest
 
@@ -8,10 +8,9 @@ from support import accounts, generator, installation, registration, routing
 from support.client import Client
 from support.traffic import many_flows
 from support.vpp import Vpp
-from support.waiting import until
 
 def assert_refused(vpp: Vpp, required: str) -> None:
-    """VPP runs, without the plugin, and has said why."""
+    """Asserts that VPP runs without the plugin, and has logged why."""
     assert "flowmeter" not in vpp.cli("show plugins")
     assert "unknown" in vpp.cli("show flowmeter")
     mismatch = f"version mismatch: {installation.vpp_version()} != {required}"
@@ -28,8 +27,8 @@ def other_builds() -> list:
     ]
 
 
-def test_it_asks_for_this_release():
-    """Of a release candidate for just that one, else for year and month."""
+def test_the_build_requires_its_release():
+    """For a release candidate its exact version, else year and month."""
     required = registration.required(installation.PLUGIN)
     version = installation.vpp_version()
     assert required == (version if "-rc" in version else version[:5])
@@ -67,16 +66,16 @@ def test_a_release_candidate_is_refused(start_vpp, tmp_path):
 @pytest.mark.smoke
 @pytest.mark.parametrize("library", other_builds(), ids=str)
 def test_a_build_for_another_release_is_refused(start_vpp, library):
-    """Those that are there: `.ci/run` builds for every VPP that is installed. Structures that VPP
-    reads before it compares releases may differ, too."""
+    """All available builds: `.ci/run` builds for every installed VPP. Structures that VPP reads
+    before it compares versions may differ, too."""
     assert_refused(start_vpp(library=library, flows=None), registration.required(library))
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize("workers", [0, 1])
-def test_cli_inband_makes_no_worker_wait_for_tables(start_vpp, workers):
-    """Before 26.06 a command given so holds the workers: it makes starter tables, and full ones
-    follow it."""
+def test_cli_inband_does_not_stop_workers_for_tables(start_vpp, workers):
+    """Before 26.06, VPP holds the barrier during `cli_inband`: the command creates starter tables,
+    and full ones follow later."""
     vpp = start_vpp(workers=workers)
     source = routing.add_source(vpp)
     client = Client(vpp)
@@ -98,7 +97,7 @@ def test_cli_inband_makes_no_worker_wait_for_tables(start_vpp, workers):
         sent = many_flows(100)
         generator.replay(vpp, source, sent.frames)
         assert accounts.read(vpp).metered.packets == len(sent.frames)
-        # One that can't be done is told at once.
+        # A wrong command is refused at once.
         reply = client.api.cli_inband(cmd="flowmeter interface nothing")
         assert reply.retval != 0
     finally:

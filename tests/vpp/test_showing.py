@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What operators look at beside `show flowmeter`: traces, errors, statistics, Prometheus."""
+"""Monitoring other than `show flowmeter`: traces, errors, statistics, Prometheus."""
 
 import re
 import urllib.request
@@ -15,7 +15,7 @@ from support.waiting import until
 
 
 def traces(vpp) -> list[list[str]]:
-    """What our nodes say of each traced packet, line by line."""
+    """The trace of each packet at the plugin's nodes, as lines."""
     shown = vpp.cli("show trace")
     found = []
     for packet in re.split(r"^Packet \d+$", shown, flags=re.MULTILINE)[1:]:
@@ -32,8 +32,8 @@ def traces(vpp) -> list[list[str]]:
 
 @pytest.mark.smoke
 def test_a_packets_trace(start_meter):
-    """It shows the conversation, whether its flow is new, and where it was observed; at each
-    place where it was."""
+    """It shows addresses and ports, whether the flow is new, and where the packet was observed, at
+    each place."""
     metered = start_meter()
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -70,7 +70,7 @@ def test_a_packets_trace(start_meter):
 
 @pytest.mark.smoke
 def test_a_frames_trace(start_meter):
-    """At l2: tags, what is not IP, and what is not metered."""
+    """At l2: tags, frames that are not IP, and ignored ones."""
     metered = start_meter()
     vpp = metered.vpp
     source = generator.add_interface(vpp, 0)
@@ -98,15 +98,15 @@ def test_a_frames_trace(start_meter):
     ]
 
 
-def test_what_is_ignored_is_counted_by_its_reason(start_meter):
-    """In the node's errors and in the stats segment."""
+def test_ignored_packets_are_counted_by_reason(start_meter):
+    """In the node's error counters and in the stats segment."""
     metered = start_meter()
     vpp = metered.vpp
     source = generator.add_interface(vpp, 0)
     vpp.configure(f"flowmeter interface {source} l2 rx")
     header = frames.mac("02:00:00:00:00:01") + frames.mac("02:00:00:00:00:02")
     octets = [
-        # An IPv4 header that is cut, one too short, one longer than its packet, no version 4.
+        # A truncated IPv4 header, one too short, one longer than its packet, a wrong version.
         header + b"\x08\x00" + b"\x45" + bytes(9),
         header + b"\x08\x00" + b"\x41" + bytes(40),
         header + b"\x08\x00" + b"\x45\x00\x00\x05" + bytes(40),
@@ -130,7 +130,7 @@ def test_what_is_ignored_is_counted_by_its_reason(start_meter):
     assert counted == len(octets), vpp.cli("show errors")
 
 
-#: Counters of packets and octets, a pair for each thread.
+#: Counters of packets and octets, with a pair for each thread.
 COMBINED = {
     "observed",
     "metered",
@@ -139,7 +139,7 @@ COMBINED = {
     *(f"lost/{reason}" for reason in accounts.LOST_REASONS),
 }
 
-#: Counters of one number for each thread.
+#: Counters with one number for each thread.
 SIMPLE = {
     *(f"records/exported/{reason}" for reason in accounts.END_REASONS),
     *(f"records/lost/{reason}" for reason in accounts.LOST_REASONS),
@@ -148,7 +148,7 @@ SIMPLE = {
     "sent/records",
 }
 
-#: Each thread's.
+#: Gauges of each thread.
 GAUGES = {
     "live_flows",
     "slots",
@@ -159,7 +159,7 @@ GAUGES = {
 
 
 def metered_by_two(start_meter):
-    """A meter whose workers have different accounts: of IPv4 and IPv6, exported and alive."""
+    """A meter whose workers have different accounts: IPv4 and IPv6, exported and live flows."""
     metered = start_meter(workers=2)
     source = routing.add_source(metered.vpp)
     for family in ("ip4", "ip6"):
@@ -171,7 +171,7 @@ def metered_by_two(start_meter):
 
 
 def statistics(vpp) -> tuple[dict[str, list], dict[str, list[int]]]:
-    """All counters, and all gauges of all threads in their order."""
+    """All counters, and the gauges of all threads in thread order."""
     counters, gauges = {}, {}
     for name, values in vpp.stats("/flowmeter/").items():
         found = re.fullmatch(r"/flowmeter/thread/(\d+)/(\w+)", name)
@@ -189,7 +189,7 @@ def statistics(vpp) -> tuple[dict[str, list], dict[str, list[int]]]:
 
 @pytest.mark.smoke
 def test_statistics_are_per_thread(start_meter):
-    """Each thread has its own, and none has another's."""
+    """Each thread has its own values."""
     metered, _ = metered_by_two(start_meter)
     found, gauges = statistics(metered.vpp)
     ignored = {name for name in found if name.startswith("ignored/")}
@@ -216,17 +216,17 @@ def test_statistics_are_per_thread(start_meter):
 
 
 def test_gauges(start_meter):
-    """Room in the tables, what the sweep takes and whether it keeps up; of each thread."""
+    """The slots, the sweep's clocks and its lag, for each thread."""
     metered, _ = metered_by_two(start_meter)
     vpp = metered.vpp
     _, before = statistics(vpp)
-    # As many IPv4 flows as are set on the workers and half as many IPv6 flows, and 18 % more so that
-    # they find a place; others have a starter table.
+    # The configured number of IPv4 flows and half as many IPv6 flows, with 18 % spare slots; other
+    # flows have a starter table.
     room = 65536 + 65536 // 2
     assert all(room <= slots <= (room + 1024) * 1.2 for slots in before["slots"][1:])
     for last, longest in zip(before["sweep_clocks_last"], before["sweep_clocks_max"], strict=True):
         assert 0 < last <= longest
-    # A round takes a second: a tenth of it is what this machine may hold a thread up for.
+    # A pass takes a second; a busy machine may delay a thread by a tenth of that.
     until(
         "the sweep to keep up",
         lambda: max(statistics(vpp)[1]["expiry_lag_milliseconds"]) <= 100,
@@ -237,8 +237,8 @@ def test_gauges(start_meter):
 
 
 def test_cleared_counters_are_cleared_at_once(start_meter):
-    """Flows go on, and what they hold counts as observed just now; also where nothing wakes a
-    thread up any more."""
+    """Flows continue, and their packets count as observed just now; also if no thread wakes up any
+    more."""
     metered, before = metered_by_two(start_meter)
     vpp = metered.vpp
     assert before.live_flows == 100
@@ -264,11 +264,11 @@ def test_cleared_counters_are_cleared_at_once(start_meter):
     assert all(values in ([0, 0, 0], [nothing] * 3) for values in counters.values()), counters
 
 
-def test_prometheus_sees_the_accounts(start_meter, tmp_path):
-    """Every value of every thread, each under its name and once."""
+def test_prometheus_has_the_accounts(start_meter, tmp_path):
+    """Every value of every thread, once and with its name."""
     metered, _ = metered_by_two(start_meter)
     vpp = metered.vpp
-    # Nothing is swept any more, so that gauges stand still.
+    # Stop the sweeps, so that gauges do not change.
     vpp.configure("flowmeter interface pg0 ip4 disable", "flowmeter interface pg0 ip6 disable")
     until("no flows", lambda: accounts.read(vpp).live_flows == 0)
     expected = until_settled(vpp)
@@ -304,7 +304,7 @@ def test_prometheus_sees_the_accounts(start_meter, tmp_path):
 
 
 def until_settled(vpp) -> dict[str, list]:
-    """Statistics that stay as they are."""
+    """The statistics, once they no longer change."""
     seen = []
 
     def is_settled() -> bool:
@@ -312,7 +312,7 @@ def until_settled(vpp) -> dict[str, list]:
         vpp.wait_seconds(0.2)
         return vpp.stats("/flowmeter/") == seen[-1]
 
-    until("statistics to stand still", is_settled)
+    until("statistics to settle", is_settled)
     return seen[-1]
 
 
@@ -334,8 +334,8 @@ def test_the_plugin_is_listed(start_vpp):
     assert re.search(r"flowmeter_plugin\.so\s+\d+\.\d+\.\d+", line), line
 
 
-def test_metering_changes_no_packet(start_meter):
-    """What is forwarded is the same with and without, octet by octet, and in order."""
+def test_metering_does_not_change_packets(start_meter):
+    """Forwarded packets are the same with and without metering, in octets and order."""
     metered = start_meter()
     vpp = metered.vpp
     out = add_link(vpp, 1)
@@ -353,7 +353,7 @@ def test_metering_changes_no_packet(start_meter):
             return len(arrived) >= len(sent.frames)
 
         until("frames at the other end", all_arrived)
-        # Each family in its order; nodes of one may run before those of the other.
+        # The order within each family: nodes of one family may run before those of the other.
         return sorted(arrived, key=lambda frame: frame[12:14])
 
     without = forwarded()
@@ -365,4 +365,4 @@ def test_metering_changes_no_packet(start_meter):
     assert forwarded() == without
     records = metered.flushed()
     rx = of_records(records, lambda record: record["flowDirection"] == 0)
-    rx.assert_equal(sent.flows, "and was metered")
+    rx.assert_equal(sent.flows, "the packets must be metered")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stanza in startup.conf: what it sets is set, what is wrong in it ends VPP's start with
-one line that names it."""
+"""The stanza in startup.conf: valid settings are applied; a wrong word ends VPP's start with one
+line that names it."""
 
 import pytest
 
@@ -14,8 +14,8 @@ from support.waiting import until
 
 
 def wait_until_metered(vpp: Vpp, interface: str) -> None:
-    """Tables are made as VPP starts, and nobody waits for that as for a command: what comes
-    before is not seen, though the interface is shown."""
+    """Waits until the tables have been created. Unlike with a command, packets before that are not
+    observed, though the interface is shown."""
 
     def is_metered() -> bool:
         return tables(vpp) and interface in vpp.cli("show flowmeter interfaces")
@@ -25,7 +25,7 @@ def wait_until_metered(vpp: Vpp, interface: str) -> None:
 
 @pytest.mark.smoke
 def test_everything_is_set(start_vpp):
-    """Exporter, timeouts, table, and interfaces that only come later."""
+    """Exporter, timeouts, tables, and interfaces that are added later."""
     vpp = start_vpp(
         stanzas="""
 flowmeter {
@@ -52,7 +52,7 @@ flowmeter {
     assert source in shown and out.vpp in shown and link.vpp not in shown, shown
     sent = many_flows(100)
     generator.replay(vpp, source, sent.frames)
-    # Idle timeout 1, and a second for the message.
+    # The idle timeout of 1 s, and a second for the message.
     index = vpp.interface_index(source)
 
     def records() -> list:
@@ -66,7 +66,7 @@ flowmeter {
 
 
 def test_a_source_and_a_domain(start_vpp):
-    """The source is an interface that comes later."""
+    """The source is an interface that is added later."""
     vpp = start_vpp(
         stanzas="flowmeter { observation-domain 70 interface pg0 collector 192.0.2.1 src host-vpp0 }"
     )
@@ -85,14 +85,14 @@ def test_a_source_and_a_domain(start_vpp):
     assert {source for source, _ in sink.sources} == {link.vpp_address}
 
 
-def test_a_domain_that_workers_have_no_room_for(new_namespace):
-    """Workers are counted before they are there."""
+def test_a_domain_without_room_for_workers(new_namespace):
+    """Workers are counted before their threads exist."""
     with pytest.raises(VppDied, match=str(2**32 - 1 - 2)):
         stanza = f"flowmeter {{ observation-domain {2**32 - 1 - 1} }}"
         Vpp(new_namespace(), workers=1, stanzas=stanza).kill()
 
 
-def test_an_empty_stanza_is_no_mistake(start_vpp):
+def test_an_empty_stanza_is_valid(start_vpp):
     vpp = start_vpp(stanzas="flowmeter { }")
     assert accounts.read(vpp).observed.packets == 0
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that can change does, in a random order that a number fixes, under all the load
-that the packet generator makes: no crash, no leaked buffer, exact accounts, and each record
-that the accounts tell of stands in a message."""
+"""Random changes of everything, from a fixed seed, under full load of the packet generator: no
+crash, no leaked buffer, exact accounts, and every exported record arrives in a message."""
 
 import itertools
 import random
@@ -17,7 +16,7 @@ from support.waiting import until
 
 
 class Changes:
-    """What is changed, and how."""
+    """The changes, by the plugin's commands."""
 
     def __init__(self, vpp: Vpp, source: str, others: list[str], collectors: Collectors, seed: int):
         self._vpp = vpp
@@ -42,7 +41,7 @@ class Changes:
         self.done = {action.__name__: 0 for action in self._actions}
 
     def one(self) -> None:
-        """Any of them."""
+        """Makes a random change."""
         action = self._chance.choice(self._actions)
         action()
         self.done[action.__name__] += 1
@@ -68,11 +67,11 @@ class Changes:
         self.meter(interface, family, direction, state)
 
     def meter(self, interface: str, family: str, direction: str, state: str) -> None:
-        # Not all arcs are free on it: a refusal is an answer.
+        # May be refused because of a conflict.
         self._vpp.cli(f"flowmeter interface {interface} {family} {direction} {state}".strip())
 
     def resize(self) -> None:
-        # It waits for the flows of the tables before, and without an exporter in vain.
+        # It waits until the flows of old tables are exported, so it needs an exporter.
         if self._exports:
             meter.resize(self._vpp, self._chance.choice([1, 100, 5000, 100_000]))
 
@@ -89,7 +88,7 @@ class Changes:
             self._vpp.configure("set flowmeter exporter disable")
 
     def show(self) -> None:
-        # Whatever goes on, what it counts under the barrier balances.
+        # Accounts counted under the barrier balance at any time.
         accounts.counted(self._vpp)
         for words in ("interfaces", "exporter", "memory", "flows top 20 by octets"):
             assert self._vpp.cli(f"show flowmeter {words}").strip()
@@ -100,8 +99,8 @@ class Changes:
         self._vpp.cli(self._chance.choice(words))
 
 
-class InFlowprobesPlace(Changes):
-    """The same by flowprobe's commands."""
+class FlowprobeChanges(Changes):
+    """The changes, by flowprobe's commands."""
 
     def meter(self, interface: str, family: str, direction: str, state: str) -> None:
         family = family.replace("all", "ip4")
@@ -109,7 +108,7 @@ class InFlowprobesPlace(Changes):
         self._vpp.cli(f"flowprobe feature add-del {words}".strip())
 
     def resize(self) -> None:
-        """Not the tables, but what is recorded: while nothing is."""
+        """Changes the recorded layers instead of tables, after disabling all interfaces."""
         for line in self._vpp.cli("show flowprobe feature").splitlines():
             interface, family, *direction = line.split()
             self.meter(interface, family, "both", "disable")
@@ -118,7 +117,7 @@ class InFlowprobesPlace(Changes):
         self._vpp.configure(f"flowprobe params record {layers} active {active} passive 60")
 
     def retime(self) -> None:
-        # Refused while anything is recorded, as it mostly is.
+        # Refused while an interface is enabled, as is mostly the case.
         self._vpp.cli("flowprobe params record l3 active 1 passive 1")
 
     def show(self) -> None:
@@ -129,7 +128,7 @@ class InFlowprobesPlace(Changes):
 
 
 def everything() -> list[bytes]:
-    """IPv4, IPv6, a VLAN's packets, and frames without IP."""
+    """IPv4, IPv6, tagged packets, and frames that are not IP."""
     sent = traffic.mixed(flows=300)
     for number in range(50):
         sent.add_l2(0x9000, bytes(50), source=f"02:00:00:01:00:{number:02x}")
@@ -139,11 +138,11 @@ def everything() -> list[bytes]:
     return sent.frames
 
 
-#: The changes, options of the VPP, and what it meters by in the beginning.
+#: The changes, the options of VPP, and the first commands.
 KINDS = {
     "flowmeter": (Changes, {}, ["flowmeter interface {} ip4 rx"]),
-    "in flowprobe's place": (
-        InFlowprobesPlace,
+    "flowprobe": (
+        FlowprobeChanges,
         {"copies": ["flowprobe"], "plugins": ()},
         ["flowprobe params record l3", "flowprobe feature add-del {} ip4 rx"],
     ),
@@ -158,7 +157,7 @@ def test_stress(start_vpp, stress_seconds, workers, kind):
     link = add_link(vpp, 0)
     source = routing.add_source(vpp)
     sink = routing.add_way_out(vpp)
-    # In flowprobe's place all threads send in one domain.
+    # With flowprobe's commands, all threads send in one domain.
     collectors = Collectors(vpp, threads=1 + workers if options else 1)
     vpp.cli(f"create sub-interfaces {source} 100")
     vpp.configure(f"set interface state {source}.100 up")
@@ -188,16 +187,15 @@ def test_stress(start_vpp, stress_seconds, workers, kind):
         stream.delete()
     after = accounts.flush(vpp)
     print(after)
-    assert after.observed.packets > 100_000, "there was hardly any load"
+    assert after.observed.packets > 100_000, "there was too little load"
     assert after.exported_records > 1000, after
     collectors.assert_have_all(after)
-    until("buffers to come back", lambda: vpp.buffers_in_use() <= before)
+    until("buffers to be released", lambda: vpp.buffers_in_use() <= before)
 
 
-def test_tables_of_the_usual_size(start_vpp):
-    """As many flows have room as where nobody has set anything, and then a million. Tables are
-    made, filled and made anew under all the load that there is: workers must not stand still
-    for so long that VPP gives itself up."""
+def test_tables_of_the_default_size(start_vpp):
+    """Tables of the default size, and then of a million flows, are created, filled and replaced
+    under full load: workers must not be stopped for so long that VPP aborts."""
     vpp = start_vpp(workers=2, buffers=65536, flows=None)
     source = routing.add_source(vpp)
     out = routing.add_way_out(vpp)
@@ -210,7 +208,7 @@ def test_tables_of_the_usual_size(start_vpp):
     ]
     for stream in streams:
         stream.start()
-    # Of each worker, in and out.
+    # Of each worker, at rx and tx.
     live = 2 * len(streams) * len(sent)
     size = 131_072
     sizes = (999_999, 1_000_000)
@@ -223,7 +221,7 @@ def test_tables_of_the_usual_size(start_vpp):
         until("all flows", lambda: accounts.read(vpp).live_flows >= live)
         accounts.counted(vpp)
         assert f"flows per worker {size}" in vpp.cli("show flowmeter")
-        # The tables before are drained meanwhile.
+        # Meanwhile, the flows of the old tables are exported.
         size = new_size
         meter.resize(vpp, size)
         collectors.keep_up(streams)

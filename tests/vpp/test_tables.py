@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The flow tables: how large they are, when and where they are made, and what is said when one is
-full."""
+"""The flow tables: size, time and place of their creation, and warnings about full ones."""
 
 import re
 import threading
@@ -19,14 +18,13 @@ from support.waiting import until
 
 MEGA = 1 << 20
 
-#: Of a starter table.
+#: The capacity of a starter table.
 STARTER = 1024
 
 
 @pytest.mark.parametrize("variant", ["all", "ip6", "l2"])
-def test_the_default_takes_little(start_vpp, variant):
-    """At most 100 MB of a VPP without workers, all of it at once: nothing is taken as flows
-    come."""
+def test_the_default_is_small(start_vpp, variant):
+    """At most 100 MB in a VPP without workers, allocated at once and not as flows come."""
     vpp = start_vpp(flows=None)
     source = routing.add_source(vpp)
     before = vpp.resident_octets()
@@ -38,7 +36,7 @@ def test_the_default_takes_little(start_vpp, variant):
     assert vpp.resident_octets() - before < 100 * MEGA
 
 
-def test_the_main_threads_tables_are_small_where_there_are_workers(start_vpp):
+def test_the_main_threads_tables_are_small_with_workers(start_vpp):
     vpp = start_vpp(flows=None, workers=2)
     source = routing.add_source(vpp)
     vpp.configure(*(f"flowmeter interface {source} {family}" for family in ("ip4", "ip6")))
@@ -52,7 +50,7 @@ def test_the_main_threads_tables_are_small_where_there_are_workers(start_vpp):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_family_gets_its_table_when_it_is_first_seen(start_meter, workers):
-    """Nothing is lost or ended by it, however many flows have come by then."""
+    """No flow is lost or ended by it, however many flows have come before."""
     metered = start_meter(workers=workers, flows=40_000)
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -64,11 +62,11 @@ def test_a_family_gets_its_table_when_it_is_first_seen(start_meter, workers):
     assert tables(vpp)[thread, "ipv4"].capacity == 40_000
     stream = generator.Stream(vpp, source, sent.frames, limit=10**9, rate=50_000)
     stream.start()
-    until("its table", lambda: tables(vpp)[thread, "ipv6"].capacity == 20_000)
+    until("its full table", lambda: tables(vpp)[thread, "ipv6"].capacity == 20_000)
     table = tables(vpp)[thread, "ipv6"]
     assert (table.live, table.evicted) == (900, 0)
     if workers:
-        assert tables(vpp)[worker, "ipv6"].capacity == STARTER, "it has seen none"
+        assert tables(vpp)[worker, "ipv6"].capacity == STARTER, "this worker has no IPv6 packets"
     stream.pause()
     records = metered.flushed()
     found = of_records(records)
@@ -86,7 +84,7 @@ def test_a_family_that_is_enabled_later(start_vpp):
     assert tables(vpp)[1, "ipv6"].capacity == 20_000
 
 
-def test_another_size_keeps_what_families_have(start_vpp):
+def test_resizing_keeps_full_tables(start_vpp):
     vpp = start_vpp(flows=40_000)
     source = routing.add_source(vpp)
     vpp.configure(f"flowmeter interface {source} ip4", f"flowmeter interface {source} ip6")
@@ -96,9 +94,9 @@ def test_another_size_keeps_what_families_have(start_vpp):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_clients_that_ask_at_once(start_vpp, workers):
-    """Two enable, others set sizes: there is one set of tables, of a size that was asked for, and
-    each is answered that all went well."""
+def test_concurrent_clients(start_vpp, workers):
+    """Two clients enable interfaces, others set sizes: there is one set of tables, with one of the
+    sizes, and every client succeeds."""
     vpp = start_vpp(workers=workers, flows=None)
     meter.set_exporter(vpp, add_link(vpp, 0))
     interfaces = [routing.add_source(vpp), add_link(vpp, 1).vpp]
@@ -130,8 +128,8 @@ def test_clients_that_ask_at_once(start_vpp, workers):
     accounts.accounts(vpp)
 
 
-def test_another_size_while_tables_are_made(start_vpp):
-    """What is asked for last holds, and whoever asked before is not refused."""
+def test_resizing_while_tables_are_created(start_vpp):
+    """The last size is used, and the earlier request is not refused."""
     vpp = start_vpp(flows=2_000_000)
     source = routing.add_source(vpp)
     answers = []
@@ -139,9 +137,9 @@ def test_another_size_while_tables_are_made(start_vpp):
         target=lambda: answers.append(vpp.cli(f"flowmeter interface {source}").strip())
     )
     enabling.start()
-    until("tables to be made", lambda: _makers(vpp.pid), pause=0.001)
+    until("tables to be created", lambda: _creators(vpp.pid), pause=0.001)
     with connected(vpp) as client:
-        # Each leaves what the other has set.
+        # Each keeps the other's settings.
         for parameter in ({"flows_per_worker": 5000}, {"idle_timeout": 7}):
             assert client.done(client.api.flowmeter_set_parameters(**parameter)) == 0
         parameters = client.api.flowmeter_get_parameters()
@@ -149,11 +147,11 @@ def test_another_size_while_tables_are_made(start_vpp):
     enabling.join()
     assert answers == [""]
     assert tables(vpp)[0, "ipv4"].capacity == 5000
-    assert not _makers(vpp.pid)
+    assert not _creators(vpp.pid)
 
 
-def test_where_tables_are_made(start_vpp):
-    """By a thread of their own, beside VPP's where there are other CPUs, and not before them."""
+def test_tables_are_created_in_a_background_thread(start_vpp):
+    """On other CPUs than VPP's threads if there are any, and with lower priority."""
     vpp = start_vpp(flows=1_000_000)
     source = routing.add_source(vpp)
     main = _status(Path(f"/proc/{vpp.pid}/task/{vpp.pid}"))
@@ -162,14 +160,14 @@ def test_where_tables_are_made(start_vpp):
 
     seen = []
     while enabling.is_alive():
-        for task in _makers(vpp.pid):
+        for task in _creators(vpp.pid):
             try:
                 seen.append(_status(task))
             except OSError:
                 pass
     enabling.join()
     allowed = _cpus(Path("/proc/self/status").read_text())
-    # When it begins it has what VPP's main thread has.
+    # At its start, the thread has the settings of VPP's main thread.
     cpus, nice, policy = seen[-1]
     assert cpus == (allowed - main[0] or allowed), (seen, main, allowed)
     assert nice > main[1], (nice, main)
@@ -177,7 +175,7 @@ def test_where_tables_are_made(start_vpp):
 
 
 def test_reserved_huge_pages_are_used(start_vpp):
-    """Where enough of them are free."""
+    """If enough of them are free."""
     reserved = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
     before = reserved.read_text()
     reserved.write_text(str(int(before) + 8))
@@ -195,7 +193,7 @@ def test_reserved_huge_pages_are_used(start_vpp):
         sent = many_flows(50_000)
         generator.replay(vpp, source, sent.frames)
         assert accounts.accounts(vpp).live_flows == 50_000
-        # Where they are not enough, all else is as ever.
+        # If there are not enough, other pages are used.
         vpp.configure("set flowmeter flows-per-worker 300000")
         assert tables(vpp)[0, "ipv4"].pages == "transparent huge"
     finally:
@@ -204,7 +202,7 @@ def test_reserved_huge_pages_are_used(start_vpp):
 
 @pytest.fixture
 def small_group():
-    """A control group with 256 MB."""
+    """A control group with a limit of 256 MB."""
     group = ControlGroup.make(256 * MEGA)
     if group is None:
         pytest.skip("THIS MACHINE HAS NO CONTROL GROUPS THAT LIMIT MEMORY")
@@ -213,7 +211,7 @@ def small_group():
 
 
 def test_a_small_control_group(small_group, start_vpp):
-    """The default fits; what does not is refused in one line that says what would."""
+    """The default fits; a larger size is refused with one line that says what fits."""
     vpp = start_vpp(flows=None, buffers=4096, control_group=small_group)
     assert small_group.has(vpp.pid)
     source = routing.add_source(vpp)
@@ -241,16 +239,16 @@ def test_a_small_control_group(small_group, start_vpp):
     vpp.check_alive()
 
 
-def test_too_many_at_the_start(start_vpp):
-    """A rule in startup.conf is refused in VPP's log, and VPP goes on."""
+def test_too_many_flows_in_startup_conf(start_vpp):
+    """A rule in startup.conf is refused in VPP's log, and VPP continues."""
     vpp = start_vpp(stanzas="flowmeter { flows-per-worker 100000000 interface pg* }", workers=2)
     log = until("a line", lambda: re.search("flows-per-worker 100000000: .*fit", vpp.cli("show log")))
     assert log
     assert tables(vpp) == {}
 
 
-def test_a_full_table_is_told_of(start_meter):
-    """In the log, once a minute at most, with the size that would have been enough."""
+def test_a_full_table_is_logged(start_meter):
+    """At most once a minute, with the size that would have been enough."""
     metered = start_meter(flows=500)
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -275,14 +273,14 @@ def test_a_full_table_is_told_of(start_meter):
     assert 500 < int(found[2]) < 4500, line
     stream.pause()
     stream.delete()
-    # It is enough.
+    # That size is enough.
     meter.resize(vpp, table.enough)
     generator.replay(vpp, source, many_flows(3000).frames)
     assert tables(vpp)[0, "ipv4"].evicted == 0
 
 
 def _together(calls: list[tuple]) -> None:
-    """Calls functions, each with its argument, at the same time."""
+    """Calls functions with their arguments at the same time."""
     threads = [threading.Thread(target=call, args=(argument,)) for call, argument in calls]
     for thread in threads:
         thread.start()
@@ -290,8 +288,8 @@ def _together(calls: list[tuple]) -> None:
         thread.join()
 
 
-def _makers(pid: int) -> list[Path]:
-    """The threads that make tables."""
+def _creators(pid: int) -> list[Path]:
+    """The threads that create tables."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         try:
@@ -306,7 +304,7 @@ def _status(task: Path) -> tuple[set[int], int, int]:
     """A thread's CPUs, its nice value and its scheduling class."""
     cpus = _cpus((task / "status").read_text())
     fields = (task / "stat").read_text().rpartition(")")[2].split()
-    # proc(5) counts from 1, and the two before the parenthesis.
+    # proc(5) counts fields from 1; the first two were split off before.
     return cpus, int(fields[19 - 3]), int(fields[41 - 3])
 
 

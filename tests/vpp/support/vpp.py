@@ -7,7 +7,6 @@ has died, with the reason.
 """
 
 import json
-import re
 import resource
 import shutil
 import signal

@@ -156,7 +156,7 @@ fn show_interfaces(main: Main, out: &mut String) -> Result<(), Refusal> {
 fn show_rules(control: &Control, out: &mut String) {
     for (pattern, Selection { variant, side }) in control.interfaces.rules() {
         let (variant, side) = (variant.name(), side.name());
-        let _ = writeln!(out, "rule {pattern}: {variant} {side}");
+        let _ = writeln!(out, "rule: {pattern} {variant} {side}");
     }
 }
 

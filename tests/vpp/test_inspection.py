@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who looks at accounts and flows takes nothing from the packets: no worker stands still for it,
-and what is shown is exact."""
+"""Inspecting accounts and flows under traffic: no worker is stopped, and the output is exact."""
 
 import re
 import threading
@@ -18,8 +17,7 @@ from test_api import of_details
 
 BY_PACKETS, BY_OCTETS = 1, 2
 
-#: As many flows as there may be live ones while somebody looks; in a long run of the stress tests
-#: more than caches hold.
+#: Live flows during inspection; in long stress tests, more than fit the CPU caches.
 FLOWS = 200_000
 MANY_FLOWS = 3_000_000
 
@@ -27,13 +25,13 @@ LONG_TIMEOUTS = "set flowmeter active-timeout 3600 idle-timeout 3600"
 
 
 def live_flows_shown(vpp: Vpp, words: str = "") -> int:
-    """How many there are, as `show flowmeter flows` says it."""
+    """The number of live flows in `show flowmeter flows`."""
     shown = vpp.cli(f"show flowmeter flows {words}".strip())
     return int(re.match(r"(\d+) live flows", shown)[1])
 
 
 def of_threads(client: Client) -> dict[str, int]:
-    """The sum of all threads' accounts, as the API has them."""
+    """The sum of all threads' accounts, from the API."""
     reply, threads = client.api.flowmeter_statistics_dump()
     assert reply.retval == 0
     for each in threads:
@@ -49,8 +47,8 @@ def of_threads(client: Client) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_what_is_shown_at_rest_is_what_records_say(start_meter, workers):
-    """The moment that traffic rests, by whichever way it is asked for."""
+def test_shown_accounts_and_flows_equal_the_records(start_meter, workers):
+    """As soon as traffic has ended, with every command and message."""
     metered = start_meter(workers=workers)
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -59,7 +57,7 @@ def test_what_is_shown_at_rest_is_what_records_say(start_meter, workers):
     sent = mixed()
     with connected(vpp) as client:
         for turn in range(1, 4):
-            # One worker has it all, and the next time the other.
+            # All traffic goes to one worker, and then to the other.
             for worker in range(max(workers, 1)):
                 generator.replay(vpp, source, sent.frames, worker=worker)
             now = of_threads(client)
@@ -76,16 +74,16 @@ def test_what_is_shown_at_rest_is_what_records_say(start_meter, workers):
             assert (reply.retval, reply.matched, len(details)) == (0, flows, flows)
             found = of_details(details)
             reply, largest = client.api.flowmeter_flow_dump(order=BY_OCTETS, top=flows)
-            of_details(largest).assert_equal(found, "the largest of all")
+            of_details(largest).assert_equal(found, "the largest flows")
             records = metered.flushed()[(turn - 1) * flows :]
-            found.assert_equal(of_records(records), "what was shown")
+            found.assert_equal(of_records(records), "the shown flows")
             assert live_flows_shown(vpp) == 0
         assert client.api.flowmeter_clear_statistics().retval == 0
         assert set(of_threads(client).values()) == {0}
 
 
-def looks(vpp: Vpp, client: Client) -> None:
-    """Every way to look at accounts and flows."""
+def inspect_all(vpp: Vpp, client: Client) -> None:
+    """Inspects accounts and flows with every command and message."""
     for words in ("", "statistics", "exporter", "memory", "interfaces"):
         assert vpp.cli(f"show flowmeter {words}".strip()).strip()
     live_flows_shown(vpp, "top 100 by packets")
@@ -99,9 +97,9 @@ def looks(vpp: Vpp, client: Client) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_looking_under_traffic_takes_no_barrier(start_vpp, stress_seconds, workers):
-    """Nobody stops a worker to look, whatever goes on, and no packet is lost from the accounts or
-    counted twice. What proves the accounts does stop them, which shows that it would be seen."""
+def test_inspection_under_traffic_takes_no_barrier(start_vpp, stress_seconds, workers):
+    """No inspection takes the barrier, and no packet is missing in the accounts or counted twice.
+    `verify` does take it, which shows that the test can detect it."""
     flows = MANY_FLOWS if stress_seconds > 60 else FLOWS
     vpp = start_vpp(workers=workers, flows=flows * 3 // 2)
     source = routing.add_source(vpp)
@@ -114,17 +112,17 @@ def test_looking_under_traffic_takes_no_barrier(start_vpp, stress_seconds, worke
     with connected(vpp) as client:
         assert client.api.want_flowmeter_events(enable=True, pid=1).retval == 0
 
-        def look() -> None:
+        def inspect() -> None:
             for _ in range(3):
-                looks(vpp, client)
+                inspect_all(vpp, client)
                 assert live_flows_shown(vpp) == flows
 
         before = accounts.read(vpp).observed.packets
-        assert barriers.taken(vpp, look) == 0
+        assert barriers.taken(vpp, inspect) == 0
         print(longest_calls(vpp))
         assert accounts.read(vpp).observed.packets > before, "there was no traffic"
         assert barriers.taken(vpp, lambda: vpp.cli("show flowmeter verify")) > 0
-        # All flows, each of them once, while packets go on.
+        # All flows, each once, under traffic.
         if flows <= FLOWS:
             listed = []
             taken = barriers.taken(
@@ -141,13 +139,13 @@ def test_looking_under_traffic_takes_no_barrier(start_vpp, stress_seconds, worke
 
 
 def longest_calls(vpp: Vpp) -> str:
-    """What VPP says of the longest call of the sweep's node on each thread."""
+    """VPP's figures of the longest call of the sweep's node on each thread."""
     lines = vpp.cli("show runtime max").splitlines()
     return "\n".join(line for line in lines if "flowmeter-expire" in line or "Clocks" in line)
 
 
-def test_looking_at_recorded_flows_takes_no_barrier(dropin):
-    """In flowprobe's place."""
+def test_inspecting_recorded_flows_takes_no_barrier(dropin):
+    """With flowprobe's commands."""
     vpp, _, source = dropin(workers=1)
     vpp.configure("flowprobe params record l3 l4 active 3600 passive 3600")
     vpp.configure(f"flowprobe feature add-del {source} ip4 rx")
@@ -157,21 +155,21 @@ def test_looking_at_recorded_flows_takes_no_barrier(dropin):
     stream = generator.Stream(vpp, source, sent.frames, limit=1 << 40, rate=100_000)
     stream.start()
 
-    def look() -> None:
+    def inspect() -> None:
         for _ in range(10):
             lines = vpp.cli("show flowprobe table").strip().splitlines()[1:]
             assert len(set(lines)) == len(lines) == flows
             assert "Pool utilisation thread 1" in vpp.cli("show flowprobe statistics")
             assert vpp.cli("show flowmeter").strip()
 
-    assert barriers.taken(vpp, look) == 0
+    assert barriers.taken(vpp, inspect) == 0
     stream.pause()
     assert accounts.accounts(vpp).live_flows == flows
 
 
-def test_nothing_is_stopped_while_nobody_looks(start_meter):
-    """What the main thread does every second takes no barrier either: with flows under traffic, and
-    with flows that can't be exported where nothing is metered any more."""
+def test_no_barriers_without_inspection(start_meter):
+    """The main thread's periodic work takes no barrier: neither with flows under traffic, nor with
+    flows that cannot be exported while nothing is metered."""
     metered = start_meter(workers=1)
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -188,8 +186,8 @@ def test_nothing_is_stopped_while_nobody_looks(start_meter):
     assert accounts.accounts(vpp).live_flows == 1000
 
 
-def test_many_look_at_once(start_vpp):
-    """More than a thread takes requests of: each sees every flow, and each packet is counted."""
+def test_many_clients_at_once(start_vpp):
+    """There are more than a thread has slots for requests: each client gets every flow."""
     vpp = start_vpp(workers=2)
     source = routing.add_source(vpp)
     vpp.configure(LONG_TIMEOUTS, f"flowmeter interface {source} ip4 rx")
@@ -198,24 +196,24 @@ def test_many_look_at_once(start_vpp):
         generator.replay(vpp, source, many_flows(flows).frames, worker=worker)
     failed = []
 
-    def look() -> None:
+    def inspect() -> None:
         try:
             for _ in range(3):
                 assert live_flows_shown(vpp, "top 5") == 2 * flows
         except AssertionError as why:
             failed.append(why)
 
-    lookers = [threading.Thread(target=look) for _ in range(24)]
-    for each in lookers:
+    inspectors = [threading.Thread(target=inspect) for _ in range(24)]
+    for each in inspectors:
         each.start()
-    for each in lookers:
+    for each in inspectors:
         each.join()
     assert not failed, failed[0]
     assert accounts.accounts(vpp).live_flows == 2 * flows
 
 
-def test_clients_that_leave_in_the_middle_of_a_dump(start_vpp):
-    """What they were shown is nobody's, and others are shown all."""
+def test_clients_that_disconnect_during_a_dump(start_vpp):
+    """Their parts of the list are dropped, and other clients get complete lists."""
     vpp = start_vpp(workers=2)
     source = routing.add_source(vpp)
     vpp.configure(LONG_TIMEOUTS, f"flowmeter interface {source} ip4 rx")
@@ -226,7 +224,7 @@ def test_clients_that_leave_in_the_middle_of_a_dump(start_vpp):
         for _ in range(40):
             raw = RawClient(vpp, client.papi)
             raw.send(raw.message("flowmeter_flow_dump"))
-            # The first of them: the dump is under way.
+            # The first details: the dump is in progress.
             raw.receive()
             raw.close()
         assert live_flows_shown(vpp) == 2 * flows
@@ -235,9 +233,9 @@ def test_clients_that_leave_in_the_middle_of_a_dump(start_vpp):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_looking_by_a_message_with_a_command(start_meter, workers):
-    """VPP before v26.06 holds the barrier for it: there nothing can be waited for, and what is
-    shown is exact too."""
+def test_inspection_by_cli_inband(start_meter, workers):
+    """Before v26.06, VPP holds the barrier during `cli_inband`, so nothing can wait. The output is
+    exact, too."""
     metered = start_meter(workers=workers)
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -251,14 +249,14 @@ def test_looking_by_a_message_with_a_command(start_meter, workers):
             assert reply.retval == 0
             shown += reply.reply
     assert f"{flows} live flows" in shown, shown
-    # Two tables have them: what is observed, metered, and in live flows.
+    # In two tables, each with the lines observed, metered, and in live flows.
     assert len(re.findall(rf" {flows * 32}\b", shown)) == 6, shown
     assert accounts.BALANCED in shown, shown
     assert live_flows_shown(vpp) == flows
 
 
 def test_clearing_reaches_the_statistics_segment_at_once(start_meter):
-    """Also where no sweep comes that would publish it: nothing is metered, and no flow lives."""
+    """Also if no sweep publishes it, because nothing is metered and no flow is live."""
     metered = start_meter(workers=1)
     vpp = metered.vpp
     source = routing.add_source(vpp)
@@ -272,7 +270,7 @@ def test_clearing_reaches_the_statistics_segment_at_once(start_meter):
         vpp.wait_seconds(0.5)
         return vpp.node_calls().get("flowmeter-process") == before
 
-    until("the sweeps to rest", is_asleep)
+    until("the sweeps to stop", is_asleep)
     assert accounts.read(vpp).exported_records == 100
     vpp.configure("clear flowmeter statistics")
     found = vpp.stats("/flowmeter/")
