@@ -288,7 +288,9 @@ def test_prometheus_has_the_accounts(start_meter, tmp_path):
         is_gauge = name.startswith("/flowmeter/thread/")
         name = re.sub(r"\W", "_", name)
         if is_gauge:
-            expected_kinds.add(f"{name} gauge")
+            # VPP's exporter has no gauges before 26.02.
+            kind = "gauge" if installation.vpp_release() >= (26, 2) else "counter"
+            expected_kinds.add(f"{name} {kind}")
             expected_values.append(f"{name} {of_threads[0]:.2f}")
             continue
         is_combined = isinstance(of_threads[0], tuple)
