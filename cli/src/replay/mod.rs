@@ -247,7 +247,7 @@ impl Reading<'_> {
                 }
                 default(TICK) => if self.is_live {
                     self.clock.wait();
-                    self.clock.take_moments().for_each(|moment| self.dispatcher.send(moment));
+                    self.dispatcher.send(self.clock.take_moments());
                 },
             }
         }
@@ -278,9 +278,7 @@ impl Reading<'_> {
                 let before = std::mem::replace(&mut batch, next);
                 batch.interfaces = None;
                 self.dispatch(before);
-                for moment in self.clock.take_moments() {
-                    self.dispatcher.pass(moment);
-                }
+                self.dispatcher.pass(self.clock.take_moments());
             }
             batch.now = self.clock.now();
             batch.packets.push(Timed {
