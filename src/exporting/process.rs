@@ -62,7 +62,7 @@ pub struct ExportingProcess<T: Transport> {
     pub(super) written: usize,
     linger_millis: u32,
     /// What is announced instead of everything, each in a message of its own.
-    pub(super) only: Option<Vec<Template>>,
+    pub(super) chosen: Option<Vec<Template>>,
     interfaces: Arc<[Interface]>,
     /// Options that are being announced.
     rounds: VecDeque<Round>,
@@ -118,7 +118,7 @@ impl<T: Transport> ExportingProcess<T> {
             announce_millis: ANNOUNCE_MILLIS,
             written: 0,
             linger_millis: LINGER_MILLIS,
-            only: None,
+            chosen: None,
             interfaces: Arc::default(),
             rounds: VecDeque::new(),
             statistics: ExportStatistics::default(),
@@ -248,7 +248,7 @@ impl<T: Transport> ExportingProcess<T> {
         } else {
             MessageKind::Templates
         };
-        if self.only.is_some() {
+        if self.chosen.is_some() {
             return self.announce_these(kind);
         }
         for template in TEMPLATES.into_iter().skip(self.written) {

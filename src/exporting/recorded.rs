@@ -200,7 +200,7 @@ impl<T: Transport> ExportingProcess<T> {
     /// Announces these templates instead of all templates and options, each in a message of its
     /// own and again in each interval; not yet now, see [`Self::announce_one`].
     pub fn announce_only(&mut self, templates: Vec<Template>) {
-        self.only = Some(templates);
+        self.chosen = Some(templates);
         self.written = 0;
     }
 
@@ -217,7 +217,7 @@ impl<T: Transport> ExportingProcess<T> {
 
     /// Goes on where there was no buffer the time before.
     pub(super) fn announce_these(&mut self, kind: MessageKind) -> Result<(), NoRoom> {
-        while let Some(template) = self.only.iter().flatten().nth(self.written).copied() {
+        while let Some(template) = self.chosen.iter().flatten().nth(self.written).copied() {
             self.announce_template(template, kind)?;
             self.send_open();
             self.written += 1;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where records go: the metering process's only view of an exporter.
 
-use crate::flow::FlowRecord;
-use crate::flow::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
+use crate::flow::{FlowKey, FlowRecord, Ipv4Key, Ipv6Key, L2Key};
 
 /// Why an exporter takes no record now. It may later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,7 +44,7 @@ pub trait Export<K: FlowKey> {
     /// Why no record at all is taken during this call of the metering process; `None` where some
     /// may be.
     ///
-    /// It is asked once a frame or sweep. While there is a reason, nothing counts as due, so
+    /// It is asked once a batch or sweep. While there is a reason, nothing counts as due, so
     /// packets cost what they cost without timeouts; only flows that have to make room are still
     /// offered, and counted as lost.
     #[inline(always)]

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The Metering Process (RFC 5470 §5.1): packets in, flow records out.
 
+mod batch;
+mod deferred;
 mod expiration;
 mod export;
 mod family;
-mod frame;
-mod lane;
+mod phases;
 mod process;
 mod queue;
 mod recorder;
@@ -13,7 +14,6 @@ mod shared;
 mod statistics;
 mod sweep;
 mod tables;
-mod waiting;
 
 pub use expiration::Timeouts;
 pub use export::{Export, ExportAll, NoRoom};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The Metering Process: one worker's flow tables and the way of a frame through them.
+//! The Metering Process: one worker's flow tables and the way of a batch through them.
 //!
 //! It owns the tables, the timeouts and the accounts, and knows nothing of messages: what
 //! leaves a table is offered to an [`Export`], and stays if that has no room.
@@ -8,18 +8,17 @@
 use core::ops::Range;
 use std::io;
 
+use super::batch::Queues;
+use super::deferred::give_way;
 use super::expiration::Timeouts;
 use super::export::{Export, ExportAll};
 use super::family::{AnyTable, Family, Flows, STARTER_FLOWS, Table};
-use super::frame::Frame;
-use super::queue::{FRAME, Framed};
+use super::queue::{BATCH, Batch};
 use super::shared::Shared;
 use super::statistics::{Records, Statistics};
 use super::sweep::{self, Expiring, Flush, Flushing, Sweep, Sweeps, Swept};
 use super::tables::{Tables, count, show};
-use super::waiting::give_way;
-use crate::flow::Tally;
-use crate::flow::{FlowKey, Observed};
+use crate::flow::{FlowKey, Observed, Tally};
 use crate::flow_table::group::{Backend, GROUP, Instructions, Seed, Task};
 use crate::flow_table::{Candidates, FlowTable, Place, SlotIndex, Usage};
 use crate::packet::{Dissection, Packet, Packets, dissect};
@@ -64,7 +63,7 @@ impl Configuration {
 pub struct MeteringProcess {
     pub(super) tables: Tables,
     /// Boxed, so that a process is cheap to move.
-    frame: Box<Frame>,
+    queues: Box<Queues>,
     pub(super) shared: Shared,
     pub(super) sweeps: Sweeps,
     /// How many tables were replaced.
@@ -91,7 +90,7 @@ impl MeteringProcess {
                     .then(|| FlowTable::new(flows.l2))
                     .transpose()?,
             },
-            frame: Box::default(),
+            queues: Box::default(),
             shared: Shared {
                 timeouts: configuration.timeouts,
                 seed: configuration.seed,
@@ -114,7 +113,7 @@ impl MeteringProcess {
         }
     }
 
-    /// Meters `packets`, in frames of up to 256. Their uptimes never step back, here or from
+    /// Meters `packets`, in batches of up to 256. Their uptimes never step back, here or from
     /// call to call.
     ///
     /// A record that a packet finds due is offered to `export`; where that takes none, the
@@ -122,11 +121,11 @@ impl MeteringProcess {
     #[inline]
     pub fn observe<P: Packets, E: ExportAll>(&mut self, packets: P, export: &mut E) {
         let count = packets.count();
-        for start in (0..count).step_by(FRAME) {
+        for start in (0..count).step_by(BATCH) {
             self.backend.run(Observe {
                 process: self,
                 packets,
-                numbers: start..count.min(start + FRAME),
+                numbers: start..count.min(start + BATCH),
                 export,
             });
         }
@@ -205,7 +204,7 @@ impl MeteringProcess {
     /// given back has no use now, and is for the host to free: the starter table, or `table`
     /// itself where its family's is no starter, or where the process has none.
     ///
-    /// Takes as long as two or three frames of new packets where the starter table is full.
+    /// Takes as long as two or three batches of new packets where the starter table is full.
     #[must_use]
     pub fn adopt<E: ExportAll>(&mut self, table: Table, now: Uptime, export: &mut E) -> Table {
         self.replace(table, STARTER_FLOWS, now, export)
@@ -445,7 +444,7 @@ impl<K: FlowKey, E: Export<K>> Task for Move<'_, K, E> {
     }
 }
 
-/// One frame's way through the phases.
+/// One batch's way through the phases.
 struct Observe<'a, P, E> {
     process: &'a mut MeteringProcess,
     packets: P,
@@ -466,12 +465,12 @@ impl<P: Packets, E: ExportAll> Task for Observe<'_, P, E> {
         } = self;
         let MeteringProcess {
             tables,
-            frame,
+            queues,
             shared,
             ..
         } = process;
-        let framed = Framed { packets, numbers };
-        frame.meter::<I, P, E>(&framed, tables, shared, export);
+        let batch = Batch { packets, numbers };
+        queues.meter::<I, P, E>(&batch, tables, shared, export);
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is known of a frame's packets of one kind between the phases.
+//! What is known of a batch's packets of one kind between the phases.
 //!
 //! Each measure has an array of its own: a phase touches only those that it needs, and can
 //! work on several packets at a time. It knows nothing of tables.
@@ -13,16 +13,16 @@ use crate::flow_table::{Candidates, SlotIndex};
 use crate::packet::{Headers, Packet, Packets};
 use crate::time::{Timestamp, Uptime};
 
-/// Packets in a frame at most, as in VPP.
-pub(super) const FRAME: usize = 256;
+/// Packets in a batch at most, as in a frame of VPP.
+pub(super) const BATCH: usize = 256;
 
-/// The packets of one call of which one frame is metered.
-pub(super) struct Framed<P> {
+/// A batch: some of the packets of one call.
+pub(super) struct Batch<P> {
     pub(super) packets: P,
     pub(super) numbers: Range<usize>,
 }
 
-impl<P: Packets> Framed<P> {
+impl<P: Packets> Batch<P> {
     #[inline(always)]
     pub(super) fn packet<K: FlowKey>(&self, pending: &Pending<K>) -> Packet<'_> {
         self.packets.packet(pending.number as usize)
@@ -34,27 +34,27 @@ impl<P: Packets> Framed<P> {
     }
 }
 
-/// Room for the packets of one kind in a frame.
+/// Room for the packets of one kind in a batch.
 pub(super) struct Queue<K: FlowKey> {
-    pub(super) keys: [K; FRAME],
+    pub(super) keys: [K; BATCH],
     /// Their keys' hashes, and in the same place their tags.
-    pub(super) tags: [u64; FRAME],
+    pub(super) tags: [u64; BATCH],
     /// Their candidates' groups.
-    pub(super) groups: [u64; FRAME],
+    pub(super) groups: [u64; BATCH],
     /// The slots that the probe found.
-    pub(super) probed: [SlotIndex; FRAME],
-    pub(super) octets: [u32; FRAME],
+    pub(super) probed: [SlotIndex; BATCH],
+    pub(super) octets: [u32; BATCH],
     /// How many packets each counts as, where some count as several; see [`Self::put_superframe`].
-    pub(super) packets: [u32; FRAME],
-    pub(super) tcp_flags: [u8; FRAME],
-    type_of_service: [u8; FRAME],
-    attributes: [K::Attributes; FRAME],
+    pub(super) packets: [u32; BATCH],
+    pub(super) tcp_flags: [u8; BATCH],
+    type_of_service: [u8; BATCH],
+    attributes: [K::Attributes; BATCH],
     /// Their numbers in the call.
-    pub(super) numbers: [u32; FRAME],
-    waiting: [Pending<K>; FRAME],
+    pub(super) numbers: [u32; BATCH],
+    deferred: [Pending<K>; BATCH],
 }
 
-/// One packet that waits. Times and the like are asked of [`Packets`](crate::packet::Packets)
+/// A deferred packet. Times and the like are asked of [`Packets`](crate::packet::Packets)
 /// again where they are needed: a host knows them without looking, or has them in a cache.
 #[derive(Clone, Copy)]
 pub(super) struct Pending<K: FlowKey> {
@@ -69,9 +69,9 @@ pub(super) struct Pending<K: FlowKey> {
     pub(super) attributes: K::Attributes,
 }
 
-/// The packets of a queue that wait, by their places.
-pub(super) struct Waiting {
-    places: [u8; FRAME],
+/// The deferred packets of a queue, by their places.
+pub(super) struct Deferred {
+    places: [u8; BATCH],
     length: usize,
 }
 
@@ -89,24 +89,24 @@ impl<K: FlowKey> Queue<K> {
             attributes: K::Attributes::zeroed(),
         };
         Box::new(Self {
-            keys: [K::zeroed(); FRAME],
-            tags: [0; FRAME],
-            groups: [0; FRAME],
-            probed: [SlotIndex::NONE; FRAME],
-            octets: [0; FRAME],
-            packets: [1; FRAME],
-            tcp_flags: [0; FRAME],
-            type_of_service: [0; FRAME],
-            attributes: [K::Attributes::zeroed(); FRAME],
-            numbers: [0; FRAME],
-            waiting: [empty; FRAME],
+            keys: [K::zeroed(); BATCH],
+            tags: [0; BATCH],
+            groups: [0; BATCH],
+            probed: [SlotIndex::NONE; BATCH],
+            octets: [0; BATCH],
+            packets: [1; BATCH],
+            tcp_flags: [0; BATCH],
+            type_of_service: [0; BATCH],
+            attributes: [K::Attributes::zeroed(); BATCH],
+            numbers: [0; BATCH],
+            deferred: [empty; BATCH],
         })
     }
 
     /// Writes down what was read of packet `number`.
     #[inline(always)]
     pub(super) fn put(&mut self, place: usize, number: usize, headers: Headers<K>) {
-        let place = place % FRAME;
+        let place = place % BATCH;
         self.keys[place] = headers.key;
         self.octets[place] = headers.octets;
         self.tcp_flags[place] = headers.tcp_flags;
@@ -124,23 +124,23 @@ impl<K: FlowKey> Queue<K> {
         }
     }
 
-    /// Notes that the packet at `place` counts as several, the frame's first of this kind or not.
-    /// All frames without such packets spare themselves the counts.
+    /// Notes that the packet at `place` counts as several, the batch's first of this kind or not.
+    /// All batches without such packets spare themselves the counts.
     #[cold]
     pub(super) fn put_superframe(&mut self, place: usize, packets: u32, is_first: bool) {
         if is_first {
-            self.packets = [1; FRAME];
+            self.packets = [1; BATCH];
         }
-        self.packets[place % FRAME] = packets;
+        self.packets[place % BATCH] = packets;
     }
 
     /// What is known of those that wait; `superframes` says that some packets count as several.
     #[inline(always)]
-    pub(super) fn gather(&mut self, waiting: &Waiting, superframes: bool) -> &[Pending<K>] {
-        let places = waiting.places.get(..waiting.length).unwrap_or_default();
+    pub(super) fn gather(&mut self, deferred: &Deferred, superframes: bool) -> &[Pending<K>] {
+        let places = deferred.places.get(..deferred.length).unwrap_or_default();
         for (number, place) in places.iter().enumerate() {
             let place = usize::from(*place);
-            self.waiting[number] = Pending {
+            self.deferred[number] = Pending {
                 key: self.keys[place],
                 octets: self.octets[place],
                 packets: if superframes { self.packets[place] } else { 1 },
@@ -151,23 +151,23 @@ impl<K: FlowKey> Queue<K> {
                 attributes: self.attributes[place],
             };
         }
-        self.waiting.get(..places.len()).unwrap_or_default()
+        self.deferred.get(..places.len()).unwrap_or_default()
     }
 }
 
-impl Waiting {
-    /// The packet at `place` waits, too.
+impl Deferred {
+    /// Defers the packet at `place`.
     #[inline(always)]
     pub(super) fn add(&mut self, place: usize) {
-        self.places[self.length % FRAME] = place as u8;
+        self.places[self.length % BATCH] = place as u8;
         self.length += 1;
     }
 }
 
-impl Default for Waiting {
+impl Default for Deferred {
     fn default() -> Self {
         Self {
-            places: [0; FRAME],
+            places: [0; BATCH],
             length: 0,
         }
     }

@@ -10,23 +10,19 @@
 use core::ops::Range;
 use std::io;
 
+use super::deferred::count_deferred;
 use super::expiration::Timeouts;
 use super::export::{Export, NoRoom};
-use super::lane::Lane;
+use super::phases::Phases;
 use super::process::Configuration;
-use super::queue::{FRAME, Framed, Queue};
+use super::queue::{BATCH, Batch, Queue};
 use super::shared::Shared;
 use super::statistics::{Records, Statistics};
 use super::sweep::{Expiring, Flush, Flushing, Sweep, Swept, expire_table, visit_table};
 use super::tables::{count, show};
-use super::waiting::wait;
-use crate::flow::Observed;
-use crate::flow::Tally;
-use crate::flow::{EndReason, Flow};
-use crate::flow::{RecordedKey, Recording};
-use crate::flow_table::Usage;
+use crate::flow::{EndReason, Flow, Observed, RecordedKey, Recording, Tally};
 use crate::flow_table::group::{Backend, GROUP, Instructions, Task};
-use crate::flow_table::{FlowTable, Slot};
+use crate::flow_table::{FlowTable, Slot, Usage};
 use crate::packet::{Headers, Packet, Packets};
 use crate::time::Uptime;
 
@@ -67,7 +63,7 @@ impl Recorder {
 
     /// Sets when flows expire; `None`: every packet leaves a record of its own at once.
     pub fn set_timeouts(&mut self, timeouts: Option<Timeouts>) {
-        // Packets whose records are not taken wait as flows, and are tried again by each sweep.
+        // Packets whose records are refused stay as flows, and are tried again by each sweep.
         self.shared.timeouts = timeouts.unwrap_or(Timeouts::from_millis(1, 1));
         self.every_packet = timeouts.is_none();
     }
@@ -80,12 +76,12 @@ impl Recorder {
         export: &mut E,
     ) {
         let count = packets.count();
-        for start in (0..count).step_by(FRAME) {
+        for start in (0..count).step_by(BATCH) {
             self.backend.run(Observe {
                 recorder: self,
-                framed: Framed {
+                batch: Batch {
                     packets,
-                    numbers: start..count.min(start + FRAME),
+                    numbers: start..count.min(start + BATCH),
                 },
                 recording,
                 export,
@@ -181,10 +177,10 @@ impl Recorder {
     }
 }
 
-/// One frame's way through the phases.
+/// One batch's way through the phases.
 struct Observe<'a, P, E> {
     recorder: &'a mut Recorder,
-    framed: Framed<P>,
+    batch: Batch<P>,
     recording: Recording,
     export: &'a mut E,
 }
@@ -196,7 +192,7 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
     fn run<I: Instructions>(self) {
         let Self {
             recorder,
-            framed,
+            batch,
             recording,
             export,
         } = self;
@@ -209,31 +205,32 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
         } = recorder;
         let closed = export.closed().is_some();
         let every_packet = *every_packet && !closed;
-        let mut lane = Lane::new(queue, table);
-        let numbers = framed.numbers.clone();
+        let mut phases = Phases::new(queue, table);
+        let numbers = batch.numbers.clone();
         let (mut number, mut octets, mut further) = (numbers.start, 0, 0);
         while number < numbers.end {
             if !every_packet {
-                octets += lane.run(&framed, &mut number, |packet| {
+                octets += phases.run(&batch, &mut number, |packet| {
                     RecordedKey::read_ipv4(packet, recording)
                 });
                 let before = number;
-                octets += lane.run(&framed, &mut number, |packet| {
+                octets += phases.run(&batch, &mut number, |packet| {
                     RecordedKey::read_ipv6(packet, recording)
                 });
                 if number > before || number >= numbers.end {
                     continue;
                 }
             }
-            let packet = framed.packets.packet(number);
+            let packet = batch.packets.packet(number);
             octets += u64::from(match RecordedKey::read(&packet, recording) {
                 Err(reason) => shared.statistics.ignore(reason, packet.octets_on_wire()),
                 Ok(headers) => {
-                    let told = every_packet && tell(&packet, &headers, shared, export).is_ok();
-                    if told {
+                    let is_exported =
+                        every_packet && export_packet(&packet, &headers, shared, export).is_ok();
+                    if is_exported {
                         further += u64::from(headers.packets - 1);
                     } else {
-                        lane.push(number, headers);
+                        phases.push(number, headers);
                     }
                     headers.octets
                 }
@@ -241,17 +238,17 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
             number += 1;
         }
         shared.statistics.observed += Tally {
-            packets: numbers.len() as u64 + further + lane.further(),
+            packets: numbers.len() as u64 + further + phases.further(),
             octets,
         };
         let test = shared.timeouts.test(closed);
-        let waiting = lane.finish::<I, P>(&framed, shared, test);
-        wait::<I, _, P, E>(waiting, &framed, table, shared, test, export);
+        let deferred = phases.finish::<I, P>(&batch, shared, test);
+        count_deferred::<I, _, P, E>(deferred, &batch, table, shared, test, export);
     }
 }
 
-/// Makes the record of one packet.
-fn tell<E: Export<RecordedKey>>(
+/// Exports the record of one packet.
+fn export_packet<E: Export<RecordedKey>>(
     packet: &Packet<'_>,
     headers: &Headers<RecordedKey>,
     shared: &mut Shared,

@@ -2,14 +2,13 @@
 //! The sweep: a cursor that visits every slot in turn and makes the records that are due.
 //!
 //! It decides how many groups a call visits, and nothing of when a flow expires. A flow
-//! leaves its table only once its record was taken; where none is taken the cursor waits.
+//! leaves its table only once its record was taken; where none is taken the cursor stands still.
 
 use super::expiration::{Due, Timeouts};
 use super::export::{Export, ExportAll, NoRoom};
 use super::shared::Shared;
 use super::tables::Tables;
-use crate::flow::EndReason;
-use crate::flow::{FlowKey, Observed};
+use crate::flow::{EndReason, FlowKey, Observed};
 use crate::flow_table::{FlowTable, Slot};
 use crate::time::Uptime;
 

@@ -6,8 +6,7 @@
 //! wire, and on nothing else.
 
 use super::{Packet, link};
-use crate::flow::IgnoredReason;
-use crate::flow::{FlowKey, Ipv4Key, Ipv6Key, L2Key};
+use crate::flow::{FlowKey, IgnoredReason, Ipv4Key, Ipv6Key, L2Key};
 
 /// What a packet's headers say, by the kind of flow that it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

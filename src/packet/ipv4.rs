@@ -12,8 +12,7 @@ use super::link::Link;
 use super::segments;
 use super::transport::{self, Transport};
 use super::wire::{clip, split_header};
-use crate::flow::IgnoredReason;
-use crate::flow::Ipv4Key;
+use crate::flow::{IgnoredReason, Ipv4Key};
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]

@@ -9,14 +9,12 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::MAX_EXTENSION_HEADERS;
 use super::dissect::{Dissection, Headers};
 use super::link::Link;
-use super::segments;
 use super::transport::{self, Transport, protocol};
 use super::wire::{clip, split_header};
-use crate::flow::IgnoredReason;
-use crate::flow::Ipv6Key;
+use super::{MAX_EXTENSION_HEADERS, segments};
+use crate::flow::{IgnoredReason, Ipv6Key};
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]

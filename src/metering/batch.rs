@@ -1,34 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A frame's way into the tables: its packets are read, looked up and counted.
+//! A batch's way into the tables: its packets are read, looked up and counted.
 //!
 //! It goes through phases, so that the memory that one needs has been asked for by the one
 //! before, and so that each is a short loop whose values fit in registers. Packets that need
-//! more than counting wait for the end of the frame ([`wait`]): those of flows that are new,
-//! were not where the first matching tag pointed, or may owe a record, and those whose time is
-//! not where their flow expects it. All later packets of their flow wait behind them: the flow
-//! remembers that, so their order stays.
+//! more than counting are deferred to the end of the batch ([`count_deferred`]): those of flows
+//! that are new, were not where the first matching tag pointed, or may owe a record, and those
+//! whose time is not where their flow expects it. All later packets of their flow are deferred,
+//! too: the flow remembers that, so their order stays.
 
+use super::deferred::count_deferred;
 use super::export::{Export, ExportAll};
-use super::lane::Lane;
-use crate::flow::IgnoredReason;
-use crate::flow::{Ipv4Key, Ipv6Key, L2Key};
-use crate::flow_table::group::Instructions;
-
-use super::queue::{Framed, Queue};
+use super::phases::Phases;
+use super::queue::{Batch, Queue};
 use super::shared::Shared;
 use super::tables::Tables;
-use super::waiting::wait;
-use crate::flow::Tally;
+use crate::flow::{IgnoredReason, Ipv4Key, Ipv6Key, L2Key, Tally};
+use crate::flow_table::group::Instructions;
 use crate::packet::{Dissection, Packet, Packets, dissect, plain_ipv4, plain_ipv6};
 
-/// Room for the packets of one frame, by the kind of flow that they belong to.
-pub(super) struct Frame {
+/// Room for the packets of one batch, by the kind of flow that they belong to.
+pub(super) struct Queues {
     ipv4: Box<Queue<Ipv4Key>>,
     ipv6: Box<Queue<Ipv6Key>>,
     l2: Box<Queue<L2Key>>,
 }
 
-impl Default for Frame {
+impl Default for Queues {
     fn default() -> Self {
         Self {
             ipv4: Queue::new(),
@@ -38,32 +35,32 @@ impl Default for Frame {
     }
 }
 
-impl Frame {
-    /// Meters a frame.
+impl Queues {
+    /// Meters a batch.
     ///
     /// Packets of one kind mostly follow each other, and each kind has a loop of its own: one
     /// loop for all kept so much at hand that most of it was in memory.
     #[inline(always)]
     pub(super) fn meter<I: Instructions, P: Packets, E: ExportAll>(
         &mut self,
-        framed: &Framed<P>,
+        batch: &Batch<P>,
         tables: &mut Tables,
         shared: &mut Shared,
         export: &mut E,
     ) {
-        let mut ipv4 = Lane::new(&mut self.ipv4, &mut tables.ipv4);
-        let mut ipv6 = Lane::new(&mut self.ipv6, &mut tables.ipv6);
+        let mut ipv4 = Phases::new(&mut self.ipv4, &mut tables.ipv4);
+        let mut ipv6 = Phases::new(&mut self.ipv6, &mut tables.ipv6);
         let mut l2 = tables
             .l2
             .as_mut()
-            .map(|table| Lane::new(&mut self.l2, table));
-        let numbers = framed.numbers.clone();
+            .map(|table| Phases::new(&mut self.l2, table));
+        let numbers = batch.numbers.clone();
         let mut octets = 0;
         let mut number = numbers.start;
         loop {
-            octets += ipv4.run(framed, &mut number, plain_ipv4);
+            octets += ipv4.run(batch, &mut number, plain_ipv4);
             let before = number;
-            octets += ipv6.run(framed, &mut number, plain_ipv6);
+            octets += ipv6.run(batch, &mut number, plain_ipv6);
             if number >= numbers.end {
                 break;
             }
@@ -71,7 +68,7 @@ impl Frame {
                 continue;
             }
             // Neither could read it.
-            let packet = framed.packets.packet(number);
+            let packet = batch.packets.packet(number);
             octets += u64::from(match (dissect_any(&packet), &mut l2) {
                 (Dissection::Ipv4(headers), _) => ipv4.push(number, headers),
                 (Dissection::Ipv6(headers), _) => ipv6.push(number, headers),
@@ -93,21 +90,21 @@ impl Frame {
         let test = shared
             .timeouts
             .test(Export::<Ipv4Key>::closed(export).is_some());
-        let waiting = ipv4.finish::<I, P>(framed, shared, test);
-        wait::<I, _, P, E>(waiting, framed, &mut tables.ipv4, shared, test, export);
+        let deferred = ipv4.finish::<I, P>(batch, shared, test);
+        count_deferred::<I, _, P, E>(deferred, batch, &mut tables.ipv4, shared, test, export);
         let test = shared
             .timeouts
             .test(Export::<Ipv6Key>::closed(export).is_some());
-        let waiting = ipv6.finish::<I, P>(framed, shared, test);
-        wait::<I, _, P, E>(waiting, framed, &mut tables.ipv6, shared, test, export);
+        let deferred = ipv6.finish::<I, P>(batch, shared, test);
+        count_deferred::<I, _, P, E>(deferred, batch, &mut tables.ipv6, shared, test, export);
         let test = shared
             .timeouts
             .test(Export::<L2Key>::closed(export).is_some());
         if let (Some(l2), Some(table)) = (
-            l2.map(|l2| l2.finish::<I, P>(framed, shared, test)),
+            l2.map(|l2| l2.finish::<I, P>(batch, shared, test)),
             &mut tables.l2,
         ) {
-            wait::<I, _, P, E>(l2, framed, table, shared, test, export);
+            count_deferred::<I, _, P, E>(l2, batch, table, shared, test, export);
         }
     }
 }

@@ -1,39 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The packets of a frame that need more than counting: their flow is new, was not where the
+//! The packets of a batch that need more than counting: their flow is new, was not where the
 //! first matching tag pointed, or may owe a record.
 //!
-//! They come after all others of their frame, and in their order. It knows nothing of
+//! They come after all others of their batch, and in their order. It knows nothing of
 //! timeouts beyond asking [`Timeouts`](super::expiration::Timeouts).
 
 use super::expiration::Test;
 use super::export::Export;
-use super::lane::STEP;
-use super::queue::{Framed, Pending};
+use super::phases::STEP;
+use super::queue::{Batch, Pending};
 use super::shared::Shared;
-use crate::flow::FlowKey;
-use crate::flow::{EndReason, Flow};
+use crate::flow::{EndReason, Flow, FlowKey};
 use crate::flow_table::group::Instructions;
 use crate::flow_table::{FlowTable, Place, Slot, SlotIndex};
 use crate::packet::{Packet, Packets};
 use crate::time::Uptime;
 
-/// Gets the packets that waited their flows, which are begun where there are none, and counts
-/// them.
+/// Finds the flows of deferred packets, or begins them, and counts
+/// the packets.
 #[inline(always)]
-pub(super) fn wait<I: Instructions, K: FlowKey, P: Packets, E: Export<K>>(
-    waiting: &[Pending<K>],
-    framed: &Framed<P>,
+pub(super) fn count_deferred<I: Instructions, K: FlowKey, P: Packets, E: Export<K>>(
+    deferred: &[Pending<K>],
+    batch: &Batch<P>,
     table: &mut FlowTable<K>,
     shared: &mut Shared,
     test: Test,
     export: &mut E,
 ) {
-    if waiting.is_empty() {
+    if deferred.is_empty() {
         return;
     }
-    // Flows may have been seen after the packet that waited.
-    let (_, now) = framed.packets.times(framed.numbers.end - 1);
-    for step in waiting.chunks(STEP) {
+    // Flows may have been seen after the deferred packet.
+    let (_, now) = batch.packets.times(batch.numbers.end - 1);
+    for step in deferred.chunks(STEP) {
         for pending in step {
             table.prefetch_place::<I>(&pending.candidates, now);
         }
@@ -41,14 +40,14 @@ pub(super) fn wait<I: Instructions, K: FlowKey, P: Packets, E: Export<K>>(
             let index = match table.find::<I>(&pending.candidates, &pending.key) {
                 Some(index) => index,
                 None => {
-                    let packet = framed.packet(pending);
+                    let packet = batch.packet(pending);
                     begin::<I, K, E>(pending, &packet, now, table, shared, export)
                 }
             };
             let slot = &mut table[index];
-            let (time, uptime) = framed.times(pending);
+            let (time, uptime) = batch.times(pending);
             if test.needs_more(&slot.flow, time, uptime) {
-                settle(slot, pending, &framed.packet(pending), shared, export);
+                settle(slot, pending, &batch.packet(pending), shared, export);
             }
             let Pending {
                 packets,
@@ -87,7 +86,7 @@ fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
     table.write(place, &pending.candidates, slot)
 }
 
-/// Makes the last record of a flow whose slot is taken for another. Tells whether its time had
+/// Makes the last record of a flow whose slot is taken for another. Returns whether its time had
 /// come anyway.
 #[inline(never)]
 pub(super) fn give_way<K: FlowKey, E: Export<K>>(

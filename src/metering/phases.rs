@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The packets of one kind in a frame, and their way through the phases.
+//! The packets of one kind in a batch, and their way through the phases.
 //!
 //! Each phase is a short loop, whose values fit in registers, and asks for the memory that the
-//! next one needs. Packets that need more than counting are left to [`wait`](super::waiting::wait).
+//! next one needs. Packets that need more than counting are left to [`count_deferred`](super::deferred::count_deferred).
 //! It knows nothing of timeouts beyond asking [`Test`].
 
 use core::ops::Range;
 
 use super::expiration::Test;
-use super::queue::{FRAME, Framed, Pending, Queue, Waiting};
+use super::queue::{BATCH, Batch, Deferred, Pending, Queue};
 use super::shared::Shared;
-use crate::flow::FlowKey;
-use crate::flow::Tally;
+use crate::flow::{FlowKey, Tally};
 use crate::flow_table::group::{Instructions, Seed};
 use crate::flow_table::{FlowTable, Lookup, Slot, SlotIndex, prefetch_slot};
 use crate::packet::{Headers, Packet, Packets};
@@ -24,10 +23,10 @@ pub(super) const STEP: usize = 16;
 /// header takes from memory (`benches/metering/`).
 const AHEAD: usize = 8;
 
-/// One kind of packets of a frame, and the table to which they go.
-pub(super) struct Lane<'q, 't, K: FlowKey> {
+/// One kind of packets of a batch, and the table to which they go.
+pub(super) struct Phases<'q, 't, K: FlowKey> {
     queue: &'q mut Queue<K>,
-    /// Packets in the queue; never more than the frame's.
+    /// Packets in the queue; never more than the batch's.
     length: usize,
     /// Packets beyond one each that those in the queue count as.
     further: u64,
@@ -35,7 +34,7 @@ pub(super) struct Lane<'q, 't, K: FlowKey> {
     slots: &'t mut [Slot<K>],
 }
 
-impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
+impl<'q, 't, K: FlowKey> Phases<'q, 't, K> {
     #[inline(always)]
     pub(super) fn new(queue: &'q mut Queue<K>, table: &'t mut FlowTable<K>) -> Self {
         let (lookup, slots) = table.parts();
@@ -48,22 +47,22 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
         }
     }
 
-    /// Phase one: packets from `number` on are read while `read` can. Tells their octets.
+    /// Phase one: packets from `number` on are read while `read` can. Returns their octets.
     #[inline(always)]
     pub(super) fn run<P: Packets>(
         &mut self,
-        framed: &Framed<P>,
+        batch: &Batch<P>,
         number: &mut usize,
         read: impl Fn(&Packet<'_>) -> Option<Headers<K>>,
     ) -> u64 {
-        let (start, left) = (*number, framed.numbers.end.saturating_sub(*number));
+        let (start, left) = (*number, batch.numbers.end.saturating_sub(*number));
         let (first, mut octets) = (self.length, 0);
-        let end = first + left.min(FRAME - first);
+        let end = first + left.min(BATCH - first);
         let mut place = first;
         while place < end {
             let next = start + (place - first);
-            framed.packets.prefetch(next + AHEAD);
-            let Some(headers) = read(&framed.packets.head(next)) else {
+            batch.packets.prefetch(next + AHEAD);
+            let Some(headers) = read(&batch.packets.head(next)) else {
                 break;
             };
             octets += u64::from(headers.octets);
@@ -78,7 +77,7 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
     /// The same for one packet with these headers.
     #[inline(always)]
     pub(super) fn push(&mut self, number: usize, headers: Headers<K>) -> u32 {
-        if self.length < FRAME {
+        if self.length < BATCH {
             self.queue.put(self.length, number, headers);
             if headers.packets > 1 {
                 let is_first = self.further == 0;
@@ -99,11 +98,11 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
 
     /// The other phases. Keys are hashed, and then packets go on in steps, one behind the other:
     /// while a step is counted, the slots of the next are on their way from memory. Returns the
-    /// packets that wait: those that `test` is true of, and those whose flow is not at once found.
+    /// packets that are deferred: those that `test` is true of, and those whose flow is not at once found.
     #[inline(always)]
     pub(super) fn finish<I: Instructions, P: Packets>(
         self,
-        framed: &Framed<P>,
+        batch: &Batch<P>,
         shared: &mut Shared,
         test: Test,
     ) -> &'q [Pending<K>] {
@@ -114,14 +113,14 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
             lookup,
             slots,
         } = self;
-        let length = length.min(FRAME);
+        let length = length.min(BATCH);
         if length == 0 {
             return &[];
         }
         hash::<I, K>(queue, length, lookup, &shared.seed);
         let steps = length.div_ceil(STEP);
         let step = |number: usize| number * STEP..length.min((number + 1) * STEP);
-        let mut waiting = Waiting::default();
+        let mut deferred = Deferred::default();
         for number in 0..=steps {
             if number < steps {
                 probe::<I, K>(queue, step(number), lookup, slots);
@@ -129,14 +128,14 @@ impl<'q, 't, K: FlowKey> Lane<'q, 't, K> {
             if number > 0 {
                 let step = step(number - 1);
                 shared.statistics.metered += if further == 0 {
-                    count::<false, _, _>(queue, step, &mut waiting, framed, slots, test)
+                    count::<false, _, _>(queue, step, &mut deferred, batch, slots, test)
                 } else {
-                    count_superframes(queue, step, &mut waiting, framed, slots, test)
+                    count_superframes(queue, step, &mut deferred, batch, slots, test)
                 };
             }
         }
         shared.statistics.metered.packets += further;
-        queue.gather(&waiting, further > 0)
+        queue.gather(&deferred, further > 0)
     }
 }
 
@@ -149,7 +148,7 @@ fn hash<I: Instructions, K: FlowKey>(
     seed: &Seed,
 ) {
     // Those that follow make the last eight whole; nobody asks for theirs.
-    let length = length.next_multiple_of(8).min(FRAME);
+    let length = length.next_multiple_of(8).min(BATCH);
     let words = size_of::<K>() / size_of::<u64>();
     I::hash_all(
         seed,
@@ -195,22 +194,22 @@ fn probe<I: Instructions, K: FlowKey>(
 fn count_superframes<K: FlowKey, P: Packets>(
     queue: &Queue<K>,
     step: Range<usize>,
-    waiting: &mut Waiting,
-    framed: &Framed<P>,
+    deferred: &mut Deferred,
+    batch: &Batch<P>,
     slots: &mut [Slot<K>],
     test: Test,
 ) -> Tally {
-    count::<true, _, _>(queue, step, waiting, framed, slots, test)
+    count::<true, _, _>(queue, step, deferred, batch, slots, test)
 }
 
-/// Phase four: packets are counted into their flows, but for those that wait. Tells what all of
-/// them amount to, each counted as one packet.
+/// Phase four: packets are counted into their flows, but for those that are deferred. Returns the total of
+/// all of them, each counted as one packet.
 #[inline(always)]
 fn count<const SUPERFRAMES: bool, K: FlowKey, P: Packets>(
     queue: &Queue<K>,
     step: Range<usize>,
-    waiting: &mut Waiting,
-    framed: &Framed<P>,
+    deferred: &mut Deferred,
+    batch: &Batch<P>,
     slots: &mut [Slot<K>],
     test: Test,
 ) -> Tally {
@@ -219,19 +218,19 @@ fn count<const SUPERFRAMES: bool, K: FlowKey, P: Packets>(
     for place in step {
         let octets = queue.octets[place];
         total += u64::from(octets);
-        let (time, uptime) = framed.packets.times(queue.numbers[place] as usize);
+        let (time, uptime) = batch.packets.times(queue.numbers[place] as usize);
         match slots.get_mut(queue.probed[place].number()) {
             Some(slot) if slot.holds(&queue.keys[place]) => {
                 if test.needs_more(&slot.flow, time, uptime) {
                     slot.flow.defer();
-                    waiting.add(place);
+                    deferred.add(place);
                     continue;
                 }
                 let packets = if SUPERFRAMES { queue.packets[place] } else { 1 };
                 slot.flow
                     .count(packets, octets, queue.tcp_flags[place], uptime);
             }
-            _ => waiting.add(place),
+            _ => deferred.add(place),
         }
     }
     Tally {
