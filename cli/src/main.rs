@@ -13,6 +13,7 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use self::arguments::{Arguments, Command};
 
@@ -26,8 +27,37 @@ fn complain(line: &dyn Display) {
     let _ = writeln!(io::stderr(), "flowmeter: {line}");
 }
 
+/// What is wrong with the command line, in one line: clap's first paragraph without its marks.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let paragraph = text.lines().take_while(|line| !line.is_empty());
+    let words: Vec<_> = paragraph.flat_map(str::split_whitespace).collect();
+    let line = words.join(" ");
+    line.strip_prefix("error: ").unwrap_or(&line).to_owned()
+}
+
+/// The arguments, or the status to exit with after help, or after what is wrong has been said.
+fn parse() -> Result<Arguments, ExitCode> {
+    Arguments::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        match error.kind() {
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                complain(&"which command? expected replay or dump; --help explains them");
+            }
+            _ => complain(&one_line(&error)),
+        }
+        USAGE.into()
+    })
+}
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match parse() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
     let mut out = BufWriter::new(io::stdout().lock());
     match arguments.command {
         Command::Replay(options) => {
@@ -40,7 +70,12 @@ fn main() -> ExitCode {
                     USAGE
                 }
             };
-            match out.write_all(&text).and_then(|()| out.flush()) {
+            let written = if options.writes_to_standard_output() {
+                io::stderr().write_all(&text)
+            } else {
+                out.write_all(&text).and_then(|()| out.flush())
+            };
+            match written {
                 // Who reads our output may stop when they have seen enough.
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                     complain(&format_args!("standard output: {error}"));

@@ -5,10 +5,12 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::net::{TcpListener, UdpSocket};
 use std::process::{Command, Stdio};
 use std::thread;
 
 use support::flows::{Key, Tally, dump, number};
+use support::ipfix::{DEFAULT_LIMIT, Decoder, Way};
 use support::process::{finish, flowmeter, run, run_flowmeter, run_with_input, start};
 use support::replay::{Replay, Summary};
 use support::{corpus, example, examples, name};
@@ -98,6 +100,126 @@ fn every_option_is_described() {
     }
 }
 
+/// The examples that each help gives, run by a shell in a folder that has what they name. What
+/// needs an interface reads the capture instead.
+#[test]
+fn the_examples_of_every_help_work() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (from, to) in [
+        ("dns.pcap", "capture.pcap"),
+        ("pods.pcapng", "capture.pcapng"),
+    ] {
+        std::fs::copy(example(from), folder.path().join(to)).expect("a copy");
+    }
+    for to in ["a.pcapng", "b.pcapng"] {
+        std::fs::copy(example("pods.pcapng"), folder.path().join(to)).expect("a copy");
+    }
+    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_flowmeter"));
+    let programs = programs.parent().expect("a folder").display();
+    let udp = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let udp = udp.local_addr().expect("its address");
+    let tcp = TcpListener::bind("[::1]:0").expect("a free port");
+    let tcp_address = tcp.local_addr().expect("its address");
+    let mut run_examples = 0;
+    for command in [&[][..], &["replay"], &["dump"]] {
+        let help = run_flowmeter(command.iter().chain(&["--help"])).expect_code(0);
+        let (_, examples) = help.out.split_once("Examples:\n").expect("examples");
+        let examples = examples.lines().filter_map(|line| {
+            let line = line.strip_prefix("  ")?;
+            let command = line.split("   ").next()?;
+            (!command.is_empty()).then_some(command)
+        });
+        let examples: Vec<_> = examples
+            .filter(|line| line.contains("flowmeter "))
+            .collect();
+        assert!(examples.len() >= 3, "{command:?}: {examples:?}");
+        for example in examples {
+            let line = example
+                .replace("tcpdump -i eth0 -U -w -", "cat capture.pcap")
+                .replace("udp://127.0.0.1:4739", &format!("udp://{udp}"))
+                .replace("tcp://[::1]:4739", &format!("tcp://{tcp_address}"));
+            let mut shell = Command::new("sh");
+            shell
+                .arg("-c")
+                .arg(format!("PATH={programs}:$PATH; {line}"));
+            shell.current_dir(folder.path());
+            let finished = run(shell).expect_code(0);
+            assert!(
+                !finished.error.contains("flowmeter: "),
+                "{example}: {finished:?}"
+            );
+            run_examples += 1;
+        }
+    }
+    assert!(run_examples >= 9, "{run_examples}");
+}
+
+/// One line, that begins with the command's name, whatever is wrong.
+#[test]
+fn every_error_is_one_line() {
+    let capture = example("dns.pcap");
+    let capture = capture.to_str().expect("a name");
+    for arguments in [
+        &[][..],
+        &["replay"],
+        &["bogus"],
+        &["dump"],
+        &["dump", "/nonexistent.ipfix"],
+        &["replay", "/nonexistent.pcap"],
+        &["replay", capture, "--bogus"],
+        &["replay", capture, "--workers", "0"],
+        &["replay", capture, "--flows", "many"],
+        &[
+            "replay",
+            capture,
+            "--collector",
+            "udp://nowhere.invalid:4739",
+        ],
+        &["replay", capture, "--output", "/nonexistent/flows.ipfix"],
+    ] {
+        let finished = run_flowmeter(arguments);
+        assert_ne!(finished.code(), Some(0), "{finished:?}");
+        assert!(
+            finished.error_line().starts_with("flowmeter: "),
+            "{finished:?}"
+        );
+    }
+}
+
+/// The file, on standard output; the summary is out of its way.
+#[test]
+fn standard_output_can_be_the_file() {
+    let capture = example("dns.pcap");
+    let mut command = flowmeter(["replay", "--json", "--flows", "65536", "--output", "-"]);
+    command.arg(&capture).stdin(Stdio::null());
+    let output = command.output().expect("flowmeter");
+    assert_eq!(output.status.code(), Some(0));
+    let records = Decoder::new(Way::Stream, DEFAULT_LIMIT).read_stream(&output.stdout);
+    assert_eq!(
+        records.iter().filter(|record| !record.is_options).count(),
+        64
+    );
+    let summary: serde_json::Value = serde_json::from_slice(&output.stderr).expect("JSON");
+    assert_eq!(summary["records"], 64);
+}
+
+/// A capture that is missing leaves an output file as it was.
+#[test]
+fn a_missing_capture_touches_no_output_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = folder.path().join("flows.ipfix");
+    for before in [None, Some("kept")] {
+        if let Some(before) = before {
+            std::fs::write(&output, before).expect("a file");
+        }
+        let mut command = flowmeter(["replay", "/nonexistent.pcap", "--output"]);
+        command.arg(&output);
+        run(command).expect_code(1);
+        let after = std::fs::read_to_string(&output).ok();
+        assert_eq!(after.as_deref(), before);
+    }
+}
+
 #[test]
 fn json_has_the_documented_keys() {
     let replay = Replay::of(&example("pods.pcapng"), &["--top", "3"]);
@@ -164,9 +286,13 @@ fn text_says_what_json_says() {
             finished.out
         );
     }
-    // The table: a line of headings and three of flows.
+    // The table: a line of headings and three of flows, with names of interfaces and protocols.
     let (_, table) = finished.out.split_once("\n\n").expect("a table");
     assert_eq!(table.trim_end().lines().count(), 4, "{table}");
+    for flow in table.trim_end().lines().skip(1) {
+        assert!(flow.trim_start().starts_with("veth-"), "{flow}");
+        assert!(flow.contains(" TCP "), "{flow}");
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::ffi::header::{
     FLOWMETER_COMMANDS, flowmeter_command_t, flowmeter_feature_t, flowmeter_node_t,
     flowmeter_order_t,
 };
-use crate::ffi::{Main, Thread, text};
+use crate::ffi::{Main, Thread, registration, text};
 use crate::frontends::{api, cli, flowprobe};
 
 type NodeFunction =
@@ -260,7 +260,8 @@ pub unsafe extern "C" fn flowmeter_early_init(
     text::outcome(if copies > 1 {
         Err("another copy of the flow meter is loaded already: this copy is disabled".to_owned())
     } else {
-        Ok(())
+        // SAFETY: VPP is loading plugins.
+        unsafe { registration::check_version() }
     })
 }
 

@@ -201,6 +201,17 @@ impl MeteringProcess {
     /// Takes as long as two or three frames of new packets where the starter table is full.
     #[must_use]
     pub fn adopt<E: ExportAll>(&mut self, table: Table, now: Uptime, export: &mut E) -> Table {
+        self.replace(table, STARTER_FLOWS, now, export)
+    }
+
+    /// As [`Self::adopt`], where the family's table has room for `most` flows at most.
+    fn replace<E: ExportAll>(
+        &mut self,
+        table: Table,
+        most: usize,
+        now: Uptime,
+        export: &mut E,
+    ) -> Table {
         let Self {
             tables,
             sweeps,
@@ -213,18 +224,54 @@ impl MeteringProcess {
         let moved = match &mut table.0 {
             AnyTable::Ipv4(full) => {
                 let sweep = &mut sweeps.ipv4;
-                replace(*backend, &mut tables.ipv4, full, sweep, now, shared, export)
+                tables.ipv4.capacity() <= most
+                    && replace(*backend, &mut tables.ipv4, full, sweep, now, shared, export)
             }
             AnyTable::Ipv6(full) => {
                 let sweep = &mut sweeps.ipv6;
-                replace(*backend, &mut tables.ipv6, full, sweep, now, shared, export)
+                tables.ipv6.capacity() <= most
+                    && replace(*backend, &mut tables.ipv6, full, sweep, now, shared, export)
             }
             AnyTable::L2(full) => tables.l2.as_mut().is_some_and(|table| {
-                replace(*backend, table, full, &mut sweeps.l2, now, shared, export)
+                table.capacity() <= most
+                    && replace(*backend, table, full, &mut sweeps.l2, now, shared, export)
             }),
         };
         *generation = generation.wrapping_add(moved.into());
         table
+    }
+
+    /// Gives each family whose table is more than half full one of four times the room, of the
+    /// room that `full` says at most. Flows move with their counts.
+    ///
+    /// For a host that begins with small tables, to take memory for the flows that it meets. Call
+    /// it before each frame: that takes a comparison for each family. Where a table is replaced it
+    /// takes as long as its flows take to move.
+    ///
+    /// # Errors
+    /// Where the system has not the memory. The flows stay where they are.
+    pub fn grow<E: ExportAll>(
+        &mut self,
+        full: Flows,
+        now: Uptime,
+        export: &mut E,
+    ) -> io::Result<()> {
+        for family in Family::ALL {
+            let Tables { ipv4, ipv6, l2 } = &self.tables;
+            let (capacity, live) = match family {
+                Family::Ipv4 => (ipv4.capacity(), ipv4.live()),
+                Family::Ipv6 => (ipv6.capacity(), ipv6.live()),
+                Family::L2 => l2
+                    .as_ref()
+                    .map_or((0, 0), |table| (table.capacity(), table.live())),
+            };
+            let full = full.of(family);
+            if live > capacity / 2 && capacity < full {
+                let table = Table::new(family, full.min(capacity.saturating_mul(4)))?;
+                drop(self.replace(table, usize::MAX, now, export));
+            }
+        }
+        Ok(())
     }
 
     /// How full the table of `family` is and was.
@@ -357,8 +404,7 @@ impl Tables {
     }
 }
 
-/// Moves the flows of `starter` into `full` and exchanges the two, so that `full` is the empty one;
-/// not where that is no starter table.
+/// Moves the flows of `starter` into `full` and exchanges the two, so that `full` is the empty one.
 fn replace<K: FlowKey, E: Export<K>>(
     backend: Backend,
     starter: &mut FlowTable<K>,
@@ -368,9 +414,6 @@ fn replace<K: FlowKey, E: Export<K>>(
     shared: &mut Shared,
     export: &mut E,
 ) -> bool {
-    if starter.capacity() > STARTER_FLOWS {
-        return false;
-    }
     backend.run(Move {
         from: starter,
         to: full,

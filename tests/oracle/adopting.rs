@@ -118,6 +118,31 @@ fn a_full_table_is_not_replaced() {
     assert!(run.process.is_known(&sent[0].packet()));
 }
 
+/// Tables that grow with their flows lose none of them, up to the room that was asked for.
+#[test]
+fn tables_grow_with_their_flows() {
+    for backend in Backend::available() {
+        let mut run = Run::new(backend, 1000, Timeouts::default());
+        let full = Flows::each(10_000);
+        let sent: Vec<Sent> = (0..9000).map(|id| Sent::at(id, 0)).collect();
+        let mut capacities = Vec::new();
+        for frame in sent.chunks(250) {
+            let now = frame[0].uptime();
+            run.process.grow(full, now, &mut run.collected).unwrap();
+            capacities.push(run.process.usage(Family::Ipv4).capacity);
+            run.observe(frame);
+        }
+        capacities.dedup();
+        assert_eq!(capacities, [1000, 4000, 10_000]);
+        assert_eq!(run.process.live_flows(), 9000);
+        assert!(sent.iter().all(|sent| run.process.is_known(&sent.packet())));
+        // The other families had no flows.
+        assert_eq!(run.process.usage(Family::Ipv6).capacity, 1000);
+        assert_eq!(run.process.usage(Family::L2).capacity, 1000);
+        assert_eq!(run.finish(&sent).len(), 9000);
+    }
+}
+
 /// A family is said to need its full table once it has flows, and until it has that table.
 #[test]
 fn a_family_in_use_outgrows_its_starter_table() {

@@ -131,10 +131,18 @@ def test_l2_needs_frames(vpp):
     generator.add_interface(vpp, 4, mode="ip4")
     before = settings(vpp)
     assert_one_line(vpp.cli("flowmeter interface pg4 l2 rx"), "pg4")
-    assert_one_line(vpp.cli("flowmeter interface local0 l2"), "local0 has no Ethernet frames")
+    assert_one_line(vpp.cli("flowmeter interface local0 l2"), "local0 receives no Ethernet frames")
     assert settings(vpp) == before
     vpp.cli("create sub-interfaces pg0 100")
     vpp.configure("flowmeter interface pg0.100 l2 rx")
+
+
+def test_a_pattern_excludes_local0_at_l2(start_vpp):
+    vpp = start_vpp()
+    generator.add_interface(vpp, 0)
+    vpp.configure("flowmeter interface * l2")
+    shown = vpp.cli("show flowmeter interfaces")
+    assert "pg0" in shown and "local0" not in shown
 
 
 def test_enabling_and_disabling_are_idempotent(start_meter):

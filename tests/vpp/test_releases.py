@@ -44,6 +44,26 @@ def test_another_release_is_refused(start_vpp, tmp_path, other):
 
 
 @pytest.mark.smoke
+def test_a_release_candidate_is_refused(start_vpp, tmp_path):
+    """A candidate's version starts like that of its release, but its structures differ. The
+    candidate is a copy of the installed VPP with another version."""
+    version = installation.vpp_version()
+    candidate = f"{version[:5]}-rc0~1-g"
+    if len(version) != len(candidate) or "-rc" in version:
+        pytest.skip(f"{version} cannot be replaced with {candidate}")
+    octets = installation.vpp_program("vpp").read_bytes()
+    assert version.encode() in octets
+    program = tmp_path / "vpp"
+    program.write_bytes(octets.replace(version.encode(), candidate.encode()))
+    program.chmod(0o755)
+    vpp = start_vpp(program=program, flows=None)
+    assert candidate in vpp.cli("show version")
+    log = [line for line in vpp.cli("show logging").splitlines() if "flowmeter_plugin" in line]
+    assert any(f"version mismatch: {candidate} != {version}" in line for line in log), log
+    assert "unknown" in vpp.cli("show flowmeter")
+
+
+@pytest.mark.smoke
 @pytest.mark.parametrize("library", other_builds(), ids=str)
 def test_a_build_for_another_release_is_refused(start_vpp, library):
     """All available builds: `.ci/run` builds for every installed VPP. Structures that VPP reads

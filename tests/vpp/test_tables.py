@@ -140,8 +140,8 @@ def test_resizing_while_tables_are_created(start_vpp):
     until("tables to be created", lambda: _creators(vpp.pid), pause=0.001)
     with connected(vpp) as client:
         # Each keeps the other's settings.
-        assert client.api.flowmeter_set_parameters(flows_per_worker=5000).retval == 0
-        assert client.api.flowmeter_set_parameters(idle_timeout=7).retval == 0
+        for parameter in ({"flows_per_worker": 5000}, {"idle_timeout": 7}):
+            assert client.done(client.api.flowmeter_set_parameters(**parameter)) == 0
         parameters = client.api.flowmeter_get_parameters()
         assert (parameters.flows_per_worker, parameters.idle_timeout) == (5000, 7)
     enabling.join()

@@ -227,6 +227,15 @@ vpp_shim_unix_milliseconds (void)
   return (u64) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* No header of VPP declares it. */
+extern char *vlib_plugin_app_version;
+
+const char *
+vpp_shim_version (void)
+{
+  return vlib_plugin_app_version;
+}
+
 u32
 vpp_shim_registered_nodes (const char *name)
 {

@@ -104,6 +104,8 @@ f64 vpp_shim_time_now (vlib_main_t *vm);
 f64 vpp_shim_clocks_per_second (const vlib_main_t *vm);
 u64 vpp_shim_cpu_time_now (void);
 u64 vpp_shim_unix_milliseconds (void);
+/* The version of the running VPP. */
+const char *vpp_shim_version (void);
 /* The number of registered nodes with this name, before VPP creates them. */
 u32 vpp_shim_registered_nodes (const char *name);
 u32 vpp_shim_node_index (vlib_main_t *vm, const char *name);

@@ -1,52 +1,42 @@
-// SPDX-License-Identifier: Apache-2.0
 //! `flowmeter replay`: captures in, IPFIX and a summary out.
 //!
-//! One thread reads, each worker has one that meters, and one more sends messages to the
-//! targets. Nothing is dropped between them: who is slow is waited for.
+//! One thread reads captures, this one keeps the time and dispatches packets, each worker has a
+//! thread that meters, and each target has one that sends. Nothing is dropped before a target: a
+//! slow stage applies back-pressure.
 
-mod lanes;
+mod clock;
+mod dispatch;
 mod report;
+mod source;
 mod top;
 mod uptime;
 mod worker;
 
-use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use flowmeter::exporting::{Interface, Interfaces};
+use crossbeam_channel::{Receiver, bounded, select};
+use flowmeter::exporting::Interfaces;
 use flowmeter::metering::{Backend, Configuration, Timeouts};
 use flowmeter::observation::ObservationDomainId;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use self::lanes::Lanes;
+use self::clock::Clock;
+use self::dispatch::Dispatcher;
 use self::report::Summary;
+use self::source::{Event, Packets};
 use self::top::Top;
-use self::uptime::UptimeClock;
 use self::worker::{Batch, Timed, Worker};
 use crate::arguments::{Protocol, Replay};
-use crate::capture::{Capture, CaptureError};
 use crate::complain;
-use crate::target::{Outgoing, Report, Target};
+use crate::target::Targets;
 
-/// Milliseconds of uptime in which every worker hears of the time and looks at every flow, far
-/// less than those after which uptime wraps around.
-const EPOCH: u32 = 1 << 29;
-
-/// Packets that are read at a time.
-const READ: usize = 256;
-
-/// Messages that may wait for the targets.
-const WAITING_MESSAGES: usize = 1024;
-
-/// How long targets may hold messages back when no more come.
-const MOMENT: Duration = Duration::from_millis(200);
+/// After how long without packets a live input is quiet, and how often wall time is added then.
+const TICK: Duration = Duration::from_millis(500);
 
 /// Octets of IP and UDP headers before a message (RFC 791, RFC 8200, RFC 768).
 const IPV4_UDP_HEADERS: u16 = 20 + 8;
@@ -55,7 +45,6 @@ const IPV6_UDP_HEADERS: u16 = 40 + 8;
 /// Runs the command. `Ok(false)` says that something was lost and has been named; an error
 /// that nothing was done.
 pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
-    let started = Instant::now();
     if let Some(output) = &options.output {
         refuse_to_overwrite(output, &options.files)?;
     }
@@ -69,49 +58,50 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
         ),
         ..Configuration::new(options.flows as usize).context("no random seed for the flow table")?
     };
-
-    let (sender, receiver) = bounded(WAITING_MESSAGES);
-    let has_targets = options.output.is_some() || !options.collector.is_empty();
+    let is_live = options.files.iter().any(|file| source::is_live(file));
+    let signals = signals()?;
+    let message_octets = message_octets(options);
+    let output = options.output.as_deref();
+    let targets = Targets::new(&options.collector, output, message_octets, is_live);
     let workers = domains
         .map(|domain| {
             Worker::new(
                 &configuration,
                 domain,
-                message_octets(options),
-                has_targets.then(|| sender.clone()),
+                message_octets,
+                targets.outlet(),
                 Top::new(options.top as usize, options.flows as usize),
             )
         })
         .collect::<io::Result<Vec<_>>>()
-        .with_context(|| format!("no memory for tables of {} flows", options.flows))?;
-    drop(sender);
-    let interrupted = interruption()?;
-    // Only now is anything written: until here all could still be refused.
-    let targets = open_targets(options);
-    let exporter = thread::spawn(move || export(&receiver, targets));
+        .context("no memory for flow tables")?;
 
-    let mut reader = Reader {
-        lanes: Lanes::new(workers),
-        clock: UptimeClock::new(&configuration.timeouts),
+    let mut replay = Reading {
+        events: source::read(options.files.clone()),
+        signals: &signals,
+        targets: &targets,
+        dispatcher: Dispatcher::new(workers),
+        clock: Clock::new(&configuration.timeouts),
+        is_live,
         interfaces: Interfaces::default(),
         progress: progress(&options.files),
-        read_before: 0,
-        interrupted,
+        complaints: Vec::new(),
     };
-    let mut complaints = Vec::new();
-    for file in &options.files {
-        if !reader.interrupted.load(Ordering::Relaxed) {
-            reader.read(file, &mut complaints);
-        }
-    }
-    reader.progress.finish_and_clear();
-    let outcomes = reader.lanes.finish(reader.clock.now());
-    let targets = exporter
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let started = Instant::now();
+    replay.run();
+    let Reading {
+        dispatcher,
+        clock,
+        interfaces,
+        mut complaints,
+        ..
+    } = replay;
+    let outcomes = dispatcher.finish(clock.now());
+    let elapsed = started.elapsed();
+    let reports = targets.finish(&signals);
 
-    let summary = Summary::new(outcomes, targets, started.elapsed());
-    complaints.extend(summary.complaints());
+    let summary = Summary::new(outcomes, reports, interfaces, elapsed);
+    complaints.extend(summary.complaints(options.flows));
     for complaint in &complaints {
         complain(complaint);
     }
@@ -123,7 +113,7 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
     Ok(!complaints.iter().any(|complaint| complaint.lost))
 }
 
-/// One line for people, and whether it tells of a loss.
+/// One line for people, and whether it reports a loss.
 #[derive(Debug)]
 struct Complaint {
     text: String,
@@ -176,7 +166,8 @@ fn message_octets(options: &Replay) -> usize {
     let ipv6 = options
         .collector
         .iter()
-        .any(|collector| collector.protocol == Protocol::Udp && collector.address.is_ipv6());
+        .filter(|collector| collector.protocol == Protocol::Udp)
+        .any(|collector| collector.addresses.iter().any(SocketAddr::is_ipv6));
     let headers = if ipv6 {
         IPV6_UDP_HEADERS
     } else {
@@ -185,37 +176,19 @@ fn message_octets(options: &Replay) -> usize {
     usize::from(options.path_mtu - headers)
 }
 
-fn open_targets(options: &Replay) -> Vec<Target> {
-    let collectors = options.collector.iter().map(Target::collector);
-    let output = options.output.as_deref().map(Target::file);
-    collectors.chain(output).collect()
-}
-
-/// Sends messages to all targets, until there are no more. What a target holds back it sends
-/// when no message has come for a moment.
-fn export(messages: &Receiver<Outgoing>, mut targets: Vec<Target>) -> Vec<Report> {
-    loop {
-        match messages.recv_timeout(MOMENT) {
-            Ok(message) => targets.iter_mut().for_each(|target| target.send(&message)),
-            Err(RecvTimeoutError::Timeout) => targets.iter_mut().for_each(Target::flush),
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-    }
-    targets.into_iter().map(Target::finish).collect()
-}
-
-/// Set when the user asks to stop: what was read is then exported as at the end. Asking once
-/// more ends the command at once.
-fn interruption() -> Result<Arc<AtomicBool>> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
+/// Returns a channel that receives the first SIGINT, SIGTERM or SIGHUP, after which all flows are
+/// exported as at the end of the input. A second signal ends the command at once.
+fn signals() -> Result<Receiver<()>> {
+    let (sender, receiver) = bounded(1);
+    let was_asked = AtomicBool::new(false);
     let handle = move || {
-        if flag.swap(true, Ordering::Relaxed) {
+        if was_asked.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
+        let _ = sender.try_send(());
     };
-    ctrlc::set_handler(handle).context("cannot handle interruption")?;
-    Ok(interrupted)
+    ctrlc::set_handler(handle).context("cannot handle signals")?;
+    Ok(receiver)
 }
 
 /// A bar on standard error, where that is a terminal.
@@ -244,113 +217,84 @@ fn progress(files: &[PathBuf]) -> ProgressBar {
     bar
 }
 
-/// Reads captures and deals their packets out.
-struct Reader {
-    lanes: Lanes,
-    clock: UptimeClock,
-    /// By number; captures that name a number again rename it.
+/// The state while captures are read.
+struct Reading<'a> {
+    events: Receiver<Event>,
+    signals: &'a Receiver<()>,
+    targets: &'a Targets,
+    dispatcher: Dispatcher,
+    clock: Clock,
+    is_live: bool,
     interfaces: Interfaces,
     progress: ProgressBar,
-    read_before: u64,
-    interrupted: Arc<AtomicBool>,
+    complaints: Vec<Complaint>,
 }
 
-impl Reader {
-    /// Reads one capture as far as it can be read.
-    fn read(&mut self, file: &Path, complaints: &mut Vec<Complaint>) {
-        let mut capture = match Capture::open(file) {
-            Ok(capture) => capture,
-            Err(error) => {
-                complaints.push(Complaint::from(error));
-                return;
+impl Reading<'_> {
+    /// Meters what is read, until the captures end or a signal comes.
+    fn run(&mut self) {
+        loop {
+            select! {
+                recv(self.events) -> event => match event {
+                    Ok(event) => self.take(event),
+                    Err(_) => break,
+                },
+                recv(self.signals) -> _ => {
+                    if self.is_live {
+                        self.clock.wait();
+                    }
+                    break;
+                }
+                default(TICK) => if self.is_live {
+                    self.clock.wait();
+                    self.clock.take_moments().for_each(|moment| self.dispatcher.send(moment));
+                },
             }
-        };
-        if let Err(error) = self.read_packets(&mut capture) {
-            complaints.push(Complaint::from(error));
         }
-        if let Some(oversized) = capture.oversized() {
-            let plural = if oversized.packets == 1 { "" } else { "s" };
-            complaints.push(Complaint {
-                text: format!(
-                    "{}: offset {}: {} packet{plural} longer than the capture's snap length, \
-                     metered all the same",
-                    file.display(),
-                    oversized.first_offset,
-                    oversized.packets
-                ),
-                lost: false,
+        self.progress.finish_and_clear();
+    }
+
+    fn take(&mut self, event: Event) {
+        self.clock.note_activity();
+        match event {
+            // Nothing is written before: a missing capture leaves an output file as it is.
+            Event::Opened => self.targets.open(),
+            Event::Packets(packets) => self.meter(packets),
+            Event::Complaint(complaint) => self.complaints.push(complaint),
+        }
+    }
+
+    fn meter(&mut self, read: Packets) {
+        if let Some(interfaces) = &read.interfaces {
+            self.interfaces = interfaces.clone();
+        }
+        let mut batch = Batch::new(read.block, read.interfaces, read.packets.len());
+        batch.now = self.clock.now();
+        for (number, packet) in (1..).zip(&read.packets) {
+            let next = read.packets.get(number).map(|next| next.time);
+            let uptime = self.clock.observe(packet.time, next);
+            if self.clock.is_due() {
+                let next = batch.without_packets(batch.packets.capacity());
+                let before = std::mem::replace(&mut batch, next);
+                batch.interfaces = None;
+                self.dispatch(before);
+                for moment in self.clock.take_moments() {
+                    self.dispatcher.pass(moment);
+                }
+            }
+            batch.now = self.clock.now();
+            batch.packets.push(Timed {
+                packet: *packet,
+                uptime,
             });
         }
-        self.read_before += capture.position();
+        self.dispatch(batch);
+        self.progress.set_position(read.position);
     }
 
-    fn read_packets(&mut self, capture: &mut Capture) -> Result<(), CaptureError> {
-        let mut captured = Vec::with_capacity(READ);
-        let mut generation = None;
-        let mut reads = 0u32;
-        while let Some(block) = capture.read(&mut captured, READ)? {
-            let known = generation.replace(capture.interfaces_generation());
-            let interfaces = if known == generation {
-                None
-            } else {
-                self.name_interfaces(capture)
-            };
-            let mut batch = Batch::new(block.clone(), interfaces, captured.len());
-            for packet in &captured {
-                let uptime = self.clock.observe(packet.time);
-                if uptime.since(batch.uptime) >= EPOCH && !batch.packets.is_empty() {
-                    let next = Batch::new(block.clone(), None, captured.len());
-                    self.lanes.observe(std::mem::replace(&mut batch, next));
-                }
-                if batch.packets.is_empty() {
-                    batch.uptime = uptime;
-                }
-                batch.packets.push(Timed {
-                    packet: *packet,
-                    uptime,
-                });
-            }
-            self.lanes.observe(batch);
-            if self.interrupted.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            reads += 1;
-            if reads.is_multiple_of(256) {
-                self.progress
-                    .set_position(self.read_before + capture.position());
-            }
-        }
-        Ok(())
-    }
-
-    /// All interfaces with a name, where any has changed.
-    fn name_interfaces(&mut self, capture: &Capture) -> Option<Interfaces> {
-        let known = self.interfaces.all().iter().cloned();
-        let mut named: BTreeMap<_, _> = known.map(|known| (known.number, known)).collect();
-        for (number, interface) in (0..).zip(capture.interfaces()) {
-            let Some(name) = &interface.name else {
-                named.remove(&number);
-                continue;
-            };
-            let description = interface.description.as_ref().unwrap_or(name);
-            let interface = Interface {
-                number,
-                name: name.clone(),
-                description: description.clone(),
-            };
-            named.insert(number, interface);
-        }
-        let interfaces = self.interfaces.update(named.into_values().collect())?;
-        self.interfaces = interfaces.clone();
-        Some(interfaces)
-    }
-}
-
-impl From<CaptureError> for Complaint {
-    fn from(error: CaptureError) -> Self {
-        Self {
-            text: error.to_string(),
-            lost: true,
+    fn dispatch(&self, batch: Batch) {
+        if !batch.packets.is_empty() || batch.interfaces.is_some() {
+            self.dispatcher.observe(batch);
         }
     }
 }

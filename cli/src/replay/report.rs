@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a replay tells at its end: for people a summary and a table, for machines one object.
+//! What a replay reports at its end: for people a summary and a table, for machines one object.
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
+use flowmeter::exporting::Interfaces;
 use flowmeter::metering::flow_key::Ports;
 use flowmeter::metering::{EndReason, IgnoredReason, Statistics};
 use serde_json::{Map, Value, json};
@@ -14,7 +15,7 @@ use super::Complaint;
 use super::top::{AnyKey, Top, TopFlow};
 use super::worker::Outcome;
 use crate::target::Report;
-use crate::text::{ethernet_address, grouped, protocol, tcp_flags};
+use crate::text::{ether_type, ethernet_address, grouped, protocol, tcp_flags};
 
 /// All that is known at the end.
 pub(super) struct Summary {
@@ -23,12 +24,22 @@ pub(super) struct Summary {
     records: u64,
     top: Vec<TopFlow>,
     targets: Vec<Report>,
+    interfaces: Interfaces,
+    lacked_memory: bool,
+    /// From the first packet, or before it, to the last: without what was set up before, and what
+    /// targets took after.
     elapsed: Duration,
 }
 
 impl Summary {
     /// Adds up what the workers left behind.
-    pub(super) fn new(outcomes: Vec<Outcome>, targets: Vec<Report>, elapsed: Duration) -> Self {
+    pub(super) fn new(
+        outcomes: Vec<Outcome>,
+        targets: Vec<Report>,
+        interfaces: Interfaces,
+        elapsed: Duration,
+    ) -> Self {
+        let lacked_memory = outcomes.iter().any(|outcome| outcome.lacked_memory);
         let mut statistics = Statistics::default();
         let (mut messages, mut records) = (0, 0);
         let mut top: Option<Top> = None;
@@ -47,25 +58,35 @@ impl Summary {
             records,
             top: top.map(Top::into_flows).unwrap_or_default(),
             targets,
+            interfaces,
+            lacked_memory,
             elapsed,
         }
     }
 
-    /// A line for each target that failed.
-    pub(super) fn complaints(&self) -> impl Iterator<Item = Complaint> {
-        self.targets.iter().filter_map(|target| {
-            let failure = target.failure.as_ref()?;
-            Some(Complaint {
-                text: format!(
-                    "{}: {}: {} of {} records lost",
-                    target.name,
-                    failure.error,
-                    target.lost,
-                    target.records + target.lost
-                ),
-                lost: true,
-            })
-        })
+    /// A line for each target that lost records, and for a lack of memory.
+    pub(super) fn complaints(&self, flows: u32) -> impl Iterator<Item = Complaint> {
+        let memory = self.lacked_memory.then(|| Complaint {
+            text: format!(
+                "no memory for tables of {flows} flows: some were exported early, with end reason 5"
+            ),
+            lost: false,
+        });
+        let lost = self.targets.iter().filter_map(|target| {
+            let [first, others @ ..] = &target.lost.values().collect::<Vec<_>>()[..] else {
+                return None;
+            };
+            let all = target.sent + target.all_lost();
+            let mut text = format!(
+                "{}: {}: {} of {all} records lost",
+                target.name, first.error, first.records
+            );
+            for loss in others {
+                text += &format!("; {}: {} lost", loss.error, loss.records);
+            }
+            Some(Complaint { text, lost: true })
+        });
+        memory.into_iter().chain(lost)
     }
 
     fn packets_per_second(&self) -> f64 {
@@ -86,11 +107,18 @@ impl Summary {
             .targets
             .iter()
             .map(|target| {
+                let lost: Map<String, Value> = target
+                    .lost
+                    .iter()
+                    .map(|(&reason, loss)| (reason.to_owned(), json!(loss.records)))
+                    .collect();
                 json!({
                     "target": target.name,
-                    "records": target.records,
-                    "lost": target.lost,
-                    "reason": target.failure.as_ref().map(|failure| failure.reason),
+                    "records": target.sent,
+                    "lost": target.all_lost(),
+                    "lost_by_reason": lost,
+                    "loss_is_known": target.loss_is_known,
+                    "connections": target.connections,
                 })
             })
             .collect();
@@ -110,7 +138,7 @@ impl Summary {
             "targets": targets,
             "elapsed_seconds": self.elapsed.as_secs_f64(),
             "packets_per_second": self.packets_per_second(),
-            "top": self.top.iter().map(top_json).collect::<Vec<_>>(),
+            "top": self.top.iter().map(|flow| self.top_json(flow)).collect::<Vec<_>>(),
         });
         writeln!(out, "{object}")
     }
@@ -145,7 +173,14 @@ impl Summary {
             }
         }
         for target in &self.targets {
-            writeln!(out, "{}: {} records", target.name, grouped(target.records))?;
+            write!(out, "{}: {} records", target.name, grouped(target.sent))?;
+            if target.connections > 1 && target.loss_is_known {
+                write!(out, " over {} connections", grouped(target.connections))?;
+            }
+            if !target.loss_is_known {
+                write!(out, "; what was lost on the way is not known")?;
+            }
+            writeln!(out)?;
         }
         if !self.top.is_empty() {
             writeln!(out, "\n{}", self.table())?;
@@ -168,9 +203,10 @@ impl Summary {
         ]);
         for flow in &self.top {
             let named = Named::new(&flow.key);
-            let milliseconds = flow.end.as_millis() - flow.start.as_millis();
+            let milliseconds = flow.end.as_millis().saturating_sub(flow.start.as_millis());
             table.add_row([
-                named.interface.to_string(),
+                self.interface(named.interface)
+                    .map_or_else(|| named.interface.to_string(), str::to_owned),
                 named.protocol,
                 named.source,
                 named.destination,
@@ -186,20 +222,30 @@ impl Summary {
         }
         table
     }
-}
 
-fn top_json(flow: &TopFlow) -> Value {
-    let named = Named::new(&flow.key);
-    json!({
-        "interface": named.interface,
-        "protocol": named.protocol,
-        "source": named.source,
-        "destination": named.destination,
-        "packets": flow.packets,
-        "octets": flow.octets,
-        "start_milliseconds": flow.start.as_millis(),
-        "end_milliseconds": flow.end.as_millis(),
-    })
+    /// The name of the interface with this number, if it has one.
+    fn interface(&self, number: u32) -> Option<&str> {
+        let all = self.interfaces.all();
+        let index = all
+            .binary_search_by_key(&number, |interface| interface.number)
+            .ok()?;
+        Some(&all[index].name)
+    }
+
+    fn top_json(&self, flow: &TopFlow) -> Value {
+        let named = Named::new(&flow.key);
+        json!({
+            "interface": named.interface,
+            "interface_name": self.interface(named.interface),
+            "protocol": named.protocol,
+            "source": named.source,
+            "destination": named.destination,
+            "packets": flow.packets,
+            "octets": flow.octets,
+            "start_milliseconds": flow.start.as_millis(),
+            "end_milliseconds": flow.end.as_millis(),
+        })
+    }
 }
 
 /// A key in words.
@@ -231,7 +277,7 @@ impl Named {
             AnyKey::L2(key) => {
                 return Self {
                     interface: key.observed.ingress_interface,
-                    protocol: format!("{:#06x}", key.observed.payload),
+                    protocol: ether_type(key.observed.payload),
                     source: ethernet_address(key.source),
                     destination: ethernet_address(key.destination),
                 };

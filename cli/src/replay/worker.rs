@@ -1,42 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A worker: the engine over the packets of one lane.
+//! A worker: the engine over its share of the packets.
 //!
 //! It hosts one metering and one exporting process, and knows neither files nor targets.
 
 use std::io;
 
-use crossbeam_channel::Sender;
 use flowmeter::exporting::{ExportingProcess, FlowTemplate, Interfaces, Message, Transport};
 use flowmeter::metering::{
-    Configuration, Export, FlowRecord, Flush, MeteringProcess, NoRoom, Statistics, Swept,
+    Configuration, Export, FlowRecord, Flows, Flush, MeteringProcess, NoRoom, STARTER_FLOWS,
+    Statistics, Swept,
 };
 use flowmeter::observation::{ObservationDomainId, ObservationPoint};
 use flowmeter::packet::Packet;
-use flowmeter::time::{Timestamp, Uptime};
+use flowmeter::time::Uptime;
 
-use super::EPOCH;
+use super::clock::Moment;
 use super::top::{AnyKey, Top};
 use crate::capture::{Block, CapturedPacket};
-use crate::target::Outgoing;
+use crate::target::Outlet;
 
 /// Packets of one block that go through the engine together.
 pub(super) struct Batch {
     pub(super) block: Block,
     pub(super) packets: Vec<Timed>,
-    /// The uptime at the first of them.
-    pub(super) uptime: Uptime,
+    /// When the last of them was observed.
+    pub(super) now: Moment,
     /// The interfaces, where they have changed.
     pub(super) interfaces: Option<Interfaces>,
 }
 
 impl Batch {
-    /// A batch that waits for `packets` packets.
+    /// A batch with room for so many packets.
     pub(super) fn new(block: Block, interfaces: Option<Interfaces>, packets: usize) -> Self {
         Self {
             block,
             packets: Vec::with_capacity(packets),
-            uptime: Uptime::default(),
+            now: Moment::default(),
             interfaces,
+        }
+    }
+
+    /// The same without its packets, with room for so many.
+    pub(super) fn without_packets(&self, packets: usize) -> Self {
+        Self {
+            now: self.now,
+            ..Self::new(self.block.clone(), self.interfaces.clone(), packets)
         }
     }
 }
@@ -54,81 +62,104 @@ pub(super) struct Outcome {
     pub(super) messages: u64,
     pub(super) records: u64,
     pub(super) top: Top,
+    /// Whether the system had no memory for a table of the size that was asked for.
+    pub(super) lacked_memory: bool,
 }
-
-/// Groups of slots that are looked at for expired flows after each frame: with a full frame and
-/// every slot in use that is two flows for each packet, a few clocks.
-const SWEEP_BUDGET: usize = 32;
 
 /// A worker.
 pub(super) struct Worker {
     metering: MeteringProcess,
     export: Exporter,
-    now: Timestamp,
-    /// When all flows were last looked at in one go.
-    swept: Uptime,
+    /// The flows that its tables may grow to.
+    flows: Flows,
+    /// Whether there was no memory for a larger table: then all stay as they are.
+    lacks_memory: bool,
 }
 
 impl Worker {
     /// A worker that exports as `domain` and hands messages of up to `message_octets` to
-    /// `messages`.
+    /// `outlet`. Its tables begin small, and grow to what `configuration` says where flows come.
     pub(super) fn new(
         configuration: &Configuration,
         domain: ObservationDomainId,
         message_octets: usize,
-        messages: Option<Sender<Outgoing>>,
+        outlet: Outlet,
         top: Top,
     ) -> io::Result<Self> {
+        let flows = configuration.flows;
+        let small = Configuration {
+            flows: Flows {
+                ipv4: flows.ipv4.min(STARTER_FLOWS),
+                ipv6: flows.ipv6.min(STARTER_FLOWS),
+                l2: flows.l2.min(STARTER_FLOWS),
+            },
+            ..*configuration
+        };
         let channel = Channel {
-            messages,
+            outlet,
             message_octets,
         };
         Ok(Self {
-            metering: MeteringProcess::new(configuration)?,
+            metering: MeteringProcess::new(&small)?,
             export: Exporter {
                 process: ExportingProcess::new(channel, domain, configuration.l2),
                 top,
             },
-            now: Timestamp::default(),
-            swept: Uptime::default(),
+            flows,
+            lacks_memory: false,
         })
     }
 
     /// Meters one batch.
     pub(super) fn observe(&mut self, batch: &Batch) {
+        let Moment { uptime, time } = batch.now;
+        self.export.process.tick(time, uptime);
         if let Some(interfaces) = &batch.interfaces {
             self.export.process.set_interfaces(interfaces);
         }
-        if batch.uptime.since(self.swept) >= EPOCH {
-            // The sweep may be behind, but never so far that uptime wraps around.
-            self.swept = batch.uptime;
-            self.export.process.tick(self.now, batch.uptime);
-            let all = usize::MAX;
-            self.metering.expire(batch.uptime, all, &mut self.export);
-        }
         for frame in batch.packets.chunks(FRAME) {
+            let Some(first) = frame.first() else { continue };
+            self.grow(first.uptime);
             let mut packets = [Packet::default(); FRAME];
             for (packet, timed) in packets.iter_mut().zip(frame) {
                 *packet = timed.packet(&batch.block);
-                // Times may step back; the time of export does not follow.
-                self.now = self.now.max(packet.time);
             }
-            let Some(last) = frame.last() else { continue };
-            self.export.process.tick(self.now, last.uptime);
             self.metering
                 .observe(&packets[..frame.len()], &mut self.export);
-            self.metering
-                .expire(last.uptime, SWEEP_BUDGET, &mut self.export);
         }
     }
 
+    /// Makes room for more flows. Where there is no memory for it, flows make room for others as
+    /// in any full table.
+    fn grow(&mut self, now: Uptime) {
+        if self.lacks_memory {
+            return;
+        }
+        let grown = self.metering.grow(self.flows, now, &mut self.export);
+        self.lacks_memory = grown.is_err();
+    }
+
+    /// Exports what is due at `now`.
+    pub(super) fn pass(&mut self, now: Moment) {
+        self.export.process.tick(now.time, now.uptime);
+        let all = usize::MAX;
+        self.metering.expire(now.uptime, all, &mut self.export);
+    }
+
+    /// The same, and sends what has been exported.
+    pub(super) fn send(&mut self, now: Moment) {
+        self.pass(now);
+        self.export.process.flush();
+    }
+
     /// Ends all flows.
-    pub(super) fn finish(mut self, uptime: Uptime) -> Outcome {
+    pub(super) fn finish(mut self, now: Moment) -> Outcome {
+        self.export.process.tick(now.time, now.uptime);
         let flush = &mut Flush::default();
         let all = usize::MAX;
         while self
             .metering
-            .flush(flush, uptime, all, |_| true, &mut self.export)
+            .flush(flush, now.uptime, all, |_| true, &mut self.export)
             != Swept::Done
         {}
         // A channel to the exporter always has a buffer.
@@ -140,6 +171,7 @@ impl Worker {
             messages: exported.messages,
             records: exported.flow_records,
             top: self.export.top,
+            lacked_memory: self.lacks_memory,
         }
     }
 }
@@ -181,9 +213,9 @@ impl<K: FlowTemplate + Into<AnyKey>> Export<K> for Exporter {
     }
 }
 
-/// The way to the targets, if there are any.
+/// The way to the targets.
 struct Channel {
-    messages: Option<Sender<Outgoing>>,
+    outlet: Outlet,
     message_octets: usize,
 }
 
@@ -195,9 +227,6 @@ impl Transport for Channel {
     }
 
     fn send(&mut self, message: Message<Vec<u8>>) {
-        if let Some(messages) = &self.messages {
-            // The receiver outlives every worker; without one there is nowhere to send.
-            let _ = messages.send(message);
-        }
+        self.outlet.send(message);
     }
 }

@@ -1,195 +1,358 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Where messages go: collectors and files, each on its own.
+//! Where messages go: collectors and files, each with a thread and a queue of its own, so that a
+//! slow one does not delay another.
 //!
-//! A stream that fails is left alone from then on; what a target misses is counted, and
-//! the others get everything. Messages are octets here, and are never looked into.
+//! Each flow record that a target is offered is counted either as sent or as lost for a reason. Only
+//! the headers of messages are read here.
+//!
+//! When a queue is full, a file applies back-pressure. A collector does so only while capture files
+//! are read, which can wait, and only as long as it makes progress. Otherwise what does not fit is
+//! lost.
 
-mod stream;
+mod accounts;
+mod file;
+mod pending;
+mod session;
+mod tcp;
+#[cfg(test)]
+mod tests;
 mod udp;
 
-use std::collections::VecDeque;
-use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use crossbeam_channel::{
+    Receiver, RecvTimeoutError, Sender, TrySendError, at, bounded, never, select, unbounded,
+};
 use flowmeter::exporting::{Message, MessageKind};
 
-use self::stream::Stream;
+use self::accounts::Accounts;
+use self::session::Session;
 use crate::arguments::{Collector, Protocol};
+
+pub(crate) use self::accounts::Report;
 
 /// A finished message on its way to the targets.
 pub(crate) type Outgoing = Message<Vec<u8>>;
 
-/// One way to send messages.
-trait Sink: Send {
-    /// Takes one message, whole.
-    fn send(&mut self, message: &[u8]) -> io::Result<()>;
+/// Octets of messages that may be queued for a target; all targets share them. That is about as
+/// many as the end of a million flows makes.
+const QUEUE: usize = 90_000_000;
 
-    /// Octets of the latest messages that were taken but have not left.
-    fn held(&self) -> usize;
+/// How long a collector's full queue may make no progress before messages are lost.
+const STANDSTILL: Duration = Duration::from_secs(1);
 
-    /// Sends what is held.
-    fn flush(&mut self) -> io::Result<()>;
+/// How long a collector may take nothing, or be unreachable, after the last record.
+const PATIENCE: Duration = Duration::from_secs(10);
 
-    /// Ends without sending what is held.
-    fn abandon(self: Box<Self>);
+/// How long all collectors together may take after the last record.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a target waits for a message before it checks its connection.
+const TICK: Duration = Duration::from_millis(200);
+
+/// All targets of a replay.
+pub(crate) struct Targets {
+    outlet: Outlet,
+    running: Vec<Running>,
+    ending: Arc<OnceLock<Instant>>,
+    /// Messages that may be queued for each.
+    queue: usize,
 }
 
-/// What kind of target it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Udp,
-    Tcp,
-    File,
+/// The way to all targets.
+#[derive(Clone)]
+pub(crate) struct Outlet(Arc<[Way]>);
+
+/// A target's thread.
+struct Running {
+    accounts: Arc<Accounts>,
+    is_file: bool,
+    /// Disconnected when the thread has ended; nothing is ever sent.
+    done: Receiver<()>,
 }
 
-/// One target and its accounts.
-pub(crate) struct Target {
-    kind: Kind,
-    sink: Option<Box<dyn Sink>>,
-    /// Octets and flow records of the messages that may still be held, oldest first.
-    held: VecDeque<(usize, u64)>,
-    held_octets: usize,
-    report: Report,
+/// The way to one target.
+struct Way {
+    is_file: bool,
+    queue: Sender<Step>,
+    /// Templates that did not fit the queue: they are few, and the records after them need them.
+    missed: Sender<Arc<Outgoing>>,
+    accounts: Arc<Accounts>,
+    /// How long to wait for room in a full queue.
+    patience: Duration,
+    stands_still: AtomicBool,
 }
 
-/// What became of the flow records for one target.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Report {
-    /// The target, as the command line names it.
-    pub(crate) name: String,
-    /// Flow records that were sent. Over UDP and TCP: that the system took for sending.
-    pub(crate) records: u64,
-    /// Flow records that were not sent.
-    pub(crate) lost: u64,
-    /// Why not: what went wrong first.
-    pub(crate) failure: Option<Failure>,
+/// What a target does next.
+enum Step {
+    /// Connect, or make the file.
+    Open,
+    Send(Arc<Outgoing>),
 }
 
-/// Why records were lost.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure {
-    /// The reason's name in reports.
-    pub(crate) reason: &'static str,
-    /// What the system said.
-    pub(crate) error: String,
-}
-
-impl Target {
-    /// A collector; one that cannot be reached is a target that has failed.
-    pub(crate) fn collector(collector: &Collector) -> Self {
-        let name = collector.name.clone();
-        match collector.protocol {
-            Protocol::Udp => Self::new(name, Kind::Udp, udp::Udp::connect(collector.address)),
-            Protocol::Tcp => Self::new(name, Kind::Tcp, Stream::connect(collector.address)),
-        }
-    }
-
-    /// An IPFIX file, written anew.
-    pub(crate) fn file(path: &Path) -> Self {
-        let name = path.display().to_string();
-        Self::new(name, Kind::File, Stream::create(path))
-    }
-
-    fn new<S: Sink + 'static>(name: String, kind: Kind, sink: io::Result<S>) -> Self {
-        let mut target = Self {
-            kind,
-            sink: None,
-            held: VecDeque::new(),
-            held_octets: 0,
-            report: Report {
-                name,
-                ..Report::default()
-            },
+impl Targets {
+    /// Creates targets that are not opened yet, for messages of up to `message_octets`. With a live
+    /// input no collector applies back-pressure.
+    pub(crate) fn new(
+        collectors: &[Collector],
+        output: Option<&Path>,
+        message_octets: usize,
+        is_live: bool,
+    ) -> Self {
+        let mut targets = Self {
+            outlet: Outlet(Arc::new([])),
+            running: Vec::new(),
+            ending: Arc::default(),
+            queue: QUEUE / message_octets.max(1),
         };
-        match sink {
-            Ok(sink) => target.sink = Some(Box::new(sink)),
-            Err(error) => target.fail(&error),
+        let patience = if is_live { Duration::ZERO } else { STANDSTILL };
+        let mut ways = Vec::new();
+        for collector in collectors {
+            let addresses = collector.addresses.clone();
+            let protocol = collector.protocol;
+            let is_udp = protocol == Protocol::Udp;
+            let accounts = Accounts::new(collector.name.clone(), !is_udp);
+            ways.push(
+                targets.start(accounts, patience, false, move |duty| match protocol {
+                    Protocol::Udp => udp::run(&duty, &addresses),
+                    Protocol::Tcp => tcp::run(&duty, &addresses),
+                }),
+            );
         }
-        target
+        if let Some(output) = output {
+            let path = output.to_owned();
+            let name = if path.as_os_str() == "-" {
+                "standard output".to_owned()
+            } else {
+                path.display().to_string()
+            };
+            let accounts = Accounts::new(name, true);
+            ways.push(targets.start(accounts, patience, true, move |duty| {
+                file::run(&duty, &path);
+            }));
+        }
+        targets.outlet = Outlet(ways.into());
+        targets
     }
 
-    /// Sends `message` if this target needs it.
-    pub(crate) fn send(&mut self, message: &Outgoing) {
-        if message.kind == MessageKind::RepeatedTemplates && self.kind != Kind::Udp {
-            return;
-        }
-        let records = u64::from(message.flow_records);
-        let Some(sink) = &mut self.sink else {
-            self.report.lost += records;
-            return;
+    fn start(
+        &mut self,
+        accounts: Accounts,
+        patience: Duration,
+        is_file: bool,
+        run: impl FnOnce(Duty) + Send + 'static,
+    ) -> Way {
+        let accounts = Arc::new(accounts);
+        let (queue, steps) = bounded(self.queue);
+        let (missed, templates) = unbounded();
+        let (ends, done) = bounded(0);
+        let duty = Duty {
+            steps,
+            missed: templates,
+            accounts: Arc::clone(&accounts),
+            ending: Arc::clone(&self.ending),
         };
-        match sink.send(&message.buffer[..message.length]) {
-            Ok(()) => {
-                self.held.push_back((message.length, records));
-                self.held_octets += message.length;
-                let held = sink.held();
-                self.settle(held);
-            }
-            Err(error) => {
-                self.report.lost += records;
-                self.fail(&error);
-            }
-        }
-    }
-
-    /// Sends what is held.
-    pub(crate) fn flush(&mut self) {
-        match self.sink.as_mut().map_or(Ok(()), |sink| sink.flush()) {
-            Ok(()) => self.settle(0),
-            Err(error) => self.fail(&error),
-        }
-    }
-
-    /// Sends what is held, and tells what became of all records.
-    pub(crate) fn finish(mut self) -> Report {
-        self.flush();
-        self.report
-    }
-
-    /// Counts as sent the messages of which nothing is among the last `held` octets.
-    fn settle(&mut self, held: usize) {
-        while let Some(&(octets, records)) = self.held.front()
-            && self.held_octets - octets >= held
-        {
-            self.held.pop_front();
-            self.held_octets -= octets;
-            self.report.records += records;
-        }
-    }
-
-    fn fail(&mut self, error: &io::Error) {
-        let kind = self.kind;
-        self.report.failure.get_or_insert_with(|| Failure {
-            reason: reason(kind, error),
-            error: describe(error),
+        // The thread is not joined, as it may be blocked in a system call: see `done`.
+        thread::spawn(move || {
+            let _ends: Sender<()> = ends;
+            run(duty);
         });
-        // A collector that refuses datagrams may come back; a broken stream does not.
-        if self.kind != Kind::Udp
-            && let Some(sink) = self.sink.take()
-        {
-            self.settle(sink.held());
-            sink.abandon();
-            self.report.lost += self.held.drain(..).map(|(_, records)| records).sum::<u64>();
+        self.running.push(Running {
+            accounts: Arc::clone(&accounts),
+            is_file,
+            done,
+        });
+        Way {
+            is_file,
+            queue,
+            missed,
+            accounts,
+            patience,
+            stands_still: AtomicBool::new(false),
+        }
+    }
+
+    /// The way to all of them.
+    pub(crate) fn outlet(&self) -> Outlet {
+        self.outlet.clone()
+    }
+
+    /// Connects to collectors and makes files, unless that was done before.
+    pub(crate) fn open(&self) {
+        for way in &*self.outlet.0 {
+            // A queue that is full belongs to a target that is open.
+            let _ = way.queue.try_send(Step::Open);
+        }
+    }
+
+    /// Waits until everything has been sent, within limits, and returns each target's report. All
+    /// other outlets must have been dropped. After a signal, files have a limit as well.
+    pub(crate) fn finish(self, signals: &Receiver<()>) -> Vec<Report> {
+        let Self {
+            outlet,
+            running,
+            ending,
+            ..
+        } = self;
+        drop(outlet);
+        let end = *ending.get_or_init(Instant::now);
+        let mut files_until = None;
+        running
+            .into_iter()
+            .map(|target| {
+                target.wait(end, &mut files_until, signals);
+                target.accounts.report()
+            })
+            .collect()
+    }
+}
+
+impl Running {
+    fn wait(&self, end: Instant, files_until: &mut Option<Instant>, signals: &Receiver<()>) {
+        loop {
+            let limit = if self.is_file {
+                files_until.map_or_else(never, at)
+            } else {
+                // The thread itself keeps the limit, unless it is blocked in the system.
+                at(end + LIMIT + Duration::from_secs(1))
+            };
+            select! {
+                recv(self.done) -> _ => return,
+                recv(limit) -> _ => return,
+                recv(signals) -> _ => *files_until = Some(Instant::now() + PATIENCE),
+            }
         }
     }
 }
 
-/// The name under which losses of this kind are counted.
-fn reason(kind: Kind, error: &io::Error) -> &'static str {
-    match (error.kind(), kind) {
-        (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, _) => "disk_full",
-        (io::ErrorKind::BrokenPipe, _) => "broken_pipe",
-        (_, Kind::File) => "output_failed",
-        (_, Kind::Udp | Kind::Tcp) => "collector_unreachable",
+impl Outlet {
+    /// Hands a message to every target.
+    pub(crate) fn send(&self, message: Outgoing) {
+        let message = Arc::new(message);
+        for way in &*self.0 {
+            way.offer(&message);
+        }
     }
 }
 
-/// What the system said, without the number that only programmers know.
-fn describe(error: &io::Error) -> String {
-    let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].to_owned()
+impl Way {
+    fn offer(&self, message: &Arc<Outgoing>) {
+        let records = u64::from(message.flow_records);
+        self.accounts.offer(records);
+        let step = Step::Send(Arc::clone(message));
+        let sent = if self.is_file {
+            self.queue.send(step).is_ok()
+        } else {
+            self.queue_or_wait(step)
+        };
+        if !sent {
+            if message.kind == MessageKind::Templates {
+                let _ = self.missed.send(Arc::clone(message));
+            }
+            let (reason, error) = if self.accounts.is_connected() {
+                ("queue_full", "takes messages too slowly".to_owned())
+            } else {
+                self.accounts.trouble()
+            };
+            self.accounts.lose(reason, &error, records);
+        }
+    }
+
+    fn queue_or_wait(&self, step: Step) -> bool {
+        let step = match self.queue.try_send(step) {
+            Ok(()) => {
+                self.stands_still.store(false, Ordering::Relaxed);
+                return true;
+            }
+            Err(TrySendError::Full(step)) => step,
+            Err(TrySendError::Disconnected(_)) => return false,
+        };
+        if self.stands_still.load(Ordering::Relaxed) || !self.accounts.is_connected() {
+            return false;
+        }
+        let sent = self.queue.send_timeout(step, self.patience).is_ok();
+        self.stands_still.store(!sent, Ordering::Relaxed);
+        sent
+    }
 }
 
-#[cfg(test)]
-mod tests;
+/// What a target's thread works on.
+struct Duty {
+    steps: Receiver<Step>,
+    missed: Receiver<Arc<Outgoing>>,
+    accounts: Arc<Accounts>,
+    /// When there were no more records.
+    ending: Arc<OnceLock<Instant>>,
+}
+
+/// What a queue has.
+enum Next {
+    Message(Arc<Outgoing>),
+    /// Nothing has come for a while.
+    Nothing,
+    /// Nothing more comes.
+    End,
+}
+
+impl Duty {
+    /// Waits for [`Step::Open`]; returns `false` if it never comes.
+    fn is_wanted(&self) -> bool {
+        matches!(self.steps.recv(), Ok(Step::Open))
+    }
+
+    fn next(&self, timeout: Duration) -> Next {
+        loop {
+            match self.steps.recv_timeout(timeout) {
+                Ok(Step::Send(message)) => return Next::Message(message),
+                Ok(Step::Open) => {}
+                Err(RecvTimeoutError::Timeout) => return Next::Nothing,
+                Err(RecvTimeoutError::Disconnected) => return Next::End,
+            }
+        }
+    }
+
+    /// Notes a message from the queue in `session`, after templates that did not fit the queue.
+    fn note(&self, message: &Arc<Outgoing>, session: &mut Session) {
+        for templates in self.missed.try_iter() {
+            session.note(&templates);
+        }
+        session.note(message);
+    }
+
+    /// A message that is there already.
+    fn ready(&self) -> Option<Arc<Outgoing>> {
+        loop {
+            match self.steps.try_recv() {
+                Ok(Step::Send(message)) => return Some(message),
+                Ok(Step::Open) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Whether to give up a collector that last made progress at `progress`.
+    fn is_over(&self, progress: Instant) -> bool {
+        self.ending
+            .get()
+            .is_some_and(|end| progress.max(*end).elapsed() >= PATIENCE || end.elapsed() >= LIMIT)
+    }
+
+    /// Counts everything that is still to come as lost.
+    fn lose_rest(&self, reason: &'static str, error: &str) {
+        while let Ok(step) = self.steps.recv() {
+            if let Step::Send(message) = step {
+                let records = u64::from(message.flow_records);
+                self.accounts.lose(reason, error, records);
+            }
+        }
+    }
+}
+
+/// Whether a stream, which is reliable, can do without this message.
+fn is_repeated(message: &Outgoing) -> bool {
+    message.kind == MessageKind::RepeatedTemplates
+}

@@ -1,98 +1,221 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Targets that fail, and how much of what they were given is counted as sent.
+//! Streams that take part of what they are given, sessions, queues that are full.
 
+use std::io::{self, ErrorKind, Write};
+
+use super::accounts::Loss;
+use super::pending::Pending;
 use super::*;
 
-/// Takes `room` octets in writes of any size, holding `hold` back until the end.
+/// Takes `room` octets, `step` at a time.
 struct Full {
     room: usize,
-    hold: usize,
-    held: usize,
+    step: usize,
 }
 
-impl Sink for Full {
-    fn send(&mut self, message: &[u8]) -> io::Result<()> {
-        if self.held + message.len() > self.hold {
-            self.flush()?;
+impl Write for Full {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let count = octets.len().min(self.room).min(self.step);
+        if count == 0 {
+            return Err(ErrorKind::StorageFull.into());
         }
-        self.held += message.len();
-        Ok(())
-    }
-
-    fn held(&self) -> usize {
-        self.held
+        self.room -= count;
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let written = self.held.min(self.room);
-        self.room -= written;
-        self.held -= written;
-        if self.held > 0 {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
         Ok(())
     }
-
-    fn abandon(self: Box<Self>) {}
 }
 
-fn message(kind: MessageKind, flow_records: u32) -> Outgoing {
-    Message {
-        buffer: vec![0; 100],
+fn message(kind: MessageKind, sequence: u32, flow_records: u32) -> Arc<Outgoing> {
+    let mut buffer = vec![0; 100];
+    buffer[8..12].copy_from_slice(&sequence.to_be_bytes());
+    buffer[15] = 7;
+    buffer[99] = kind as u8;
+    Arc::new(Message {
+        buffer,
         length: 100,
         kind,
         data_records: flow_records,
         flow_records,
-    }
+    })
+}
+
+fn data(sequence: u32) -> Arc<Outgoing> {
+    message(MessageKind::Data, sequence, 10)
 }
 
 #[test]
-fn what_a_full_disk_did_not_take_is_lost_to_the_record() {
-    // Room for 7 messages and a half; 4 are held at a time.
-    for (hold, sent) in [(100, 7), (400, 7), (5000, 7)] {
-        let sink = Full {
-            room: 750,
-            hold,
-            held: 0,
-        };
-        let mut target = Target::new("full".into(), Kind::File, Ok(sink));
+fn a_message_counts_as_sent_when_its_last_octet_was_taken() {
+    for step in [1, 99, 100, 101, 1000] {
+        let accounts = Accounts::new("full".to_owned(), true);
+        let mut stream = Full { room: 750, step };
+        let mut pending = Pending::default();
         for _ in 0..20 {
-            target.send(&message(MessageKind::Data, 10));
+            pending.push(&[0; 100], Some(data(0)));
         }
-        let report = target.finish();
-        assert_eq!(
-            (report.records, report.lost),
-            (sent * 10, 200 - sent * 10),
-            "{hold}"
-        );
-        assert_eq!(report.failure.unwrap().reason, "disk_full");
-    }
-}
-
-#[test]
-fn a_target_that_was_never_there_loses_everything() {
-    let error = io::Error::from(io::ErrorKind::ConnectionRefused);
-    let mut target = Target::new("tcp://x".into(), Kind::Tcp, Err::<Full, _>(error));
-    target.send(&message(MessageKind::Templates, 0));
-    target.send(&message(MessageKind::Data, 3));
-    let report = target.finish();
-    assert_eq!((report.records, report.lost), (0, 3));
-    let failure = report.failure.unwrap();
-    assert_eq!(failure.reason, "collector_unreachable");
-    assert_eq!(failure.error, "connection refused");
-}
-
-#[test]
-fn templates_are_repeated_over_udp_only() {
-    for (kind, expected) in [(Kind::Udp, 2), (Kind::Tcp, 1), (Kind::File, 1)] {
-        let sink = Full {
-            room: 1000,
-            hold: 1000,
-            held: 0,
+        let error = loop {
+            match pending.write(&mut stream, &accounts) {
+                Ok(()) => {}
+                Err(error) => break error,
+            }
         };
-        let mut target = Target::new("x".into(), kind, Ok(sink));
-        target.send(&message(MessageKind::Templates, 0));
-        target.send(&message(MessageKind::RepeatedTemplates, 0));
-        assert_eq!(target.held.len(), expected);
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+        assert_eq!(accounts.report().sent, 70, "{step}");
+        assert_eq!(pending.take().count(), 13, "{step}");
+        assert!(pending.is_empty());
     }
+}
+
+/// What is sent for a message: its kind, its sequence number, and whether it is itself.
+fn sent(session: &mut Session, message: &Outgoing) -> Vec<(u8, u32, bool)> {
+    let mut all = Vec::new();
+    session.encode(message, |octets, is_itself| {
+        let sequence = [octets[8], octets[9], octets[10], octets[11]];
+        all.push((octets[99], u32::from_be_bytes(sequence), is_itself));
+    });
+    all
+}
+
+/// RFC 7011 §3.1: Data Records are counted in one stream. §8: templates precede them.
+#[test]
+fn each_session_begins_with_templates_and_a_sequence_of_its_own() {
+    const TEMPLATES: u8 = MessageKind::Templates as u8;
+    const DATA: u8 = MessageKind::Data as u8;
+    let mut session = Session::default();
+    let templates = message(MessageKind::Templates, 0, 0);
+    session.note(&templates);
+    assert_eq!(sent(&mut session, &templates), [(TEMPLATES, 0, false)]);
+    assert_eq!(sent(&mut session, &data(0)), [(DATA, 0, true)]);
+    assert_eq!(sent(&mut session, &data(10)), [(DATA, 10, true)]);
+    // What was lost between shows.
+    assert_eq!(sent(&mut session, &data(30)), [(DATA, 30, true)]);
+
+    session.restart();
+    let both = [(TEMPLATES, 0, false), (DATA, 0, true)];
+    assert_eq!(sent(&mut session, &data(40)), both);
+    assert_eq!(sent(&mut session, &data(50)), [(DATA, 10, true)]);
+}
+
+#[test]
+fn templates_in_several_messages_are_all_sent_again() {
+    let mut session = Session::default();
+    let first = message(MessageKind::Templates, 0, 0);
+    for templates in [&first, &first] {
+        session.note(templates);
+        assert_eq!(sent(&mut session, templates).len(), 1);
+    }
+    session.note(&data(0));
+    session.restart();
+    assert_eq!(sent(&mut session, &data(10)).len(), 3);
+    // Another announcement takes their place.
+    session.note(&message(MessageKind::RepeatedTemplates, 20, 0));
+    session.restart();
+    assert_eq!(sent(&mut session, &data(20)).len(), 2);
+}
+
+#[test]
+fn records_without_templates_are_not_sent() {
+    let mut session = Session::default();
+    session.note(&data(0));
+    assert!(!session.encode(&data(0), |_, _| panic!("sent")));
+}
+
+/// A target whose queue, of two messages, nobody empties but the test.
+fn stuck(is_connected: bool, patience: Duration) -> (Way, Duty) {
+    let accounts = Arc::new(Accounts::new("stuck".to_owned(), true));
+    if is_connected {
+        accounts.connect();
+    }
+    let (queue, steps) = bounded(2);
+    let (missed, templates) = unbounded();
+    let duty = Duty {
+        steps,
+        missed: templates,
+        accounts: Arc::clone(&accounts),
+        ending: Arc::default(),
+    };
+    let way = Way {
+        is_file: false,
+        queue,
+        missed,
+        accounts,
+        patience,
+        stands_still: AtomicBool::new(false),
+    };
+    (way, duty)
+}
+
+#[test]
+fn what_does_not_fit_the_queue_is_lost_under_its_reason() {
+    for (is_connected, reason) in [(true, "queue_full"), (false, "collector_unreachable")] {
+        let (way, _duty) = stuck(is_connected, Duration::ZERO);
+        for number in 0..5 {
+            way.offer(&data(number * 10));
+        }
+        let report = way.accounts.report();
+        assert_eq!(report.lost[reason].records, 30);
+        // The two in the queue are nowhere else either.
+        assert_eq!(report.sent + report.all_lost(), 50);
+    }
+}
+
+#[test]
+fn a_queue_that_moves_is_waited_for_and_one_that_stands_still_once() {
+    let (way, duty) = stuck(true, Duration::from_millis(50));
+    for number in 0..5 {
+        way.offer(&data(number * 10));
+    }
+    assert!(way.stands_still.load(Ordering::Relaxed));
+    // It moves again.
+    assert!(duty.ready().is_some());
+    way.offer(&data(50));
+    assert!(!way.stands_still.load(Ordering::Relaxed));
+    assert_eq!(way.accounts.report().lost["queue_full"].records, 30);
+}
+
+/// What follows would be of no use without them.
+#[test]
+fn templates_that_do_not_fit_the_queue_are_not_lost() {
+    let (way, duty) = stuck(false, Duration::ZERO);
+    way.offer(&data(0));
+    way.offer(&data(10));
+    way.offer(&message(MessageKind::Templates, 0, 0));
+    let mut session = Session::default();
+    while duty.ready().is_some() {}
+    way.offer(&data(20));
+    let record = duty.ready().expect("a message");
+    duty.note(&record, &mut session);
+    assert_eq!(sent(&mut session, &record).len(), 2);
+}
+
+#[test]
+fn a_datagram_that_turns_out_to_be_refused_is_lost() {
+    let accounts = Accounts::new("udp://x".to_owned(), false);
+    accounts.offer(7);
+    accounts.connect();
+    accounts.send(7);
+    let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
+    accounts.lose_sent(&accounts::collector_trouble(&refused), 3);
+    let report = accounts.report();
+    assert_eq!(report.sent, 4);
+    let loss = Loss {
+        records: 3,
+        error: "Connection refused".to_owned(),
+    };
+    assert_eq!(report.lost["collector_unreachable"], loss);
+    assert!(!report.loss_is_known);
+}
+
+#[test]
+fn what_the_system_says_has_a_reason() {
+    let reason = |number| accounts::collector_trouble(&io::Error::from_raw_os_error(number)).0;
+    assert_eq!(reason(libc::ENOBUFS), "no_buffer");
+    assert_eq!(reason(libc::EMSGSIZE), "message_too_long");
+    assert_eq!(reason(libc::ENETUNREACH), "collector_unreachable");
+    let reason = |number| accounts::file_trouble(&io::Error::from_raw_os_error(number)).0;
+    assert_eq!(reason(libc::ENOSPC), "disk_full");
+    assert_eq!(reason(libc::EPIPE), "broken_pipe");
+    assert_eq!(reason(libc::EACCES), "output_failed");
 }

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! IPFIX over UDP (RFC 7011 §10.3): a message in each datagram, all from one port.
+//!
+//! Losses that the system reports are counted. When a collector refuses datagrams, its next address
+//! is tried, where templates come first again.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::Sink;
+use super::accounts::collector_trouble;
+use super::session::Session;
+use super::{Duty, Next, Outgoing, TICK};
 
 /// Datagrams that may leave in one go. A collector with Linux's default receive buffer
 /// holds about 90 of this size.
@@ -15,42 +21,153 @@ const BURST: u32 = 32;
 /// The pause after a burst: together, at most about 30,000 messages in a second.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// A UDP socket.
-pub(super) struct Udp {
-    socket: UdpSocket,
+/// How long a refusal of the last datagram may be under way.
+const REFUSAL: Duration = Duration::from_millis(50);
+
+/// Sends to one of `addresses`.
+pub(super) fn run(duty: &Duty, addresses: &[SocketAddr]) {
+    if !duty.is_wanted() {
+        return;
+    }
+    let mut udp = Udp {
+        duty,
+        addresses,
+        next: 0,
+        socket: None,
+        session: Session::default(),
+        latest: None,
+        burst: 0,
+    };
+    // What comes is lost where that fails, or sent where it succeeds later.
+    let _ = udp.connect();
+    loop {
+        match duty.next(TICK) {
+            Next::Message(message) => udp.send(&message),
+            Next::Nothing => udp.look(),
+            Next::End => break,
+        }
+    }
+    if udp.latest.is_some() {
+        thread::sleep(REFUSAL);
+        udp.look();
+    }
+}
+
+struct Udp<'a> {
+    duty: &'a Duty,
+    addresses: &'a [SocketAddr],
+    /// Which address is next.
+    next: usize,
+    socket: Option<UdpSocket>,
+    session: Session,
+    /// Records of the latest datagram: a refusal is of one that was sent before.
+    latest: Option<u64>,
     burst: u32,
 }
 
-impl Udp {
-    /// A socket with a port of its own, bound to `collector`.
-    pub(super) fn connect(collector: SocketAddr) -> io::Result<Self> {
-        let local: SocketAddr = match collector {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+impl Udp<'_> {
+    /// Begins a session with the next address that can be reached.
+    fn connect(&mut self) -> io::Result<()> {
+        self.socket = None;
+        self.session.restart();
+        let mut refusal = io::Error::from(ErrorKind::AddrNotAvailable);
+        for _ in self.addresses {
+            let address = self.addresses[self.next % self.addresses.len()];
+            self.next = (self.next + 1) % self.addresses.len();
+            match open(address) {
+                Ok(socket) => {
+                    self.socket = Some(socket);
+                    self.duty.accounts.connect();
+                    return Ok(());
+                }
+                Err(error) => refusal = error,
+            }
+        }
+        self.duty.accounts.disconnect(collector_trouble(&refusal));
+        Err(refusal)
+    }
+
+    fn send(&mut self, message: &Arc<Outgoing>) {
+        self.duty.note(message, &mut self.session);
+        let Err(error) = self.try_send(message) else {
+            return;
         };
-        let socket = UdpSocket::bind(local)?;
-        socket.connect(collector)?;
-        Ok(Self { socket, burst: 0 })
+        // Where a datagram was refused, this one has not left: it goes to the next address.
+        let again = if error.kind() == ErrorKind::ConnectionRefused || self.socket.is_none() {
+            self.connect().and_then(|()| self.try_send(message))
+        } else {
+            Err(error)
+        };
+        if let Err(error) = again {
+            let (reason, text) = collector_trouble(&error);
+            let records = u64::from(message.flow_records);
+            self.duty.accounts.lose(reason, &text, records);
+        }
+    }
+
+    fn try_send(&mut self, message: &Outgoing) -> io::Result<()> {
+        let Self {
+            socket,
+            session,
+            duty,
+            latest,
+            burst,
+            ..
+        } = self;
+        let Some(socket) = socket else {
+            return Err(ErrorKind::NotConnected.into());
+        };
+        let mut sent = Ok(());
+        let known = session.encode(message, |octets, is_itself| {
+            if sent.is_err() {
+                return;
+            }
+            if *burst == BURST {
+                *burst = 0;
+                thread::sleep(PAUSE);
+            }
+            *burst += 1;
+            sent = socket.send(octets).map(drop);
+            match &sent {
+                Ok(()) => {
+                    let records = if is_itself { message.flow_records } else { 0 };
+                    duty.accounts.send(records.into());
+                    *latest = Some(records.into());
+                }
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                    let records = latest.take().unwrap_or(0);
+                    duty.accounts.lose_sent(&collector_trouble(error), records);
+                }
+                Err(_) => {}
+            }
+        });
+        if !known {
+            let records = message.flow_records.into();
+            let error = "its templates are not known";
+            duty.accounts.lose("queue_full", error, records);
+        }
+        sent
+    }
+
+    /// Looks whether the latest datagram was refused.
+    fn look(&mut self) {
+        let error = self.socket.as_ref().map(UdpSocket::take_error);
+        if let Some(Ok(Some(error))) = error {
+            let records = self.latest.take().unwrap_or(0);
+            let trouble = collector_trouble(&error);
+            self.duty.accounts.lose_sent(&trouble, records);
+            let _ = self.connect();
+        }
     }
 }
 
-impl Sink for Udp {
-    fn send(&mut self, message: &[u8]) -> io::Result<()> {
-        if self.burst == BURST {
-            self.burst = 0;
-            thread::sleep(PAUSE);
-        }
-        self.burst += 1;
-        self.socket.send(message).map(drop)
-    }
-
-    fn held(&self) -> usize {
-        0
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn abandon(self: Box<Self>) {}
+/// A socket with a port of its own, connected to `collector`.
+fn open(collector: SocketAddr) -> io::Result<UdpSocket> {
+    let local: SocketAddr = match collector {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = UdpSocket::bind(local)?;
+    socket.connect(collector)?;
+    Ok(socket)
 }

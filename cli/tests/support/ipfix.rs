@@ -135,6 +135,22 @@ impl Decoder {
     }
 }
 
+/// The flow records of a file, each with the export time of its message.
+pub(crate) fn exported_at(octets: &[u8]) -> Vec<(u32, Record)> {
+    let mut decoder = Decoder::new(Way::Stream, DEFAULT_LIMIT);
+    let mut records = Vec::new();
+    let mut rest = octets;
+    while !rest.is_empty() {
+        let (message, behind) = rest.split_at(usize::from(u16_at(rest, 2)));
+        let time = u32_at(message, 4);
+        let read = decoder.read(message).into_iter();
+        let flows = read.filter(|record| !record.is_options);
+        records.extend(flows.map(|record| (time, record)));
+        rest = behind;
+    }
+    records
+}
+
 impl Domain {
     /// Reads the templates of a set to its last octet: there is no padding.
     fn learn(&mut self, mut octets: &[u8], is_options: bool, way: Way) {

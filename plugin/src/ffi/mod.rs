@@ -19,7 +19,7 @@ mod main_cell;
 mod main_thread;
 pub(crate) mod placement;
 pub(crate) mod refusal;
-mod registration;
+pub(crate) mod registration;
 pub(crate) mod text;
 pub(crate) mod thread;
 

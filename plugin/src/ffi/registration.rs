@@ -2,11 +2,11 @@
 //! The plugin registration, which VPP reads before it loads the library. The other registrations
 //! need VPP's macros and are in registration.c; defined in C, this one's symbol would be hidden.
 
-use core::ffi::c_char;
+use core::ffi::{CStr, c_char};
 
 use vpp_sys::vlib_plugin_registration_t;
 
-use crate::{COMMIT, VERSION};
+use crate::{COMMIT, VERSION, VPP_VERSION};
 
 /// VPP's structure, in the section that VPP reads.
 #[repr(transparent)]
@@ -31,6 +31,21 @@ pub static vlib_plugin_registration: Registration = Registration({
     registration.early_init = c"flowmeter_early_init".as_ptr();
     registration
 });
+
+/// Returns an error if the plugin was built for a release and a release candidate runs, or vice
+/// versa. VPP compares only year and month, but structures differ between the two.
+///
+/// # Safety
+/// VPP has started to load plugins.
+pub(crate) unsafe fn check_version() -> Result<(), String> {
+    // SAFETY: VPP sets its version, a constant, before it loads plugins.
+    let running = unsafe { CStr::from_ptr(vpp_sys::vpp_shim_version()) }.to_string_lossy();
+    if running.contains("-rc") == VPP_VERSION.contains("-rc") {
+        Ok(())
+    } else {
+        Err(format!("version mismatch: {running} != {VPP_VERSION}"))
+    }
+}
 
 /// Concatenates strings, cut to leave a terminating zero.
 const fn texts<const N: usize, const M: usize>(texts: [&str; N]) -> [c_char; M] {

@@ -49,12 +49,13 @@ class Vpp:
         copies: Iterable[str] = (),
         plugin_path: str = "plugins {{ path {} }}",
         library: Path = installation.PLUGIN,
+        program: Path | None = None,
         control_group: ControlGroup | None = None,
     ):
         """`copies` are names of copies of the plugin in a separate directory, which is first in the
         plugin path. `plugin_path` is the line of startup.conf with the path. `library` is used
-        instead of the plugin. `flows` is `flows-per-worker`; None for the plugin's default. It is
-        small, because small tables are created quickly."""
+        instead of the plugin, `program` instead of VPP. `flows` is `flows-per-worker`, or None for
+        the plugin's default. It is small by default, because small tables are created quickly."""
         self.namespace = namespace
         self.workers = workers
         self.folder = Path(tempfile.mkdtemp(prefix="vpp-"))
@@ -67,7 +68,7 @@ class Vpp:
             configuration = self._configure(
                 plugins, stanzas, buffers, buffer_octets, copies, plugin_path, library
             )
-            words = [installation.vpp_program("vpp"), "-c", configuration]
+            words = [program or installation.vpp_program("vpp"), "-c", configuration]
             words = cores.command(workers, words, self.folder)
             if control_group:
                 words = control_group.command(words)

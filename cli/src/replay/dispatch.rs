@@ -1,113 +1,121 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How packets reach workers, each of which has a thread of its own.
+//! Dispatches packets and moments to workers, each of which has a thread of its own.
 //!
 //! Both directions of a conversation go to the same worker, and packets of a flow stay in
-//! order. Nothing is dropped: a worker that is behind is waited for.
+//! order. Nothing is dropped: a slow worker applies back-pressure.
 
 use std::thread;
 
 use crossbeam_channel::{Sender, bounded};
 use flowmeter::metering::flow_key::Ports;
 use flowmeter::packet::{Dissection, Packet, dissect};
-use flowmeter::time::Uptime;
 
-use super::EPOCH;
+use super::clock::Moment;
 use super::worker::{Batch, Outcome, Worker};
 
-/// Batches that may wait for a worker.
-const WAITING_BATCHES: usize = 64;
+/// Steps that may be queued for a worker.
+const QUEUED_STEPS: usize = 64;
 
 /// The workers.
-pub(super) struct Lanes {
-    lanes: Vec<Lane>,
-    /// When all workers were last told the time.
-    told: Uptime,
+pub(super) struct Dispatcher {
+    workers: Vec<WorkerThread>,
 }
 
 /// A worker on a thread of its own.
-struct Lane {
-    batches: Sender<Step>,
+struct WorkerThread {
+    steps: Sender<Step>,
     thread: thread::JoinHandle<Outcome>,
 }
 
 /// What a worker does next.
 enum Step {
     Observe(Batch),
-    Finish(Uptime),
+    Pass(Moment),
+    /// The same, and sends the message under construction.
+    Send(Moment),
+    Finish(Moment),
 }
 
-impl Lanes {
+impl Dispatcher {
     /// Puts the workers to work.
     pub(super) fn new(workers: Vec<Worker>) -> Self {
         Self {
-            lanes: workers.into_iter().map(Lane::start).collect(),
-            told: Uptime::default(),
+            workers: workers.into_iter().map(WorkerThread::start).collect(),
         }
     }
 
     /// Meters the packets of `batch`.
-    pub(super) fn observe(&mut self, batch: Batch) {
-        let Self { lanes, told } = self;
-        if let [lane] = &lanes[..] {
-            return lane.send(Step::Observe(batch));
+    pub(super) fn observe(&self, batch: Batch) {
+        let workers = &self.workers;
+        if let [worker] = &workers[..] {
+            return worker.send(Step::Observe(batch));
         }
-        let mut shares: Vec<Batch> = lanes
+        let mut shares: Vec<Batch> = workers
             .iter()
-            .map(|_| {
-                let interfaces = batch.interfaces.clone();
-                let mut share = Batch::new(batch.block.clone(), interfaces, batch.packets.len());
-                share.uptime = batch.uptime;
-                share
-            })
+            .map(|_| batch.without_packets(batch.packets.len()))
             .collect();
         for timed in &batch.packets {
             let hash = conversation_hash(&timed.packet(&batch.block));
             let share = (u64::from(hash) * shares.len() as u64) >> 32;
             shares[share as usize].packets.push(*timed);
         }
-        // Workers without a packet hear of the time now and then.
-        let tells_time = batch.uptime.since(*told) >= EPOCH;
-        if tells_time {
-            *told = batch.uptime;
-        }
-        for (lane, share) in lanes.iter().zip(shares) {
-            if tells_time || !share.packets.is_empty() || share.interfaces.is_some() {
-                lane.send(Step::Observe(share));
+        for (worker, share) in workers.iter().zip(shares) {
+            if !share.packets.is_empty() || share.interfaces.is_some() {
+                worker.send(Step::Observe(share));
             }
         }
     }
 
-    /// Ends all flows at `uptime`.
-    pub(super) fn finish(self, uptime: Uptime) -> Vec<Outcome> {
-        for lane in &self.lanes {
-            lane.send(Step::Finish(uptime));
+    /// Has all workers export what is due at `moment`.
+    pub(super) fn pass(&self, moment: Moment) {
+        for worker in &self.workers {
+            worker.send(Step::Pass(moment));
         }
-        self.lanes.into_iter().map(Lane::join).collect()
+    }
+
+    /// The same, and has them send the messages under construction.
+    pub(super) fn send(&self, moment: Moment) {
+        for worker in &self.workers {
+            worker.send(Step::Send(moment));
+        }
+    }
+
+    /// Ends all flows.
+    pub(super) fn finish(self, moment: Moment) -> Vec<Outcome> {
+        for worker in &self.workers {
+            worker.send(Step::Finish(moment));
+        }
+        self.workers.into_iter().map(WorkerThread::join).collect()
     }
 }
 
-impl Lane {
+impl WorkerThread {
     fn start(mut worker: Worker) -> Self {
-        let (batches, steps) = bounded(WAITING_BATCHES);
+        let (sender, steps) = bounded(QUEUED_STEPS);
         let thread = thread::spawn(move || {
-            let mut end = Uptime::default();
+            let mut end = Moment::default();
             for step in steps {
                 match step {
                     Step::Observe(batch) => worker.observe(&batch),
-                    Step::Finish(uptime) => {
-                        end = uptime;
+                    Step::Pass(moment) => worker.pass(moment),
+                    Step::Send(moment) => worker.send(moment),
+                    Step::Finish(moment) => {
+                        end = moment;
                         break;
                     }
                 }
             }
             worker.finish(end)
         });
-        Self { batches, thread }
+        Self {
+            steps: sender,
+            thread,
+        }
     }
 
     fn send(&self, step: Step) {
         // Only a worker that panicked does not receive; `join` passes that on.
-        let _ = self.batches.send(step);
+        let _ = self.steps.send(step);
     }
 
     fn join(self) -> Outcome {

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Reads captures on a thread of its own, so that a blocked read delays neither expiry nor signals.
+//!
+//! It knows nothing of time, workers and targets.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use crossbeam_channel::{Receiver, SendError, Sender, bounded};
+use flowmeter::exporting::{Interface, Interfaces};
+
+use super::Complaint;
+use crate::capture::{Block, Capture, CaptureError, CapturedPacket};
+
+/// Packets that are read at a time.
+const READ: usize = 256;
+
+/// Events that may be read ahead.
+const AHEAD: usize = 64;
+
+/// What the reading thread finds, in order.
+pub(super) enum Event {
+    /// A capture could be opened.
+    Opened,
+    /// Packets of one block.
+    Packets(Packets),
+    /// A capture could not be opened, or not be read to its end, or is odd.
+    Complaint(Complaint),
+}
+
+/// Packets of one block.
+pub(super) struct Packets {
+    pub(super) block: Block,
+    pub(super) packets: Vec<CapturedPacket>,
+    /// The interfaces, where they have changed.
+    pub(super) interfaces: Option<Interfaces>,
+    /// Octets of all captures that have been read.
+    pub(super) position: u64,
+}
+
+/// Reads captures one after the other.
+struct Source {
+    events: Sender<Event>,
+    /// By number; captures that name a number again rename it.
+    interfaces: Interfaces,
+    /// Octets of the captures before this one.
+    read_before: u64,
+}
+
+/// The receiver of events is gone.
+struct Unwanted;
+
+impl<T> From<SendError<T>> for Unwanted {
+    fn from(_: SendError<T>) -> Self {
+        Self
+    }
+}
+
+/// Starts to read `files`. The channel is disconnected after the last capture; dropping the receiver
+/// ends the reading.
+pub(super) fn read(files: Vec<PathBuf>) -> Receiver<Event> {
+    let (events, receiver) = bounded(AHEAD);
+    // The thread is not joined: it may be blocked in a read when the command ends.
+    thread::spawn(move || {
+        let mut source = Source {
+            events,
+            interfaces: Interfaces::default(),
+            read_before: 0,
+        };
+        for file in &files {
+            if source.read(file).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// Whether `file` is a pipe, terminal or the like, which delivers packets over time. A regular file
+/// is complete.
+pub(super) fn is_live(file: &Path) -> bool {
+    if file.as_os_str() != "-" {
+        return file.metadata().is_ok_and(|metadata| !metadata.is_file());
+    }
+    !same_file::Handle::stdin()
+        .and_then(|handle| handle.as_file().metadata())
+        .is_ok_and(|metadata| metadata.is_file())
+}
+
+impl Source {
+    /// Reads one capture as far as it can be read.
+    fn read(&mut self, file: &Path) -> Result<(), Unwanted> {
+        let mut capture = match Capture::open(file) {
+            Ok(capture) => capture,
+            Err(error) => return Ok(self.events.send(Event::Complaint(error.into()))?),
+        };
+        self.events.send(Event::Opened)?;
+        self.read_packets(&mut capture)?;
+        if let Some(oversized) = capture.oversized() {
+            let plural = if oversized.packets == 1 { "" } else { "s" };
+            self.events.send(Event::Complaint(Complaint {
+                text: format!(
+                    "{}: offset {}: {} packet{plural} longer than the capture's snap length, \
+                     metered all the same",
+                    file.display(),
+                    oversized.first_offset,
+                    oversized.packets
+                ),
+                lost: false,
+            }))?;
+        }
+        self.read_before += capture.position();
+        Ok(())
+    }
+
+    fn read_packets(&mut self, capture: &mut Capture) -> Result<(), Unwanted> {
+        let mut generation = None;
+        loop {
+            let mut packets = Vec::with_capacity(READ);
+            let block = match capture.read(&mut packets, READ) {
+                Ok(Some(block)) => block,
+                Ok(None) => return Ok(()),
+                Err(error) => return Ok(self.events.send(Event::Complaint(error.into()))?),
+            };
+            let known = generation.replace(capture.interfaces_generation());
+            let interfaces = if known == generation {
+                None
+            } else {
+                self.name_interfaces(capture)
+            };
+            self.events.send(Event::Packets(Packets {
+                block,
+                packets,
+                interfaces,
+                position: self.read_before + capture.position(),
+            }))?;
+        }
+    }
+
+    /// All interfaces with a name, where any has changed.
+    fn name_interfaces(&mut self, capture: &Capture) -> Option<Interfaces> {
+        let known = self.interfaces.all().iter().cloned();
+        let mut named: BTreeMap<_, _> = known.map(|known| (known.number, known)).collect();
+        for (number, interface) in (0..).zip(capture.interfaces()) {
+            let Some(name) = &interface.name else {
+                named.remove(&number);
+                continue;
+            };
+            let description = interface.description.as_ref().unwrap_or(name);
+            let interface = Interface {
+                number,
+                name: name.clone(),
+                description: description.clone(),
+            };
+            named.insert(number, interface);
+        }
+        let interfaces = self.interfaces.update(named.into_values().collect())?;
+        self.interfaces = interfaces.clone();
+        Some(interfaces)
+    }
+}
+
+impl From<CaptureError> for Complaint {
+    fn from(error: CaptureError) -> Self {
+        Self {
+            text: error.to_string(),
+            lost: true,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//! An IPFIX file (RFC 5655), or standard output. One that fails is left alone from then on.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use super::accounts::file_trouble;
+use super::pending::Pending;
+use super::{Duty, Next, TICK, is_repeated};
+
+/// Writes a new file at `path`, in place of one that may be there; `-` is standard output.
+pub(super) fn run(duty: &Duty, path: &Path) {
+    if !duty.is_wanted() {
+        return;
+    }
+    if let Err(error) = write(duty, path) {
+        let (reason, text) = file_trouble(&error);
+        duty.accounts.disconnect((reason, text.clone()));
+        duty.lose_rest(reason, &text);
+    }
+}
+
+fn write(duty: &Duty, path: &Path) -> io::Result<()> {
+    let mut file = open(path)?;
+    duty.accounts.connect();
+    let mut pending = Pending::default();
+    loop {
+        match duty.next(TICK) {
+            Next::Message(message) if is_repeated(&message) => continue,
+            Next::Message(message) => {
+                pending.push(&message.buffer[..message.length], Some(message.clone()))
+            }
+            Next::Nothing => continue,
+            Next::End => return Ok(()),
+        }
+        while !pending.is_full()
+            && let Some(message) = duty.ready()
+        {
+            if !is_repeated(&message) {
+                pending.push(&message.buffer[..message.length], Some(message.clone()));
+            }
+        }
+        while !pending.is_empty() {
+            pending.write(&mut file, &duty.accounts)?;
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    if path.as_os_str() == "-" {
+        return same_file::Handle::stdout()?.as_file().try_clone();
+    }
+    File::create(path)
+}
