@@ -260,7 +260,7 @@ pub unsafe extern "C" fn flowmeter_early_init(
     text::outcome(if copies > 1 {
         Err("another copy of the flow meter is loaded already: this copy is disabled".to_owned())
     } else {
-        // SAFETY: VPP loads plugins.
+        // SAFETY: VPP is loading plugins.
         unsafe { registration::check_version() }
     })
 }

@@ -137,7 +137,7 @@ def test_l2_needs_frames(vpp):
     vpp.configure("flowmeter interface pg0.100 l2 rx")
 
 
-def test_patterns_skip_local0_at_l2(start_vpp):
+def test_a_pattern_excludes_local0_at_l2(start_vpp):
     vpp = start_vpp()
     generator.add_interface(vpp, 0)
     vpp.configure("flowmeter interface * l2")

@@ -45,12 +45,12 @@ def test_another_release_is_refused(start_vpp, tmp_path, other):
 
 @pytest.mark.smoke
 def test_a_release_candidate_is_refused(start_vpp, tmp_path):
-    """A candidate's version begins as its release's, and its structures differ. There is none
-    here: this one is the installed VPP under another name."""
+    """A candidate's version starts like that of its release, but its structures differ. The
+    candidate is a copy of the installed VPP with another version."""
     version = installation.vpp_version()
     candidate = f"{version[:5]}-rc0~1-g"
     if len(version) != len(candidate) or "-rc" in version:
-        pytest.skip(f"{version} can't be renamed {candidate}")
+        pytest.skip(f"{version} cannot be replaced with {candidate}")
     octets = installation.vpp_program("vpp").read_bytes()
     assert version.encode() in octets
     program = tmp_path / "vpp"

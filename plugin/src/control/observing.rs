@@ -15,7 +15,7 @@ use crate::ffi::interface::{
 };
 use crate::ffi::{Barrier, Main, Refusal, RefusalKind};
 
-/// The `sw_if_index` of `local0`, the interface of packets that VPP itself sends.
+/// The `sw_if_index` of `local0`, the rx interface of packets that VPP generates.
 const LOCAL0: u32 = 0;
 
 /// An interface, by name or by `sw_if_index`.
@@ -97,25 +97,25 @@ pub(crate) fn enable_matching(
     selection: Selection,
 ) -> Result<(), Refusal> {
     let check = |control: &Control| {
-        let mut like = matching_interfaces(main, pattern);
+        let mut matching = matching_interfaces(main, pattern);
         // A pattern such as `*` matches `local0`, which never has frames.
-        like.retain(|interface| {
+        matching.retain(|interface| {
             interface.sw_if_index != LOCAL0 || selection.missing(interface.kind).is_none()
         });
-        for interface in &like {
+        for interface in &matching {
             let places = places(control, main, interface, selection)?;
             let places = uncovered(control, interface, places);
             check_sub_interfaces(control, main, interface, &places)?;
         }
-        Ok(like)
+        Ok(matching)
     };
     with_control(main, |control| check(control))?;
     tables::activate(main, selection.variant.families())?;
     let barrier = &mut main.barrier();
     with_control(main, |control| {
         // Check again: interfaces may have been added while the tables were created.
-        let like = check(control)?;
-        for interface in &like {
+        let matching = check(control)?;
+        for interface in &matching {
             let places = uncovered(control, interface, selection.places(interface.kind));
             enable_places(control, barrier, interface, places)?;
         }

@@ -32,11 +32,11 @@ pub static vlib_plugin_registration: Registration = Registration({
     registration
 });
 
-/// Returns an error if this was built for a release and a release candidate runs, or the reverse.
-/// VPP compares year and month only, but structures differ between candidates and their release.
+/// Returns an error if the plugin was built for a release and a release candidate runs, or vice
+/// versa. VPP compares only year and month, but structures differ between the two.
 ///
 /// # Safety
-/// VPP has begun to load plugins.
+/// VPP has started to load plugins.
 pub(crate) unsafe fn check_version() -> Result<(), String> {
     // SAFETY: VPP sets its version before it loads plugins.
     let running = unsafe { vpp_sys::vpp_shim_version() };

@@ -54,8 +54,8 @@ class Vpp:
     ):
         """`copies` are names of copies of the plugin in a separate directory, which is first in the
         plugin path. `plugin_path` is the line of startup.conf with the path. `library` is used
-        instead of the plugin, `program` instead of VPP. `flows` is `flows-per-worker`; None for the plugin's default. It is
-        small, because small tables are created quickly."""
+        instead of the plugin, `program` instead of VPP. `flows` is `flows-per-worker`, or None for
+        the plugin's default. It is small by default, because small tables are created quickly."""
         self.namespace = namespace
         self.workers = workers
         self.folder = Path(tempfile.mkdtemp(prefix="vpp-"))
