@@ -54,7 +54,8 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "udp://HOST:PORT | tcp://HOST:PORT")]
     pub(crate) collector: Vec<Collector>,
 
-    /// Write IPFIX into this file (RFC 5655).
+    /// Write IPFIX into this file (RFC 5655); `-` is standard output, and the summary then goes to
+    /// standard error.
     #[arg(long, value_name = "FILE.ipfix")]
     pub(crate) output: Option<PathBuf>,
 

@@ -10,6 +10,7 @@ mod text;
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -40,10 +41,15 @@ fn main() -> ExitCode {
                     USAGE
                 }
             };
+            // Standard output may be taken by the records.
+            let (out, name): (&mut dyn Write, _) = match &options.output {
+                Some(output) if output == Path::new("-") => (&mut io::stderr(), "standard error"),
+                _ => (&mut out, "standard output"),
+            };
             match out.write_all(&text).and_then(|()| out.flush()) {
                 // Who reads our output may stop when they have seen enough.
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    complain(&format_args!("standard output: {error}"));
+                    complain(&format_args!("{name}: {error}"));
                     LOSS
                 }
                 _ => code,

@@ -227,6 +227,64 @@ fn a_named_pipe_is_read_like_a_file() {
     }
 }
 
+/// `--output -` is standard output, and nothing else goes there.
+#[test]
+fn records_go_to_standard_output_where_asked_for() {
+    let capture = example("pods.pcapng");
+    let file = Replay::of(&capture, &[]);
+    let expected = std::fs::read(file.output()).expect("the file");
+    for json in [false, true] {
+        let mut command = flowmeter(["replay", "--flows", "65536", "--output", "-"]);
+        command.arg(&capture).stdin(Stdio::null());
+        if json {
+            command.arg("--json");
+        }
+        let finished = command.output().expect("flowmeter");
+        assert_eq!(finished.status.code(), Some(0));
+        // Export times are the capture's, and so are the same.
+        assert_eq!(finished.stdout.len(), expected.len());
+        let summary = String::from_utf8(finished.stderr).expect("text");
+        if json {
+            let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
+            assert_eq!(summary["packets"], 326);
+            assert_eq!(summary["targets"][0]["target"], "standard output");
+        } else {
+            assert!(summary.starts_with("326 packets"), "{summary}");
+        }
+        let dump = run_with_input(flowmeter(["dump", "-", "--json"]), finished.stdout);
+        let records = dump.expect_code(0).out.lines().count();
+        assert_eq!(records, file.dumped().len());
+    }
+}
+
+/// A typing error does not cost the output of another replay.
+#[test]
+fn a_missing_capture_touches_no_output() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = folder.path().join("flows.ipfix");
+    let missing = folder.path().join("missing.pcap");
+    for existing in [None, Some("there already")] {
+        if let Some(text) = existing {
+            std::fs::write(&output, text).expect("a file");
+        }
+        let mut command = flowmeter(["replay"]);
+        command.args([&missing, &missing]);
+        command.arg("--output").arg(&output);
+        let finished = run(command).expect_code(1);
+        assert_eq!(finished.error.lines().count(), 2, "{finished:?}");
+        assert!(finished.error.contains("missing.pcap"), "{finished:?}");
+        let found = std::fs::read_to_string(&output).ok();
+        assert_eq!(found.as_deref(), existing);
+    }
+    // With another that is there, what that one holds is written.
+    let mut command = flowmeter(["replay", "--json"]);
+    command.arg(&missing).arg(example("dns.pcap"));
+    command.arg("--output").arg(&output);
+    let finished = run(command).expect_code(1);
+    assert_eq!(Summary(finished.json()).number("packets"), 102);
+    assert!(!dump(&output).is_empty());
+}
+
 /// Flows that are not IP are made only where they are asked for.
 #[test]
 fn l2_meters_what_is_not_ip_too() {

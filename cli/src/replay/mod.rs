@@ -10,7 +10,7 @@ mod top;
 mod uptime;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +20,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use flowmeter::exporting::{Interface, Interfaces};
 use flowmeter::metering::{Backend, Configuration, Timeouts};
 use flowmeter::observation::ObservationDomainId;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -30,8 +29,8 @@ use self::report::Summary;
 use self::top::Top;
 use self::uptime::UptimeClock;
 use self::worker::{Batch, Timed, Worker};
-use crate::arguments::{Protocol, Replay};
-use crate::capture::{Capture, CaptureError};
+use crate::arguments::{Collector, Protocol, Replay};
+use crate::capture::{Block, Capture, CaptureError, Numbering};
 use crate::complain;
 use crate::target::{Outgoing, Report, Target};
 
@@ -56,7 +55,9 @@ const IPV6_UDP_HEADERS: u16 = 40 + 8;
 /// that nothing was done.
 pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
     let started = Instant::now();
-    if let Some(output) = &options.output {
+    if let Some(output) = &options.output
+        && output != Path::new("-")
+    {
         refuse_to_overwrite(output, &options.files)?;
     }
     let domains = domains(options)?;
@@ -72,7 +73,7 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
 
     let (sender, receiver) = bounded(WAITING_MESSAGES);
     let has_targets = options.output.is_some() || !options.collector.is_empty();
-    let workers = domains
+    let mut workers = domains
         .map(|domain| {
             Worker::new(
                 &configuration,
@@ -85,15 +86,25 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
         .collect::<io::Result<Vec<_>>>()
         .with_context(|| format!("no memory for tables of {} flows", options.flows))?;
     drop(sender);
+    let is_udp = |collector: &Collector| collector.protocol == Protocol::Udp;
+    if !options.collector.iter().any(is_udp) {
+        workers.iter_mut().for_each(Worker::announce_once);
+    }
     let interrupted = interruption()?;
     // Only now is anything written: until here all could still be refused.
-    let targets = open_targets(options);
+    let targets = if options.files.iter().any(|file| can_be_read(file)) {
+        open_targets(options)
+    } else {
+        // A typing error shall not cost the output of another replay.
+        Vec::new()
+    };
     let exporter = thread::spawn(move || export(&receiver, targets));
 
     let mut reader = Reader {
         lanes: Lanes::new(workers),
         clock: UptimeClock::new(&configuration.timeouts),
-        interfaces: Interfaces::default(),
+        numbering: Numbering::default(),
+        unsupported: Vec::new(),
         progress: progress(&options.files),
         read_before: 0,
         interrupted,
@@ -112,6 +123,13 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
 
     let summary = Summary::new(outcomes, targets, started.elapsed());
     complaints.extend(summary.complaints());
+    let lost = summary.metered_nothing();
+    complaints.extend(
+        reader
+            .unsupported
+            .into_iter()
+            .map(|text| Complaint { text, lost }),
+    );
     for complaint in &complaints {
         complain(complaint);
     }
@@ -133,6 +151,19 @@ struct Complaint {
 impl std::fmt::Display for Complaint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+/// Whether there may be something to read. Nothing but regular files is opened to find out: a pipe
+/// would notice.
+fn can_be_read(file: &Path) -> bool {
+    if file == Path::new("-") {
+        return true;
+    }
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => File::open(file).is_ok(),
+        Ok(metadata) => !metadata.is_dir(),
+        Err(_) => false,
     }
 }
 
@@ -248,8 +279,9 @@ fn progress(files: &[PathBuf]) -> ProgressBar {
 struct Reader {
     lanes: Lanes,
     clock: UptimeClock,
-    /// By number; captures that name a number again rename it.
-    interfaces: Interfaces,
+    numbering: Numbering,
+    /// A line for each capture with link types that are not supported.
+    unsupported: Vec<String>,
     progress: ProgressBar,
     read_before: u64,
     interrupted: Arc<AtomicBool>,
@@ -281,20 +313,24 @@ impl Reader {
                 lost: false,
             });
         }
+        if !capture.unsupported().is_empty() {
+            self.unsupported
+                .push(format!("{}: {}", file.display(), capture.unsupported()));
+        }
+        if let Some(interfaces) = self.numbering.announce_all() {
+            let mut batch = Batch::new(Block::empty(), Some(interfaces), 0);
+            batch.uptime = self.clock.now();
+            self.lanes.observe(batch);
+        }
         self.read_before += capture.position();
     }
 
     fn read_packets(&mut self, capture: &mut Capture) -> Result<(), CaptureError> {
         let mut captured = Vec::with_capacity(READ);
-        let mut generation = None;
         let mut reads = 0u32;
         while let Some(block) = capture.read(&mut captured, READ)? {
-            let known = generation.replace(capture.interfaces_generation());
-            let interfaces = if known == generation {
-                None
-            } else {
-                self.name_interfaces(capture)
-            };
+            capture.number_interfaces(&mut captured, &block, &mut self.numbering)?;
+            let interfaces = self.numbering.announce();
             let mut batch = Batch::new(block.clone(), interfaces, captured.len());
             for packet in &captured {
                 let uptime = self.clock.observe(packet.time);
@@ -321,28 +357,6 @@ impl Reader {
             }
         }
         Ok(())
-    }
-
-    /// All interfaces with a name, where any has changed.
-    fn name_interfaces(&mut self, capture: &Capture) -> Option<Interfaces> {
-        let known = self.interfaces.all().iter().cloned();
-        let mut named: BTreeMap<_, _> = known.map(|known| (known.number, known)).collect();
-        for (number, interface) in (0..).zip(capture.interfaces()) {
-            let Some(name) = &interface.name else {
-                named.remove(&number);
-                continue;
-            };
-            let description = interface.description.as_ref().unwrap_or(name);
-            let interface = Interface {
-                number,
-                name: name.clone(),
-                description: description.clone(),
-            };
-            named.insert(number, interface);
-        }
-        let interfaces = self.interfaces.update(named.into_values().collect())?;
-        self.interfaces = interfaces.clone();
-        Some(interfaces)
     }
 }
 

@@ -68,6 +68,11 @@ impl Summary {
         })
     }
 
+    /// Whether no packet is in any record.
+    pub(super) fn metered_nothing(&self) -> bool {
+        self.records == 0
+    }
+
     fn packets_per_second(&self) -> f64 {
         self.statistics.observed.packets as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }

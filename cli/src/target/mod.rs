@@ -84,8 +84,12 @@ impl Target {
         }
     }
 
-    /// An IPFIX file, written anew.
+    /// An IPFIX file, written anew; `-` is standard output.
     pub(crate) fn file(path: &Path) -> Self {
+        if path == Path::new("-") {
+            let name = "standard output".to_owned();
+            return Self::new(name, Kind::File, Stream::standard_output());
+        }
         let name = path.display().to_string();
         Self::new(name, Kind::File, Stream::create(path))
     }

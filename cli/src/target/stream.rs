@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -33,6 +34,12 @@ impl Stream<File> {
     /// A new file at `path`, in place of one that may be there.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         File::create(path).map(Self::new)
+    }
+
+    /// Standard output, past the lock and the buffer that the standard library has for it.
+    pub(super) fn standard_output() -> io::Result<Self> {
+        let descriptor = io::stdout().as_fd().try_clone_to_owned()?;
+        Ok(Self::new(File::from(descriptor)))
     }
 }
 

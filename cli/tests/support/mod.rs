@@ -46,6 +46,17 @@ pub(crate) fn corpus(test: &str, folder: &str) -> Option<Vec<PathBuf>> {
     Some(captures_in(&path))
 }
 
+/// One of the small inputs that went wrong once, or `None` once the test has been said to be
+/// skipped.
+pub(crate) fn fault(test: &str, name: &str) -> Option<PathBuf> {
+    let folder = "shared/faults";
+    let path = root().join("..").join(folder).join(name);
+    if !path.is_file() {
+        return skip(test, folder);
+    }
+    Some(path)
+}
+
 /// All example captures.
 pub(crate) fn examples() -> Vec<PathBuf> {
     captures_in(&root().join("examples"))
