@@ -285,6 +285,45 @@ fn a_missing_capture_touches_no_output() {
     assert!(!dump(&output).is_empty());
 }
 
+/// What the programs themselves write, in files whose names say nothing, and in pipes.
+#[test]
+fn compressed_captures_are_read_like_others() {
+    let test = "compressed_captures_are_read_like_others";
+    let capture = example("pods.pcapng");
+    let options = ["replay", "--json", "--flows", "65536"];
+    let replay = |file: &std::path::Path| {
+        let mut command = flowmeter(options);
+        command.arg(file);
+        Summary(run(command).expect_code(0).json()).without_chance()
+    };
+    let expected = replay(&capture);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("capture");
+    for (name, arguments) in [
+        ("gzip", "-9c"),
+        ("zstd", "-qc"),
+        ("zstd", "-qc -19 --long=27"),
+        ("lz4", "-qc"),
+        ("lz4", "-qc -9 -BD"),
+        ("lz4", "-qcl"),
+    ] {
+        let Some(program) = support::program(test, name) else {
+            continue;
+        };
+        let mut command = Command::new(program);
+        command.args(arguments.split(' ')).arg(&capture);
+        let compressed = command.output().expect("a program that compresses").stdout;
+        assert!(!compressed.is_empty(), "{name} {arguments}");
+        std::fs::write(&file, &compressed).expect("a file");
+        assert_eq!(replay(&file), expected, "{name} {arguments}");
+        let mut command = flowmeter(options);
+        command.arg("-");
+        let piped = run_with_input(command, compressed).expect_code(0);
+        let piped = Summary(piped.json()).without_chance();
+        assert_eq!(piped, expected, "{name} {arguments} in a pipe");
+    }
+}
+
 /// Flows that are not IP are made only where they are asked for.
 #[test]
 fn l2_meters_what_is_not_ip_too() {

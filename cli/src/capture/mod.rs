@@ -45,6 +45,8 @@ pub(crate) struct Capture {
     format: Format,
     oversized: Oversized,
     unsupported: UnsupportedLinkTypes,
+    /// Why no more packets are used, found after they had been read.
+    failure: Option<Cause>,
     finished: bool,
 }
 
@@ -78,6 +80,10 @@ impl Capture {
         limit: usize,
     ) -> Result<Option<Block>, CaptureError> {
         packets.clear();
+        if let Some(cause) = self.failure.take() {
+            self.finished = true;
+            return Err(CaptureError::new(&self.name, None, cause));
+        }
         if self.finished {
             return Ok(None);
         }
@@ -123,19 +129,19 @@ impl Capture {
     /// Gives the packets that [`Capture::read`] returned last, together with `block`, the
     /// numbers that records have for their interfaces, and directions where they say one.
     ///
-    /// An error ends the capture; the packets are not to be used then.
+    /// Those from the first on whose interface is one too many are removed, and the next read
+    /// says so.
     pub(crate) fn number_interfaces(
         &mut self,
-        packets: &mut [CapturedPacket],
+        packets: &mut Vec<CapturedPacket>,
         block: &Block,
         numbering: &mut Numbering,
-    ) -> Result<(), CaptureError> {
-        numbering
-            .apply(self.format.interfaces_mut(), packets, block)
-            .map_err(|cause| {
-                self.finished = true;
-                CaptureError::new(&self.name, None, cause)
-            })
+    ) {
+        let interfaces = self.format.interfaces_mut();
+        if let Err((numbered, cause)) = numbering.apply(interfaces, packets, block) {
+            packets.truncate(numbered);
+            self.failure = Some(cause);
+        }
     }
 
     /// Octets of the capture that have been read.
@@ -180,6 +186,7 @@ impl Capture {
             format,
             oversized: Oversized::default(),
             unsupported: UnsupportedLinkTypes::default(),
+            failure: None,
             finished: false,
         })
     }

@@ -48,13 +48,14 @@ pub(crate) struct Numbering {
 
 impl Numbering {
     /// Replaces the interface of each of `packets`, an index into `interfaces`, by its number.
-    /// `block` holds the packets' octets.
+    /// `block` holds the packets' octets. Where there are too many interfaces, it returns how many
+    /// packets have a number.
     pub(super) fn apply(
         &mut self,
         interfaces: &mut [Interface],
         packets: &mut [CapturedPacket],
         block: &[u8],
-    ) -> Result<(), Cause> {
+    ) -> Result<(), (usize, Cause)> {
         // What most captures are needs nothing.
         if let [only] = interfaces
             && only.number == Some(0)
@@ -62,7 +63,7 @@ impl Numbering {
         {
             return Ok(());
         }
-        for packet in packets {
+        for (index, packet) in packets.iter_mut().enumerate() {
             let own = packet.interface;
             let Some(interface) = interfaces.get_mut(own as usize) else {
                 continue;
@@ -71,20 +72,21 @@ impl Numbering {
                 LinkType::LinuxCooked2 => cooked(packet.data(block)),
                 _ => None,
             };
-            if let Some((index, direction)) = cooked {
+            let mut machines = 0;
+            if let Some((number, direction)) = cooked {
                 packet.direction = direction;
-                if index > 0 {
-                    packet.interface = self.number(Identity::Index(index), index)?;
-                    continue;
-                }
+                machines = number;
             }
-            packet.interface = match interface.number {
-                Some(number) => number,
-                None => {
-                    let number = self.describe(interface, own)?;
-                    *interface.number.insert(number)
+            let number = match (machines, interface.number) {
+                (1.., _) => self.number(Identity::Index(machines), machines),
+                (0, Some(number)) => Ok(number),
+                (0, None) => {
+                    let number = self.describe(interface, own);
+                    interface.number = number.as_ref().ok().copied();
+                    number
                 }
             };
+            packet.interface = number.map_err(|cause| (index, cause))?;
         }
         Ok(())
     }
@@ -280,9 +282,14 @@ mod tests {
         announced += numbering.announce_all().unwrap().changed().len();
         assert_eq!(announced, MAX_INTERFACES);
         assert!(announcements < 500, "{announcements}");
-        let mut packets = [packet(0, LinkType::Ethernet)];
-        let one_more = numbering.apply(&mut [interface("x", 0)], &mut packets, &[]);
-        assert!(matches!(one_more, Err(Cause::TooManyInterfaces { .. })));
+        let mut packets = [0, 1, 0].map(|own| packet(own, LinkType::Ethernet));
+        let interfaces = &mut [interface("7", 0), interface("x", 0)];
+        let one_more = numbering.apply(interfaces, &mut packets, &[]);
+        let Err((1, Cause::TooManyInterfaces { limit })) = one_more else {
+            panic!("{one_more:?}")
+        };
+        assert_eq!(limit, MAX_INTERFACES);
+        assert_eq!(packets[0].interface, 7);
         assert_eq!(numbers(&mut numbering, &mut [interface("7", 0)]), [7]);
     }
 }

@@ -329,7 +329,7 @@ impl Reader {
         let mut captured = Vec::with_capacity(READ);
         let mut reads = 0u32;
         while let Some(block) = capture.read(&mut captured, READ)? {
-            capture.number_interfaces(&mut captured, &block, &mut self.numbering)?;
+            capture.number_interfaces(&mut captured, &block, &mut self.numbering);
             let interfaces = self.numbering.announce();
             let mut batch = Batch::new(block.clone(), interfaces, captured.len());
             for packet in &captured {
