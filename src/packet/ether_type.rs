@@ -114,7 +114,7 @@ fn look_through<'a>(
     octets: &'a [u8],
     link: &mut Link<'a>,
 ) -> Result<(u16, &'a [u8]), Dissection> {
-    if !link.count_tag() {
+    if !link.count_encapsulation() {
         return Err(Dissection::Ignored(IgnoredReason::TooManyTags));
     }
     let next = match ether_type {

@@ -36,7 +36,7 @@ pub(super) struct Link<'a> {
 }
 
 impl<'a> Link<'a> {
-    /// The observation point or a tag has said the VLAN.
+    /// The observation point or a tag has said the VLAN, or none can any more.
     const VLAN_IS_KNOWN: u32 = 1 << 16;
 
     /// A packet of which nothing was read yet.
@@ -70,10 +70,20 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Counts one more tag or label; false where that is one too many.
+    /// Counts one more tag or label; false where that is one too many. VLAN tags behind it are
+    /// inner ones.
     #[inline(always)]
     #[must_use]
     pub(super) fn count_tag(&mut self) -> bool {
+        self.vlan |= Self::VLAN_IS_KNOWN;
+        self.count_encapsulation()
+    }
+
+    /// Counts one more encapsulation as a tag; false where that is one too many. The outermost VLAN
+    /// tag may be behind it.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn count_encapsulation(&mut self) -> bool {
         self.tags += 1;
         self.tags <= MAX_TAGS as u32
     }
@@ -86,8 +96,7 @@ impl<'a> Link<'a> {
     pub(super) fn count_vlan_tag(&mut self, control: [u8; 2]) -> bool {
         const IDENTIFIER: u16 = 0x0fff;
         if self.vlan & Self::VLAN_IS_KNOWN == 0 {
-            let vlan = u16::from_be_bytes(control) & IDENTIFIER;
-            self.vlan = u32::from(vlan) | Self::VLAN_IS_KNOWN;
+            self.vlan = (u16::from_be_bytes(control) & IDENTIFIER).into();
         }
         self.count_tag()
     }

@@ -6,8 +6,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
-use flowmeter::metering::flow_key::Ports;
+use flowmeter::metering::flow_key::{Observed, Ports};
 use flowmeter::metering::{EndReason, IgnoredReason, Statistics};
+use flowmeter::observation::Direction;
 use serde_json::{Map, Value, json};
 
 use super::Complaint;
@@ -235,7 +236,7 @@ impl Named {
             ),
             AnyKey::L2(key) => {
                 return Self {
-                    interface: key.observed.ingress_interface,
+                    interface: interface(&key.observed),
                     protocol: format!("{:#06x}", key.observed.payload),
                     source: ethernet_address(key.source),
                     destination: ethernet_address(key.destination),
@@ -254,11 +255,19 @@ impl Named {
             ),
         };
         Self {
-            interface: observed.ingress_interface,
+            interface: interface(&observed),
             protocol,
             source,
             destination,
         }
+    }
+}
+
+/// The interface where the packets of a flow were observed.
+fn interface(observed: &Observed) -> u32 {
+    match observed.direction() {
+        Direction::Ingress => observed.ingress_interface,
+        Direction::Egress => observed.egress_interface,
     }
 }
 

@@ -130,6 +130,8 @@ fn the_outermost_vlan_tag_counts_behind_encapsulations() {
                 ethernet(&[&tag(0x8100, 0), without_type, &inner, &IPV4, &ip]),
                 0,
             ),
+            // Behind labels there is only IP.
+            (ethernet(&[without_type, &[0x88, 0x47], &labels(2), &ip]), 0),
         ] {
             let headers = ipv4_headers(LinkType::Ethernet, &frame);
             assert_eq!(headers.key.observed.vlan(), vlan, "{frame:02x?}");
