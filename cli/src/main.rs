@@ -70,15 +70,15 @@ fn main() -> ExitCode {
                     USAGE
                 }
             };
-            let written = if options.writes_to_standard_output() {
-                io::stderr().write_all(&text)
+            let (out, name): (&mut dyn Write, _) = if options.writes_to_standard_output() {
+                (&mut io::stderr(), "standard error")
             } else {
-                out.write_all(&text).and_then(|()| out.flush())
+                (&mut out, "standard output")
             };
-            match written {
+            match out.write_all(&text).and_then(|()| out.flush()) {
                 // Who reads our output may stop when they have seen enough.
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    complain(&format_args!("standard output: {error}"));
+                    complain(&format_args!("{name}: {error}"));
                     LOSS
                 }
                 _ => code,
