@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use self::arguments::{Arguments, Command};
+use self::arguments::{Arguments, Command, Output};
 
 /// Something was lost, and has been named.
 const LOSS: u8 = 1;
@@ -70,10 +70,10 @@ fn main() -> ExitCode {
                     USAGE
                 }
             };
-            let (out, name): (&mut dyn Write, _) = if options.writes_to_standard_output() {
-                (&mut io::stderr(), "standard error")
-            } else {
-                (&mut out, "standard output")
+            // An IPFIX file on standard output leaves no place there for the summary.
+            let (out, name): (&mut dyn Write, _) = match options.output {
+                Some(Output::StandardOutput) => (&mut io::stderr(), "standard error"),
+                _ => (&mut out, "standard output"),
             };
             match out.write_all(&text).and_then(|()| out.flush()) {
                 // Who reads our output may stop when they have seen enough.

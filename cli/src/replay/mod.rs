@@ -32,7 +32,7 @@ use self::report::Summary;
 use self::source::{Event, Packets};
 use self::top::Top;
 use self::worker::{Batch, Timed, Worker};
-use crate::arguments::{Protocol, Replay};
+use crate::arguments::{Output, Protocol, Replay};
 use crate::capture::{Block, UnsupportedLinkTypes};
 use crate::complain;
 use crate::target::Targets;
@@ -47,9 +47,7 @@ const IPV6_UDP_HEADERS: u16 = 40 + 8;
 /// Runs the command. `Ok(false)` says that something was lost and has been named; an error
 /// that nothing was done.
 pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
-    if let Some(output) = &options.output
-        && !options.writes_to_standard_output()
-    {
+    if let Some(Output::File(output)) = &options.output {
         refuse_to_overwrite(output, &options.files)?;
     }
     let domains = domains(options)?;
@@ -65,7 +63,7 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
     let is_live = options.files.iter().any(|file| source::is_live(file));
     let signals = signals()?;
     let message_octets = message_octets(options);
-    let output = options.output.as_deref();
+    let output = options.output.as_ref();
     let targets = Targets::new(&options.collector, output, message_octets, is_live);
     let mut workers = domains
         .map(|domain| {
