@@ -115,20 +115,42 @@ impl Clock {
     }
 
     /// Returns the moments for workers, none of which precedes the previous packet.
-    pub(super) fn take_moments(&mut self) -> impl Iterator<Item = Moment> + use<> {
+    pub(super) fn take_moments(&mut self) -> Moments {
         let (from, to) = (self.before, self.now);
         self.distributed = to.uptime;
         let passed = to.uptime.since(from.uptime);
-        let steps = passed.div_ceil(STEP).clamp(1, MOST_STEPS);
-        (1..=steps).map(move |step| {
-            if step == steps {
-                return to;
-            }
-            let part = (u64::from(passed) * u64::from(step) / u64::from(steps)) as u32;
-            Moment {
-                uptime: Uptime::from_millis(from.uptime.as_millis().wrapping_add(part)),
-                time: later(from.time, part).min(to.time),
-            }
+        Moments {
+            from,
+            to,
+            step: 0,
+            steps: passed.div_ceil(STEP).clamp(1, MOST_STEPS),
+        }
+    }
+}
+
+/// The moments in which a time passes, the last of them at its end.
+#[derive(Clone, Copy)]
+pub(super) struct Moments {
+    from: Moment,
+    to: Moment,
+    step: u32,
+    steps: u32,
+}
+
+impl Iterator for Moments {
+    type Item = Moment;
+
+    fn next(&mut self) -> Option<Moment> {
+        let Self { from, to, .. } = *self;
+        self.step += 1;
+        if self.step >= self.steps {
+            return (self.step == self.steps).then_some(to);
+        }
+        let passed = u64::from(to.uptime.since(from.uptime));
+        let part = (passed * u64::from(self.step) / u64::from(self.steps)) as u32;
+        Some(Moment {
+            uptime: Uptime::from_millis(from.uptime.as_millis().wrapping_add(part)),
+            time: later(from.time, part).min(to.time),
         })
     }
 }

@@ -10,7 +10,7 @@ use crossbeam_channel::{Sender, bounded};
 use flowmeter::metering::flow_key::Ports;
 use flowmeter::packet::{Dissection, Packet, dissect};
 
-use super::clock::Moment;
+use super::clock::{Moment, Moments};
 use super::worker::{Batch, Outcome, Worker};
 
 /// Steps that may be queued for a worker.
@@ -30,9 +30,9 @@ struct WorkerThread {
 /// What a worker does next.
 enum Step {
     Observe(Batch),
-    Pass(Moment),
+    Pass(Moments),
     /// The same, and sends the message under construction.
-    Send(Moment),
+    Send(Moments),
     Finish(Moment),
 }
 
@@ -66,17 +66,17 @@ impl Dispatcher {
         }
     }
 
-    /// Has all workers export what is due at `moment`.
-    pub(super) fn pass(&self, moment: Moment) {
+    /// Has all workers export what is due at each of `moments`.
+    pub(super) fn pass(&self, moments: Moments) {
         for worker in &self.workers {
-            worker.send(Step::Pass(moment));
+            worker.send(Step::Pass(moments));
         }
     }
 
     /// The same, and has them send the messages under construction.
-    pub(super) fn send(&self, moment: Moment) {
+    pub(super) fn send(&self, moments: Moments) {
         for worker in &self.workers {
-            worker.send(Step::Send(moment));
+            worker.send(Step::Send(moments));
         }
     }
 
@@ -97,8 +97,11 @@ impl WorkerThread {
             for step in steps {
                 match step {
                     Step::Observe(batch) => worker.observe(&batch),
-                    Step::Pass(moment) => worker.pass(moment),
-                    Step::Send(moment) => worker.send(moment),
+                    Step::Pass(moments) => moments.for_each(|moment| worker.pass(moment)),
+                    Step::Send(moments) => {
+                        moments.for_each(|moment| worker.pass(moment));
+                        worker.send();
+                    }
                     Step::Finish(moment) => {
                         end = moment;
                         break;

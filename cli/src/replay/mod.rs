@@ -264,7 +264,7 @@ impl Reading<'_> {
                 default(TICK) => if self.is_live {
                     self.clock.wait();
                     self.announce_all();
-                    self.clock.take_moments().for_each(|moment| self.dispatcher.send(moment));
+                    self.dispatcher.send(self.clock.take_moments());
                 },
             }
         }
@@ -302,9 +302,7 @@ impl Reading<'_> {
                 let before = std::mem::replace(&mut batch, next);
                 batch.interfaces = None;
                 self.dispatch(before);
-                for moment in self.clock.take_moments() {
-                    self.dispatcher.pass(moment);
-                }
+                self.dispatcher.pass(self.clock.take_moments());
             }
             batch.now = self.clock.now();
             batch.packets.push(Timed {

@@ -152,9 +152,8 @@ impl Worker {
         self.metering.expire(now.uptime, all, &mut self.export);
     }
 
-    /// The same, and sends what has been exported.
-    pub(super) fn send(&mut self, now: Moment) {
-        self.pass(now);
+    /// Sends the message under construction.
+    pub(super) fn send(&mut self) {
         self.export.process.flush();
     }
 
