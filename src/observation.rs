@@ -32,8 +32,20 @@ pub enum LinkType {
     BsdNull,
     /// BSD loop: a 4-octet address family in network byte order.
     BsdLoop,
-    /// PPP, with or without HDLC framing (RFC 1661, RFC 1662).
+    /// PPP, with or without HDLC framing (RFC 1661, RFC 1662), or Cisco's HDLC framing.
     Ppp,
+    /// Cisco's HDLC framing (RFC 1547 §4.3.1).
+    CiscoHdlc,
+    /// FDDI.
+    Fddi,
+    /// What Linux's netfilter logs: attributes of a packet, and the packet.
+    NetfilterLog,
+    /// IEEE 802.11.
+    Ieee80211,
+    /// IEEE 802.11 behind a radiotap header.
+    Radiotap,
+    /// IEEE 802.11 or Ethernet behind Per-Packet Information (PPI).
+    PacketInformation,
     /// Anything that the engine cannot read: every packet of it is ignored.
     Unsupported,
 }

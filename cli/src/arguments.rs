@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The command line, and the help that teaches it.
 
+use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueHint, value_parser};
 use flowmeter::metering::{Backend, Timeouts};
 
 /// Meters the flows of captured traffic and exports them as IPFIX (RFC 7011).
@@ -68,8 +70,9 @@ pub(crate) struct Replay {
 
     /// Write IPFIX into this file (RFC 5655); `-` is standard output, and the summary then goes to
     /// standard error.
-    #[arg(long, value_name = "FILE.ipfix")]
-    pub(crate) output: Option<PathBuf>,
+    #[arg(long, value_name = "FILE.ipfix", value_hint = ValueHint::AnyPath)]
+    #[arg(value_parser = PathBufValueParser::new().map(Output::from))]
+    pub(crate) output: Option<Output>,
 
     /// Export a record of a flow that goes on for so long, and then again.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = seconds())]
@@ -140,15 +143,6 @@ pub(crate) struct Dump {
     pub(crate) json: bool,
 }
 
-impl Replay {
-    /// Whether standard output is an IPFIX file, so that the summary cannot go there.
-    pub(crate) fn writes_to_standard_output(&self) -> bool {
-        self.output
-            .as_deref()
-            .is_some_and(|path| path.as_os_str() == "-")
-    }
-}
-
 fn seconds() -> clap::builder::RangedI64ValueParser<u32> {
     value_parser!(u32).range(1..=i64::from(Timeouts::MAX_MILLIS / 1000))
 }
@@ -160,6 +154,32 @@ fn backend(name: &str) -> Result<Backend, String> {
             let names: Vec<_> = Backend::available().map(Backend::name).collect();
             format!("this machine has {}", names.join(", "))
         })
+}
+
+/// Where an IPFIX file is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    StandardOutput,
+    File(PathBuf),
+}
+
+impl From<PathBuf> for Output {
+    fn from(path: PathBuf) -> Self {
+        if path.as_os_str() == "-" {
+            Self::StandardOutput
+        } else {
+            Self::File(path)
+        }
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StandardOutput => f.write_str("standard output"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// How IPFIX reaches a collector.

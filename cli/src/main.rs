@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use self::arguments::{Arguments, Command};
+use self::arguments::{Arguments, Command, Output};
 
 /// Something was lost, and has been named.
 const LOSS: u8 = 1;
@@ -70,15 +70,15 @@ fn main() -> ExitCode {
                     USAGE
                 }
             };
-            let written = if options.writes_to_standard_output() {
-                io::stderr().write_all(&text)
-            } else {
-                out.write_all(&text).and_then(|()| out.flush())
+            // An IPFIX file on standard output leaves no place there for the summary.
+            let (out, name): (&mut dyn Write, _) = match options.output {
+                Some(Output::StandardOutput) => (&mut io::stderr(), "standard error"),
+                _ => (&mut out, "standard output"),
             };
-            match written {
+            match out.write_all(&text).and_then(|()| out.flush()) {
                 // Who reads our output may stop when they have seen enough.
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    complain(&format_args!("standard output: {error}"));
+                    complain(&format_args!("{name}: {error}"));
                     LOSS
                 }
                 _ => code,

@@ -10,7 +10,6 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use support::flows::{Key, Tally, dump, number};
-use support::ipfix::{DEFAULT_LIMIT, Decoder, Way};
 use support::process::{finish, flowmeter, run, run_flowmeter, run_with_input, start};
 use support::replay::{Replay, Summary};
 use support::{corpus, example, examples, name};
@@ -186,40 +185,6 @@ fn every_error_is_one_line() {
     }
 }
 
-/// The file, on standard output; the summary is out of its way.
-#[test]
-fn standard_output_can_be_the_file() {
-    let capture = example("dns.pcap");
-    let mut command = flowmeter(["replay", "--json", "--flows", "65536", "--output", "-"]);
-    command.arg(&capture).stdin(Stdio::null());
-    let output = command.output().expect("flowmeter");
-    assert_eq!(output.status.code(), Some(0));
-    let records = Decoder::new(Way::Stream, DEFAULT_LIMIT).read_stream(&output.stdout);
-    assert_eq!(
-        records.iter().filter(|record| !record.is_options).count(),
-        64
-    );
-    let summary: serde_json::Value = serde_json::from_slice(&output.stderr).expect("JSON");
-    assert_eq!(summary["records"], 64);
-}
-
-/// A capture that is missing leaves an output file as it was.
-#[test]
-fn a_missing_capture_touches_no_output_file() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let output = folder.path().join("flows.ipfix");
-    for before in [None, Some("kept")] {
-        if let Some(before) = before {
-            std::fs::write(&output, before).expect("a file");
-        }
-        let mut command = flowmeter(["replay", "/nonexistent.pcap", "--output"]);
-        command.arg(&output);
-        run(command).expect_code(1);
-        let after = std::fs::read_to_string(&output).ok();
-        assert_eq!(after.as_deref(), before);
-    }
-}
-
 #[test]
 fn json_has_the_documented_keys() {
     let replay = Replay::of(&example("pods.pcapng"), &["--top", "3"]);
@@ -350,6 +315,103 @@ fn a_named_pipe_is_read_like_a_file() {
         assert!(written.is_ok(), "round {round}: {written:?}, {finished:?}");
         let summary = Summary(finished.expect_code(0).json());
         assert_eq!(summary.number("packets"), 959, "round {round}");
+    }
+}
+
+/// `--output -` is standard output, and nothing else goes there.
+#[test]
+fn records_go_to_standard_output_where_asked_for() {
+    let capture = example("pods.pcapng");
+    let file = Replay::of(&capture, &[]);
+    let expected = std::fs::read(file.output()).expect("the file");
+    for json in [false, true] {
+        let mut command = flowmeter(["replay", "--flows", "65536", "--output", "-"]);
+        command.arg(&capture).stdin(Stdio::null());
+        if json {
+            command.arg("--json");
+        }
+        let finished = command.output().expect("flowmeter");
+        assert_eq!(finished.status.code(), Some(0));
+        // Export times are the capture's, and so are the same.
+        assert_eq!(finished.stdout.len(), expected.len());
+        let summary = String::from_utf8(finished.stderr).expect("text");
+        if json {
+            let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
+            assert_eq!(summary["packets"], 326);
+            assert_eq!(summary["targets"][0]["target"], "standard output");
+        } else {
+            assert!(summary.starts_with("326 packets"), "{summary}");
+        }
+        let dump = run_with_input(flowmeter(["dump", "-", "--json"]), finished.stdout);
+        let records = dump.expect_code(0).out.lines().count();
+        assert_eq!(records, file.dumped().len());
+    }
+}
+
+/// A typing error does not cost the output of another replay.
+#[test]
+fn a_missing_capture_touches_no_output() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = folder.path().join("flows.ipfix");
+    let missing = folder.path().join("missing.pcap");
+    for existing in [None, Some("there already")] {
+        if let Some(text) = existing {
+            std::fs::write(&output, text).expect("a file");
+        }
+        let mut command = flowmeter(["replay"]);
+        command.args([&missing, &missing]);
+        command.arg("--output").arg(&output);
+        let finished = run(command).expect_code(1);
+        assert_eq!(finished.error.lines().count(), 2, "{finished:?}");
+        assert!(finished.error.contains("missing.pcap"), "{finished:?}");
+        let found = std::fs::read_to_string(&output).ok();
+        assert_eq!(found.as_deref(), existing);
+    }
+    // With another that is there, what that one holds is written.
+    let mut command = flowmeter(["replay", "--json"]);
+    command.arg(&missing).arg(example("dns.pcap"));
+    command.arg("--output").arg(&output);
+    let finished = run(command).expect_code(1);
+    assert_eq!(Summary(finished.json()).number("packets"), 102);
+    assert!(!dump(&output).is_empty());
+}
+
+/// What the programs themselves write, in files whose names say nothing, and in pipes.
+#[test]
+fn compressed_captures_are_read_like_others() {
+    let test = "compressed_captures_are_read_like_others";
+    let capture = example("pods.pcapng");
+    let options = ["replay", "--json", "--flows", "65536"];
+    let replay = |file: &std::path::Path| {
+        let mut command = flowmeter(options);
+        command.arg(file);
+        Summary(run(command).expect_code(0).json()).without_chance()
+    };
+    let expected = replay(&capture);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("capture");
+    for (name, arguments) in [
+        ("gzip", "-9c"),
+        ("zstd", "-qc"),
+        ("zstd", "-qc -19 --long=27"),
+        ("lz4", "-qc"),
+        ("lz4", "-qc -9 -BD"),
+        ("lz4", "-qcl"),
+    ] {
+        let Some(program) = support::program(test, name) else {
+            continue;
+        };
+        let mut command = Command::new(program);
+        command.args(arguments.split(' ')).arg(&capture);
+        let compressed = command.output().expect("a program that compresses").stdout;
+        assert!(!compressed.is_empty(), "{name} {arguments}");
+        std::fs::write(&file, &compressed).expect("a file");
+        assert_eq!(replay(&file), expected, "{name} {arguments}");
+        let mut command = flowmeter(options);
+        command.arg("-");
+        let piped = run_with_input(command, compressed).expect_code(0);
+        let piped = Summary(piped.json()).without_chance();
+        assert_eq!(piped, expected, "{name} {arguments} in a pipe");
     }
 }
 

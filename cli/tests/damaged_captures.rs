@@ -49,6 +49,32 @@ fn the_captures_after_a_missing_one_are_read() {
     assert_eq!(replay.summary().number("packets"), 102);
 }
 
+/// What is not supported is said by number and name; where nothing at all was metered, that is a
+/// failure.
+#[test]
+fn link_types_that_are_not_supported_are_named() {
+    let packets = [udp_packet(0, 1000, b""), udp_packet(1, 1000, b"")];
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("docsis.pcap");
+    let mut capture = pcap(&packets, Order::Big, false, 65_535);
+    capture[23] = 143;
+    std::fs::write(&file, capture).expect("a file");
+    let replay = Replay::of(&file, &[]);
+    assert_eq!(replay.finished.code(), Some(1), "{:?}", replay.finished);
+    let expected = format!(
+        "flowmeter: {}: link type 143 (DOCSIS) is not supported: 2 packets ignored",
+        file.display()
+    );
+    assert_eq!(replay.finished.error_line(), expected);
+    assert_eq!(replay.summary().ignored_as("unsupported_link_type"), 2);
+    // Together with another that is metered.
+    let dns = example("dns.pcap");
+    let replay = Replay::of(&file, &[dns.to_str().expect("a name")]);
+    assert_eq!(replay.finished.code(), Some(0), "{:?}", replay.finished);
+    assert_eq!(replay.finished.error_line(), expected);
+    assert_eq!(replay.summary().number("packets"), 104);
+}
+
 /// A capture cut anywhere gives the packets before the cut, and the place of the cut.
 #[test]
 fn what_lies_before_a_cut_is_metered_and_exported() {

@@ -253,6 +253,28 @@ fn a_signal_ends_a_read_that_blocks() {
     }
 }
 
+/// What was ignored until then is named.
+#[test]
+fn a_signal_ends_a_capture_of_a_link_type_that_is_not_supported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = folder.path().join("flows.ipfix");
+    let mut command = flowmeter(["replay", "-", "--json", "--output"]);
+    command.arg(&output).stdin(Stdio::piped());
+    let mut child = start(command);
+    let mut input = child.stdin.take().expect("a pipe");
+    let mut octets = capture(&[udp_packet(0, 1, b""), udp_packet(0, 2, b"")]);
+    octets[20] = 143;
+    input.write_all(&octets).expect("a reader");
+    wait_for("file", || output.exists().then_some(()));
+    thread::sleep(Duration::from_secs(1));
+    send_signal(&child, "INT");
+    let finished = finish(child).expect_code(1);
+    assert_eq!(
+        finished.error_line(),
+        "flowmeter: standard input: link type 143 (DOCSIS) is not supported: 2 packets ignored"
+    );
+}
+
 /// Also one that waits for a writer to open the pipe.
 #[test]
 fn a_signal_ends_the_wait_for_a_writer() {

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use support::capture::{Order, pcap, udp_packet};
 use support::flows::{Flows, ICMP, ICMPV6, Key, Tally};
 use support::process::{run, run_flowmeter};
 use support::replay::Replay;
@@ -35,6 +36,116 @@ fn real_traffic_has_the_flows_that_tshark_finds() {
     {
         compare_with_tshark(test, &tshark, &captures);
     }
+}
+
+/// What the corpus of real traffic does not have: link types and encapsulations.
+#[test]
+fn every_encapsulation_has_the_flows_that_tshark_finds() {
+    let test = "every_encapsulation_has_the_flows_that_tshark_finds";
+    let Some(tshark) = program(test, "tshark") else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = encapsulations().map(|(name, link_type, before)| {
+        let mut packet = udp_packet(0, 1000, b"payload");
+        packet.octets = [&before[..], &packet.octets[14..]].concat();
+        packet.length = packet.octets.len() as u32;
+        let mut capture = pcap(&[packet], Order::Little, false, 65_535);
+        capture[20..22].copy_from_slice(&u16::to_le_bytes(link_type));
+        let file = folder.path().join(format!("{name}.pcap"));
+        std::fs::write(&file, capture).expect("a file");
+        file
+    });
+    for file in &made {
+        let theirs = Dissected::by_tshark(&tshark, file);
+        assert_eq!(theirs.ip_packets, 1, "{}", name(file));
+    }
+    compare_with_tshark(test, &tshark, &made);
+}
+
+/// Captures of tcpdump's tests that are sound and of such link types and encapsulations.
+#[test]
+fn other_link_types_have_the_flows_that_tshark_finds() {
+    let test = "other_link_types_have_the_flows_that_tshark_finds";
+    let (Some(tshark), Some(mut captures)) = (program(test, "tshark"), corpus(test, "tcpdump"))
+    else {
+        return;
+    };
+    let sound = ["HDLC.pcap", "ieee802.11_htc.pcap", "nflog.pcap", "nsh.pcap"];
+    captures.retain(|capture| sound.contains(&&*name(capture)));
+    assert_eq!(captures.len(), sound.len(), "{captures:?}");
+    compare_with_tshark(test, &tshark, &captures);
+}
+
+/// The octets before an IPv4 packet: a name, a link type, and what stands there.
+fn encapsulations() -> [(&'static str, u16, Vec<u8>); 15] {
+    const SNAP: [u8; 8] = [0xaa, 0xaa, 0x03, 0, 0, 0, 0x08, 0x00];
+    let outer = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
+    let inner = [2, 0, 0, 0, 0, 3, 2, 0, 0, 0, 0, 4];
+    let ethernet = |tag: &[u8]| [&outer[..], tag].concat();
+    let within = |tag: &[u8]| [&outer[..], tag, &inner, &[0x08, 0x00]].concat();
+    let wireless = |control: u8, flags: u8, rest: &[u8]| {
+        let addresses = [[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2], [2, 0, 0, 0, 0, 3]];
+        let header = [&[control, flags, 0, 0], addresses.as_flattened()].concat();
+        [&header[..], &[0x30, 0x12], rest, &SNAP].concat()
+    };
+    let behind = |header: &[u8], frame: Vec<u8>| [header, &frame].concat();
+    [
+        ("vn_tag", 1, ethernet(&[0x89, 0x26, 0xc0, 5, 0, 2, 8, 0])),
+        (
+            "e_tag",
+            1,
+            ethernet(&[0x89, 0x3f, 0xa0, 0, 1, 0x23, 0, 0, 8, 0]),
+        ),
+        (
+            "802_1ah",
+            1,
+            within(&[0x88, 0xa8, 0, 7, 0x88, 0xe7, 0, 0x12, 0x34, 0x56]),
+        ),
+        ("fabric_path", 1, within(&[0x89, 0x03, 0x00, 0x60])),
+        (
+            "nsh",
+            1,
+            ethernet(&[0x89, 0x4f, 0x0f, 0xc2, 2, 1, 0, 0, 1, 255]),
+        ),
+        (
+            "nsh_ethernet",
+            1,
+            within(&[0x89, 0x4f, 0x0f, 0xc2, 2, 3, 0, 0, 1, 255]),
+        ),
+        ("cisco_hdlc", 104, vec![0x0f, 0, 0x08, 0x00]),
+        ("cisco_hdlc_50", 50, vec![0x8f, 0, 0x08, 0x00]),
+        ("fddi", 10, [&[0x50], &outer[..], &SNAP].concat()),
+        (
+            "nflog",
+            239,
+            vec![2, 0, 0, 1, 8, 0, 1, 0, 8, 0, 1, 0, 39, 0, 9, 0],
+        ),
+        ("802_11", 105, wireless(0x08, 1, &[])),
+        (
+            "802_11_qos",
+            105,
+            wireless(0x88, 3, &[2, 0, 0, 0, 0, 4, 5, 0]),
+        ),
+        (
+            "radiotap",
+            127,
+            behind(&[0, 0, 10, 0, 6, 0, 0, 0, 0, 2], wireless(0x08, 2, &[])),
+        ),
+        (
+            "radiotap_padded",
+            127,
+            behind(
+                &[0, 0, 10, 0, 6, 0, 0, 0, 0x20, 2],
+                wireless(0x88, 1, &[5, 0, 0xee, 0xee]),
+            ),
+        ),
+        (
+            "ppi",
+            192,
+            behind(&[0, 0, 8, 0, 105, 0, 0, 0], wireless(0x08, 1, &[])),
+        ),
+    ]
 }
 
 #[test]

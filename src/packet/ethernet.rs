@@ -35,3 +35,13 @@ pub(super) fn read<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
         Lesser::Length,
     )
 }
+
+/// The type or length of a frame within a frame and what follows it; `None` where the octets end
+/// before. Its addresses are the packet's from then on.
+pub(super) fn inner<'a>(octets: &'a [u8], link: &mut Link<'a>) -> Option<(u16, &'a [u8])> {
+    let (header, rest) = split_header::<EthernetHeader>(octets)?;
+    *link = link
+        .with_source(&header.source)
+        .with_destination(&header.destination);
+    Some((u16::from_be_bytes(header.type_or_length), rest))
+}

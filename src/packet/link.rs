@@ -14,9 +14,10 @@ use bytemuck::{Pod, Zeroable};
 
 use super::dissect::{Dissection, Headers};
 use super::wire::split_header;
-use super::{MAX_TAGS, Packet, cooked, ethernet, ipv4, ipv6, ppp};
-use crate::flow::IgnoredReason;
-use crate::flow::{L2Key, Observed};
+use super::{
+    MAX_TAGS, Packet, cisco_hdlc, cooked, ethernet, fddi, ipv4, ipv6, netfilter_log, ppp, wireless,
+};
+use crate::flow::{IgnoredReason, L2Key, Observed};
 use crate::observation::LinkType;
 
 /// A packet, and what was read of its link layer so far.
@@ -27,16 +28,23 @@ pub(super) struct Link<'a> {
     destination: &'a [u8; 6],
     /// Tags and labels.
     tags: u32,
-    /// Wider than a VLAN so that it has no padding behind it: that made it be written with
-    /// two octets and read with four, which the processor can't forward either.
+    /// The packet's VLAN, and [`Self::VLAN_IS_KNOWN`]. Wider than a VLAN also so that it has no
+    /// padding behind it: that made it be written with two octets and read with four, which the
+    /// processor can't forward either.
     vlan: u32,
 }
 
 impl<'a> Link<'a> {
+    /// The observation point or a tag has said the VLAN, or none can any more.
+    const VLAN_IS_KNOWN: u32 = 1 << 16;
+
     /// A packet of which nothing was read yet.
     #[inline(always)]
     fn new(packet: &'a Packet<'a>) -> Self {
-        let vlan = packet.point.vlan.into();
+        let vlan = match packet.point.vlan {
+            0 => 0,
+            vlan => u32::from(vlan) | Self::VLAN_IS_KNOWN,
+        };
         Self {
             packet,
             source: &[0; 6],
@@ -61,10 +69,20 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Counts one more tag or label; false where that is one too many.
+    /// Counts one more tag or label; false where that is one too many. VLAN tags behind it are
+    /// inner ones.
     #[inline(always)]
     #[must_use]
     pub(super) fn count_tag(&mut self) -> bool {
+        self.vlan |= Self::VLAN_IS_KNOWN;
+        self.count_encapsulation()
+    }
+
+    /// Counts one more encapsulation as a tag; false where that is one too many. The outermost VLAN
+    /// tag may be behind it.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn count_encapsulation(&mut self) -> bool {
         self.tags += 1;
         self.tags <= MAX_TAGS as u32
     }
@@ -76,7 +94,7 @@ impl<'a> Link<'a> {
     #[must_use]
     pub(super) fn count_vlan_tag(&mut self, control: [u8; 2]) -> bool {
         const IDENTIFIER: u16 = 0x0fff;
-        if self.tags == 0 && self.packet.point.vlan == 0 {
+        if self.vlan & Self::VLAN_IS_KNOWN == 0 {
             self.vlan = (u16::from_be_bytes(control) & IDENTIFIER).into();
         }
         self.count_tag()
@@ -134,7 +152,18 @@ pub(super) fn read(packet: &Packet<'_>) -> Dissection {
             u32::from_be_bytes(family).min(u32::from_le_bytes(family))
         }),
         LinkType::BsdLoop => bsd(packet.data, link, u32::from_be_bytes),
-        LinkType::Ppp => ppp::read(packet.data, link, ppp::NO_ETHER_TYPE),
+        LinkType::Ppp => match packet.data {
+            [cisco_hdlc::UNICAST | cisco_hdlc::BROADCAST, ..] => {
+                cisco_hdlc::read(packet.data, link)
+            }
+            _ => ppp::read(packet.data, link, ppp::NO_ETHER_TYPE),
+        },
+        LinkType::CiscoHdlc => cisco_hdlc::read(packet.data, link),
+        LinkType::Fddi => fddi::read(packet.data, link),
+        LinkType::NetfilterLog => netfilter_log::read(packet.data, link),
+        LinkType::Ieee80211 => wireless::read(packet.data, link),
+        LinkType::Radiotap => wireless::read_radiotap(packet.data, link),
+        LinkType::PacketInformation => wireless::read_packet_information(packet.data, link),
         LinkType::Unsupported => Dissection::Ignored(IgnoredReason::UnsupportedLinkType),
     }
 }

@@ -35,7 +35,7 @@ impl SnapHeader {
 }
 
 /// Reads what follows a length.
-pub(super) fn read(octets: &[u8], link: Link<'_>) -> Dissection {
+pub(super) fn read<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
     let Some((header, rest)) = split_header::<LogicalLinkHeader>(octets) else {
         return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
     };
@@ -46,7 +46,7 @@ pub(super) fn read(octets: &[u8], link: Link<'_>) -> Dissection {
     }
 }
 
-fn snap(octets: &[u8], link: Link<'_>) -> Dissection {
+fn snap<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
     let Some((header, rest)) = split_header::<SnapHeader>(octets) else {
         return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
     };

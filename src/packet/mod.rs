@@ -6,26 +6,34 @@
 //! The outermost IP header makes the flow: what a tunnel carries is not looked at.
 //!
 //! Each header has a file, which reads it and hands the rest on: from `link` by way of
-//! `ethernet`, `cooked` or `ppp`, `ether_type`, `logical_link` and `mpls` to `ipv4` or
-//! `ipv6`, and from there to `transport`. `wire` is how headers are read.
+//! `ethernet`, `cooked`, `ppp`, `cisco_hdlc`, `fddi`, `netfilter_log` or `wireless`, then
+//! `ether_type` with what it looks through, `logical_link` and `mpls`, to `ipv4` or `ipv6`, and
+//! from there to `transport`. `wire` is how headers are read.
 
+mod cisco_hdlc;
 mod cooked;
 mod dissect;
 mod ether_type;
 mod ethernet;
+mod fddi;
 mod ipv4;
 mod ipv6;
 mod link;
 mod logical_link;
+mod mac_in_mac;
 mod mpls;
+mod netfilter_log;
 mod plain;
+mod port_extension;
 mod ppp;
 mod recorded_key;
 mod segments;
+mod service_header;
 #[cfg(test)]
 mod tests;
 mod transport;
 mod wire;
+mod wireless;
 
 pub use dissect::{Dissection, Headers, dissect};
 pub(crate) use plain::{plain_ipv4, plain_ipv6};

@@ -37,6 +37,11 @@ impl Block {
         Ok(Self(Arc::new(Octets::Mapped(map))))
     }
 
+    /// A block of no octets.
+    pub(crate) fn empty() -> Self {
+        Self::with_capacity(0)
+    }
+
     /// An empty block that has room for `capacity` octets.
     pub(super) fn with_capacity(capacity: usize) -> Self {
         Self(Arc::new(Octets::Buffered(Buffer {

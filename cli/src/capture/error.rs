@@ -76,7 +76,7 @@ pub(super) enum Cause {
     ByteOrder,
     /// A packet is of an interface that was not described before.
     UnknownInterface { id: u32, described: usize },
-    /// A section of pcapng describes more interfaces than we keep.
+    /// A section describes more interfaces than we keep, or all captures together have more.
     TooManyInterfaces { limit: usize },
 }
 
@@ -150,10 +150,9 @@ impl fmt::Display for Cause {
                 "a packet of interface {id}, but the file has described {described} \
                  interfaces so far"
             ),
-            Self::TooManyInterfaces { limit } => write!(
-                formatter,
-                "more than {limit} interfaces in one section are not supported"
-            ),
+            Self::TooManyInterfaces { limit } => {
+                write!(formatter, "more than {limit} interfaces are not supported")
+            }
         }
     }
 }
@@ -180,13 +179,10 @@ impl fmt::Display for Part {
     }
 }
 
-/// The compression that a file starting with `start` has, and what undoes it.
+/// The compression that a file starting with `start` has, where we do not undo it, and what does.
 fn compression(start: &[u8]) -> Option<(&'static str, &'static str)> {
     match start {
-        [0x1f, 0x8b, ..] => Some(("gzip", "gzip -dc")),
-        [0x28, 0xb5, 0x2f, 0xfd] => Some(("Zstandard", "zstd -dc")),
         [0xfd, b'7', b'z', b'X'] => Some(("xz", "xz -dc")),
-        [0x04, 0x22, 0x4d, 0x18] => Some(("LZ4", "lz4 -dc")),
         [b'B', b'Z', b'h', _] => Some(("bzip2", "bzip2 -dc")),
         _ => None,
     }

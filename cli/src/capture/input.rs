@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The octets of one capture, from the first to the last, a block at a time.
 //!
-//! Owns the choice between mapping and streaming, and the place that has been read up to.
-//! Knows nothing of capture formats. What is left of a block when more octets are wanted
+//! Owns the choice between mapping and streaming, and the place that has been read up to: that of
+//! a compressed capture is counted unpacked. Knows nothing of capture formats. What is left of a block when more octets are wanted
 //! opens the next block, so that whatever was asked for lies in one piece.
 
 use std::fs::File;
@@ -10,6 +10,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::block::Block;
+use super::compression::{self, Compression};
 
 /// Octets of a block of a stream: the least that holds four of the largest records. On 5
 /// million packets of 64 octets, blocks of 64 KiB took half as long again, and blocks of
@@ -32,7 +33,7 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// Maps the file at `path`, or streams what cannot be mapped.
+    /// Maps the file at `path`, or streams what cannot be mapped or is compressed.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
@@ -41,6 +42,9 @@ impl Input {
             && metadata.len() > 0
             && let Ok(block) = Block::map(&file)
         {
+            if let Some(compression) = Compression::of(&block) {
+                return Ok(Self::of(compression.unpack(file), BLOCK_OCTETS));
+            }
             return Ok(Self {
                 block,
                 base: 0,
@@ -48,17 +52,25 @@ impl Input {
                 stream: None,
             });
         }
-        Ok(Self::stream(file, BLOCK_OCTETS))
+        Self::stream(file, BLOCK_OCTETS)
     }
 
-    /// Streams `reader` through blocks of `block_octets`, or more where a record needs it.
-    pub(super) fn stream(reader: impl Read + Send + 'static, block_octets: usize) -> Self {
+    /// Streams `reader`, unpacked where it is compressed, through blocks of `block_octets`, or
+    /// more where a record needs it.
+    pub(super) fn stream(
+        reader: impl Read + Send + 'static,
+        block_octets: usize,
+    ) -> io::Result<Self> {
+        Ok(Self::of(compression::unpack(reader)?, block_octets))
+    }
+
+    fn of(reader: Box<dyn Read + Send>, block_octets: usize) -> Self {
         Self {
             block: Block::with_capacity(0),
             base: 0,
             cursor: 0,
             stream: Some(Stream {
-                reader: Box::new(reader),
+                reader,
                 block_octets,
                 spare: Vec::new(),
                 ended: false,

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Interfaces as captures describe them: how their packets begin and what their times mean.
 //!
-//! Owns the meaning of link types (<https://www.tcpdump.org/linktypes.html>), of
-//! `if_tsresol` and of `if_tsoffset` (draft-ietf-opsawg-pcapng §4.2). Knows nothing of how a
+//! Owns the meaning of `if_tsresol` and of `if_tsoffset` (draft-ietf-opsawg-pcapng §4.2). Knows nothing of how a
 //! description is laid out. No time stamp overflows: times saturate.
 
 use flowmeter::observation::LinkType;
@@ -18,6 +17,12 @@ pub(crate) struct Interface {
     pub(crate) description: Option<String>,
     /// How the octets of its packets begin.
     pub(crate) link_type: LinkType,
+    /// The link type's number in files.
+    pub(super) link_number: u32,
+    /// How many of its name the same section described before.
+    pub(super) occurrence: u32,
+    /// The number that records have for it, once it has been given one.
+    pub(super) number: Option<u32>,
     /// The most octets that are captured of each of its packets; 0 where there is no limit.
     pub(super) snap_length: u32,
     pub(super) clock: Clock,
@@ -94,22 +99,6 @@ impl Resolution {
                 u64::try_from(milliseconds).unwrap_or(u64::MAX)
             }
         }
-    }
-}
-
-/// What the engine calls the link type that a file calls `number`.
-pub(super) fn link_type(number: u32) -> LinkType {
-    match number {
-        0 => LinkType::BsdNull,
-        1 => LinkType::Ethernet,
-        // PPP, and PPP in HDLC-like framing.
-        9 | 50 => LinkType::Ppp,
-        // Raw IP: as systems of their own number it (12, 14), either version, IPv4, IPv6.
-        12 | 14 | 101 | 228 | 229 => LinkType::RawIp,
-        108 => LinkType::BsdLoop,
-        113 => LinkType::LinuxCooked,
-        276 => LinkType::LinuxCooked2,
-        _ => LinkType::Unsupported,
     }
 }
 

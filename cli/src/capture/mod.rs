@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Capture files, read as fast as memory delivers them: pcap and pcapng.
+//! Capture files, read as fast as memory delivers them: pcap and pcapng, compressed or not.
 //!
 //! Owns the way from a path (or standard input) to packets with a time, a length, an
 //! interface and a link type. Knows nothing of flows, and of a packet's octets only where
@@ -7,9 +7,12 @@
 //! memory, and yields every packet that lies before the first damage.
 
 mod block;
+mod compression;
 mod error;
 mod input;
 mod interface;
+mod link_type;
+mod numbering;
 mod order;
 mod pcap;
 mod pcapng;
@@ -19,6 +22,8 @@ mod tests;
 
 use std::path::Path;
 
+use flowmeter::observation::LinkType;
+
 use self::error::Cause;
 use self::input::Input;
 use self::pcap::Pcap;
@@ -27,7 +32,9 @@ use self::record::{Batch, Stop};
 
 pub(crate) use self::block::Block;
 pub(crate) use self::error::CaptureError;
-pub(crate) use self::interface::Interface;
+use self::interface::Interface;
+pub(crate) use self::link_type::UnsupportedLinkTypes;
+pub(crate) use self::numbering::Numbering;
 pub(crate) use self::record::{CapturedPacket, Oversized};
 
 /// A capture that is being read, from its first packet to its last.
@@ -37,6 +44,9 @@ pub(crate) struct Capture {
     input: Input,
     format: Format,
     oversized: Oversized,
+    unsupported: UnsupportedLinkTypes,
+    /// Why no more packets are used, found after they had been read.
+    failure: Option<Cause>,
     finished: bool,
 }
 
@@ -45,14 +55,15 @@ impl Capture {
     ///
     /// A regular file is memory-mapped, so nobody may shorten it while it is read: the
     /// system would then end the process with `SIGBUS`. Anything else is streamed, as is a
-    /// file that cannot be mapped.
+    /// file that cannot be mapped or is compressed (gzip, Zstandard or LZ4).
     pub(crate) fn open(path: &Path) -> Result<Self, CaptureError> {
-        if path.as_os_str() == "-" {
+        let (name, input) = if path.as_os_str() == "-" {
             let input = Input::stream(std::io::stdin(), input::BLOCK_OCTETS);
-            return Self::start("standard input".to_owned(), input);
-        }
-        let name = path.display().to_string();
-        match Input::open(path) {
+            ("standard input".to_owned(), input)
+        } else {
+            (path.display().to_string(), Input::open(path))
+        };
+        match input {
             Ok(input) => Self::start(name, input),
             Err(error) => Err(CaptureError::new(&name, None, Cause::Io(error))),
         }
@@ -69,6 +80,10 @@ impl Capture {
         limit: usize,
     ) -> Result<Option<Block>, CaptureError> {
         packets.clear();
+        if let Some(cause) = self.failure.take() {
+            self.finished = true;
+            return Err(CaptureError::new(&self.name, None, cause));
+        }
         if self.finished {
             return Ok(None);
         }
@@ -76,6 +91,7 @@ impl Capture {
         loop {
             let stop = self.format.decode(&mut self.input, &mut batch);
             if !batch.is_empty() {
+                self.count_unsupported(packets);
                 return Ok(Some(self.input.block().clone()));
             }
             let cause = match stop {
@@ -105,19 +121,32 @@ impl Capture {
     ///
     /// A pcap file has one, without a name. Those of a pcapng file are described between
     /// its packets, and start afresh with each of its sections; no batch spans two.
+    #[cfg(test)]
     pub(crate) fn interfaces(&self) -> &[Interface] {
-        match &self.format {
-            Format::Pcap(pcap) => pcap.interfaces(),
-            Format::Pcapng(pcapng) => pcapng.interfaces(),
+        self.format.interfaces()
+    }
+
+    /// Gives the packets that [`Capture::read`] returned last, together with `block`, the
+    /// numbers that records have for their interfaces, and directions where they say one.
+    ///
+    /// Those from the first on whose interface is one too many are removed, and the next read
+    /// says so.
+    pub(crate) fn number_interfaces(
+        &mut self,
+        packets: &mut Vec<CapturedPacket>,
+        block: &Block,
+        numbering: &mut Numbering,
+    ) {
+        let interfaces = self.format.interfaces_mut();
+        if let Err((numbered, cause)) = numbering.apply(interfaces, packets, block) {
+            packets.truncate(numbered);
+            self.failure = Some(cause);
         }
     }
 
-    /// A number that is another one whenever [`Capture::interfaces`] has changed.
-    pub(crate) fn interfaces_generation(&self) -> u64 {
-        match &self.format {
-            Format::Pcap(_) => 1,
-            Format::Pcapng(pcapng) => pcapng.generation(),
-        }
+    /// What errors call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Octets of the capture that have been read.
@@ -137,6 +166,21 @@ impl Capture {
         (self.oversized.packets > 0).then_some(self.oversized)
     }
 
+    /// Takes the count of packets, since the last call, whose link type the engine does not read.
+    pub(crate) fn take_unsupported(&mut self) -> UnsupportedLinkTypes {
+        std::mem::take(&mut self.unsupported)
+    }
+
+    fn count_unsupported(&mut self, packets: &[CapturedPacket]) {
+        for packet in packets {
+            if packet.link_type == LinkType::Unsupported
+                && let Some(interface) = self.format.interfaces().get(packet.interface as usize)
+            {
+                self.unsupported.count(interface.link_number);
+            }
+        }
+    }
+
     /// Finds out what `input` holds.
     fn start(name: String, mut input: Input) -> Result<Self, CaptureError> {
         let format = Format::detect(&mut input)
@@ -146,6 +190,8 @@ impl Capture {
             input,
             format,
             oversized: Oversized::default(),
+            unsupported: UnsupportedLinkTypes::default(),
+            failure: None,
             finished: false,
         })
     }
@@ -172,6 +218,20 @@ impl Format {
         let pcap = Pcap::from_header(rest)?;
         input.consume(pcap::FILE_HEADER_OCTETS);
         Ok(Self::Pcap(pcap))
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        match self {
+            Self::Pcap(pcap) => pcap.interfaces(),
+            Self::Pcapng(pcapng) => pcapng.interfaces(),
+        }
+    }
+
+    fn interfaces_mut(&mut self) -> &mut [Interface] {
+        match self {
+            Self::Pcap(pcap) => pcap.interfaces_mut(),
+            Self::Pcapng(pcapng) => pcapng.interfaces_mut(),
+        }
     }
 
     fn decode(&mut self, input: &mut Input, batch: &mut Batch<'_>) -> Stop {

@@ -10,6 +10,9 @@
 //! functions allocate a list for the options of each, and do not read the obsolete Packet
 //! Block.
 
+use std::collections::HashMap;
+
+use flowmeter::observation::Direction;
 use flowmeter::time::Timestamp;
 use pcap_parser::{
     InterfaceDescriptionBlock, OptionCode, parse_interfacedescriptionblock_be,
@@ -18,7 +21,9 @@ use pcap_parser::{
 
 use super::error::{Cause, Part};
 use super::input::Input;
-use super::interface::{Clock, Interface, Resolution, link_type, text};
+use super::interface::{Clock, Interface, Resolution, text};
+use super::link_type::link_type;
+use super::numbering::MAX_INTERFACES;
 use super::order::ByteOrder;
 use super::record::{Batch, CapturedPacket, MAX_PACKET, Stop};
 
@@ -28,10 +33,6 @@ pub(super) const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 
 /// The most octets of a block: libpcap's `INITIAL_MAX_BLOCK_SIZE`.
 const MAX_BLOCK: u32 = 16 * 1024 * 1024;
-
-/// The most interfaces of a section, so that a file of nothing else takes no more than
-/// some 40 MB.
-const MAX_INTERFACES: usize = 65_536;
 
 /// Block types (§4).
 mod kind {
@@ -47,7 +48,8 @@ mod kind {
 pub(super) struct Pcapng {
     order: ByteOrder,
     interfaces: Vec<Interface>,
-    generation: u64,
+    /// How many interfaces of the section have each name.
+    occurrences: HashMap<Option<String>, u32>,
     /// The time of the last packet that had one, for those that have none.
     time: Timestamp,
 }
@@ -57,8 +59,8 @@ impl Pcapng {
         &self.interfaces
     }
 
-    pub(super) fn generation(&self) -> u64 {
-        self.generation
+    pub(super) fn interfaces_mut(&mut self) -> &mut [Interface] {
+        &mut self.interfaces
     }
 
     /// Moves packets from `input` to `batch` until one of them or the section ends.
@@ -168,7 +170,7 @@ impl Pcapng {
             }));
         }
         self.interfaces.clear();
-        self.generation += 1;
+        self.occurrences.clear();
         Ok(())
     }
 
@@ -188,8 +190,12 @@ impl Pcapng {
         let Ok((_, description)) = parsed else {
             return Err(block.too_short());
         };
-        self.interfaces.push(interface(&description, self.order));
-        self.generation += 1;
+        let mut interface = interface(&description, self.order);
+        let occurrences = self.occurrences.entry(interface.name.clone());
+        let occurrences = occurrences.or_default();
+        interface.occurrence = *occurrences;
+        *occurrences += 1;
+        self.interfaces.push(interface);
         Ok(())
     }
 
@@ -232,6 +238,7 @@ impl Pcapng {
             length: length.max(captured),
             time,
             interface: id,
+            direction: Direction::Ingress,
             link_type: interface.link_type,
         };
         let exceeds = captured > interface.max_captured();
@@ -261,6 +268,7 @@ impl Pcapng {
             length,
             time: self.time,
             interface: 0,
+            direction: Direction::Ingress,
             link_type: interface.link_type,
         };
         Ok((packet, false))
@@ -307,6 +315,9 @@ fn interface(block: &InterfaceDescriptionBlock<'_>, order: ByteOrder) -> Interfa
         name: None,
         description: None,
         link_type: link_type(block.linktype.0 as u32),
+        link_number: block.linktype.0 as u32,
+        occurrence: 0,
+        number: None,
         snap_length: block.snaplen,
         clock: Clock::default(),
     };

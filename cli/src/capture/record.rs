@@ -4,7 +4,7 @@
 //! Owns the description of one packet and the count of those that are longer than their
 //! file says. Knows nothing of how a record is laid out.
 
-use flowmeter::observation::LinkType;
+use flowmeter::observation::{Direction, LinkType};
 use flowmeter::time::Timestamp;
 
 use super::error::{Cause, Part};
@@ -29,8 +29,11 @@ pub(crate) struct CapturedPacket {
     /// When it was captured.
     pub(crate) time: Timestamp,
     /// The file's own number of the interface, an index into
-    /// [`Capture::interfaces`](super::Capture::interfaces).
+    /// [`Capture::interfaces`](super::Capture::interfaces); the number that records have for it
+    /// after [`Capture::number_interfaces`](super::Capture::number_interfaces).
     pub(crate) interface: u32,
+    /// Which way it passed the interface, where it says; else into it.
+    pub(crate) direction: Direction,
     /// How its octets begin.
     pub(crate) link_type: LinkType,
 }

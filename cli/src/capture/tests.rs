@@ -5,6 +5,7 @@
 //! give the same packets and the same error.
 
 mod build;
+mod compressed;
 mod damage;
 mod formats;
 
@@ -103,7 +104,7 @@ impl Read for Trickle {
 /// Reads `octets` as a stream in blocks of `block_octets`.
 fn read_streamed(octets: &[u8], block_octets: usize, limit: usize) -> Reading {
     let reader = Trickle(Cursor::new(octets.to_vec()), block_octets);
-    let input = Input::stream(reader, block_octets);
+    let input = Input::stream(reader, block_octets).unwrap();
     Reading::of(Capture::start("x".to_owned(), input), limit)
 }
 
@@ -169,7 +170,7 @@ fn what_is_no_file_is_an_error() {
 fn blocks_are_reused_only_when_nobody_holds_them() {
     let packets: Vec<_> = (0..50).map(|index| (1, 0, vec![index; 40])).collect();
     let octets = build::pcap(build::PCAP_LITTLE, 1, &packets);
-    let input = Input::stream(Trickle(Cursor::new(octets), 64), 64);
+    let input = Input::stream(Trickle(Cursor::new(octets), 64), 64).unwrap();
     let mut capture = Capture::start("x".to_owned(), input).unwrap();
     let mut packets = Vec::new();
     let mut kept = Vec::new();

@@ -67,8 +67,14 @@ pub(crate) enum Problem {
     Length { offset: u64, length: usize },
     /// The file ends before a message does.
     CutShort { offset: u64, missing: usize },
-    /// Data whose template has not been seen.
-    MissingTemplate { offset: u64, set: u16 },
+    /// Sets that were skipped: data whose template has not been seen, and ids that mean nothing
+    /// (RFC 7011 §3.3.2).
+    Skipped {
+        sets: u64,
+        /// The first one's id, and where it is.
+        set: u16,
+        offset: u64,
+    },
     /// Octets after a message's last set, too few for a set's header.
     NoSet { offset: u64, octets: usize },
     /// A set that cannot be decoded.
@@ -112,8 +118,17 @@ impl fmt::Display for Problem {
                 f,
                 "offset {offset}: the file ends inside a message (needs {missing} more octets)"
             ),
-            Self::MissingTemplate { offset, set } => {
-                write!(f, "offset {offset}: set {set} comes before its template")
+            Self::Skipped { sets, set, offset } => {
+                let (first, plural) = if *sets == 1 {
+                    ("", "")
+                } else {
+                    ("the first ", "s")
+                };
+                write!(f, "{sets} set{plural} skipped, {first}at offset {offset}: ")?;
+                match set {
+                    ..256 => write!(f, "set id {set} is reserved"),
+                    256.. => write!(f, "no template {set} before it"),
+                }
             }
             Self::NoSet { offset, octets } => {
                 write!(f, "offset {offset}: {octets} octets that are no set")
@@ -169,8 +184,6 @@ impl Error for Problem {
 pub(crate) enum Malformed {
     /// The message ends inside it, or it is shorter than its header (RFC 7011 §3.3.2).
     Length(u16),
-    /// Its id says nothing (RFC 7011 §3.3.2).
-    Reserved,
     /// It ends inside a template.
     TemplateCut,
     /// A template with an id that sets of data cannot have (RFC 7011 §3.4.1).
@@ -188,7 +201,6 @@ impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Length(length) => write!(f, "a length of {length}, which cannot be"),
-            Self::Reserved => write!(f, "the id is reserved"),
             Self::TemplateCut => write!(f, "it ends inside a template"),
             Self::TemplateId(id) => write!(f, "a template {id}, where the least is 256"),
             Self::Scope(id) => write!(f, "options template {id} has no valid scope"),

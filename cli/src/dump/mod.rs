@@ -55,8 +55,8 @@ pub(crate) fn run(options: &Dump, out: &mut dyn Write) -> Result<(), DumpError> 
 /// The records of an IPFIX file, options records among them, each with its elements' names
 /// in IANA's registry as keys.
 ///
-/// After the first place that cannot be read there are no more records. What is found missing
-/// in the sequences comes last.
+/// After the first place that cannot be read there are no more records. What was skipped and what
+/// is found missing in the sequences comes last.
 pub(crate) fn read_records<R: Read>(
     reader: R,
 ) -> impl Iterator<Item = Result<Map<String, Value>, Problem>> {

@@ -48,7 +48,8 @@ pub(super) const TEMPLATE_FIELDS: usize = 1 << 18;
 pub(super) const DOMAINS: usize = 1 << 12;
 
 /// The records of a file, and what is wrong with it: after the first place that cannot be
-/// read there are no more records. What is missing in the sequences comes last.
+/// read there are no more records. Sets that nothing is known of are skipped. How many those
+/// were, and what is missing in the sequences, comes last.
 pub(super) struct Records<R> {
     reader: R,
     message: Vec<u8>,
@@ -63,9 +64,17 @@ pub(super) struct Records<R> {
     template_fields: usize,
     /// The set whose records are read.
     data: Option<DataSet>,
-    /// What the sequences say, once nothing more is read.
-    gaps: Option<vec::IntoIter<Problem>>,
+    skipped: Option<Skipped>,
+    /// What was skipped and what the sequences say, once nothing more is read.
+    rest: Option<vec::IntoIter<Problem>>,
     counts: Counts,
+}
+
+/// Sets that were skipped.
+struct Skipped {
+    sets: u64,
+    first_set: u16,
+    first_offset: u64,
 }
 
 /// A data set, and how far it has been read.
@@ -86,7 +95,8 @@ struct DataSet {
 #[derive(Default)]
 struct Domain {
     templates: HashMap<u16, Rc<Template>>,
-    /// The next message's sequence number; the first one's may be any.
+    /// The next message's sequence number; the first one's may be any, and so may that after
+    /// records that were skipped.
     sequence: Option<u32>,
     missing: u64,
     missing_places: u64,
@@ -119,7 +129,8 @@ impl<R: Read> Records<R> {
             domains: BTreeMap::new(),
             template_fields: 0,
             data: None,
-            gaps: None,
+            skipped: None,
+            rest: None,
             counts: Counts::default(),
         }
     }
@@ -219,23 +230,36 @@ impl<R: Read> Records<R> {
                     self.learn(offset, set, template)?;
                 }
             }
-            0..256 => return Err(malformed(Malformed::Reserved)),
+            0..256 => self.skip(offset, set),
             256.. => {
                 let domain = self.domains.entry(self.domain).or_default();
-                let template = domain.templates.get(&set);
-                let template = template.ok_or(Problem::MissingTemplate { offset, set })?;
-                self.data = Some(DataSet {
-                    id: set,
-                    template: Rc::clone(template),
-                    shortest: template.shortest(),
-                    position: self.position + SET_HEADER,
-                    end,
-                    records: 0,
-                });
+                if let Some(template) = domain.templates.get(&set) {
+                    self.data = Some(DataSet {
+                        id: set,
+                        template: Rc::clone(template),
+                        shortest: template.shortest(),
+                        position: self.position + SET_HEADER,
+                        end,
+                        records: 0,
+                    });
+                } else {
+                    // Nobody knows how many records it has.
+                    domain.sequence = None;
+                    self.skip(offset, set);
+                }
             }
         }
         self.position = end;
         Ok(())
+    }
+
+    fn skip(&mut self, offset: u64, set: u16) {
+        let skipped = self.skipped.get_or_insert(Skipped {
+            sets: 0,
+            first_set: set,
+            first_offset: offset,
+        });
+        skipped.sets += 1;
     }
 
     /// Keeps a template, or no longer.
@@ -283,8 +307,8 @@ impl<R: Read> Records<R> {
                     Ok(Some(record)) => return Ok(Some(record)),
                     Ok(None) => {
                         let domain = self.domains.entry(self.domain).or_default();
-                        let next = domain.sequence.unwrap_or_default();
-                        domain.sequence = Some(next.wrapping_add(data.records));
+                        let next = domain.sequence;
+                        domain.sequence = next.map(|next| next.wrapping_add(data.records));
                         self.data = None;
                     }
                     Err(source) => {
@@ -309,19 +333,28 @@ impl<R: Read> Iterator for Records<R> {
     type Item = Result<Record, Problem>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(gaps) = &mut self.gaps {
-            return gaps.next().map(Err);
+        if let Some(rest) = &mut self.rest {
+            return rest.next().map(Err);
         }
         let read = self.read_record();
         if let Ok(Some(record)) = read {
             self.counts.add(&record);
             return Some(Ok(record));
         }
-        let gaps: Vec<_> = self.domains.iter().flat_map(Domain::gaps).collect();
-        let mut gaps = gaps.into_iter();
-        let problem = read.err().or_else(|| gaps.next());
-        self.gaps = Some(gaps);
-        problem.map(Err)
+        let gaps = self.domains.iter().flat_map(Domain::gaps);
+        let skipped = self.skipped.iter().map(Skipped::problem);
+        let all: Vec<_> = read.err().into_iter().chain(skipped).chain(gaps).collect();
+        self.rest.insert(all.into_iter()).next().map(Err)
+    }
+}
+
+impl Skipped {
+    fn problem(&self) -> Problem {
+        Problem::Skipped {
+            sets: self.sets,
+            set: self.first_set,
+            offset: self.first_offset,
+        }
     }
 }
 

@@ -347,28 +347,61 @@ fn a_message_shorter_than_its_header_is_refused() {
 }
 
 #[test]
-fn data_before_its_template_is_refused() {
+fn data_before_its_template_is_skipped() {
     let Messages { octets, offsets } = file();
     let (records, problems) = read(&octets[offsets[1]..]);
     assert!(records.is_empty());
-    assert_eq!(problems[0], "offset 16: set 512 comes before its template");
+    assert_eq!(
+        problems,
+        ["5 sets skipped, the first at offset 16: no template 512 before it"]
+    );
     // RFC 7011 §3.1: templates are of one domain.
     let known = message(1, 0, &[(2, &template(300, None, &[[2, 8]]))]);
     let other = message(2, 0, &[(300, &[0; 8])]);
     let expected = format!(
-        "offset {}: set 300 comes before its template",
+        "1 set skipped, at offset {}: no template 300 before it",
         known.len() + 16
     );
     assert_eq!(read(&[known, other].concat()).1, [expected]);
 }
 
+/// RFC 7011 §8 and §9: what a collector does not know does not keep it from the rest. How many
+/// records were skipped is not known, so the sequence says nothing of the next message.
 #[test]
-fn what_precedes_a_bad_set_in_its_message_is_read() {
+fn what_surrounds_an_unknown_set_is_read() {
     let fields = template(300, None, &[[2, 8]]);
-    let sets: [(u16, &[u8]); 3] = [(2, &fields), (300, &[0, 0, 0, 0, 0, 0, 0, 5]), (301, &[])];
-    let (records, problems) = read(&message(1, 0, &sets));
-    assert_eq!(records, [json!({ "packetDeltaCount": 5 })]);
-    assert_eq!(problems, ["offset 40: set 301 comes before its template"]);
+    let octets = |count: u8| [0, 0, 0, 0, 0, 0, 0, count];
+    let file = [
+        message(
+            1,
+            0,
+            &[
+                (2, &fields),
+                (300, &octets(5)),
+                (301, &[1; 40]),
+                (300, &octets(6)),
+            ],
+        ),
+        message(1, 9, &[(300, &octets(7)), (1, &[]), (255, &[2; 3])]),
+        message(1, 10, &[(300, &octets(8))]),
+    ];
+    let (records, problems) = read(&file.concat());
+    let expected = [5, 6, 7, 8].map(|count| json!({ "packetDeltaCount": count }));
+    assert_eq!(records, expected);
+    assert_eq!(
+        problems,
+        ["3 sets skipped, the first at offset 40: no template 301 before it"]
+    );
+    // What goes wrong later comes first, as it ends the file.
+    let cut = [&file[0][..], &file[1][..20]].concat();
+    let (records, problems) = read(&cut);
+    assert_eq!(records, expected[..2]);
+    assert_eq!(problems.len(), 2);
+    assert!(
+        problems[0].contains("ends inside a message"),
+        "{problems:?}"
+    );
+    assert!(problems[1].starts_with("1 set skipped"), "{problems:?}");
 }
 
 #[test]
@@ -377,7 +410,10 @@ fn malformed_sets_are_refused() {
     let number = template(300, None, &[[2, 4]]);
     type Sets<'a> = &'a [(u16, &'a [u8])];
     let sets: [(Sets<'_>, &str); 11] = [
-        (&[(1, &[])], "offset 16: in set 1: the id is reserved"),
+        (
+            &[(1, &[])],
+            "1 set skipped, at offset 16: set id 1 is reserved",
+        ),
         (
             &[(2, &number[..6])],
             "offset 16: in set 2: it ends inside a template",
@@ -537,7 +573,7 @@ fn templates_are_withdrawn() {
     assert_eq!(
         problems,
         [format!(
-            "offset {offset}: set 300 comes before its template"
+            "1 set skipped, at offset {offset}: no template 300 before it"
         )]
     );
 }
@@ -558,7 +594,7 @@ fn all_templates_of_a_kind_are_withdrawn() {
         assert_eq!(
             problems,
             [format!(
-                "offset {offset}: set {withdrawn} comes before its template"
+                "1 set skipped, at offset {offset}: no template {withdrawn} before it"
             )]
         );
     }
@@ -725,7 +761,7 @@ fn errors_name_the_file() {
     assert_eq!(
         error,
         format!(
-            "{}: offset 16: set 300 comes before its template",
+            "{}: 1 set skipped, at offset 16: no template 300 before it",
             file.path().display()
         )
     );

@@ -6,6 +6,7 @@
 
 mod clock;
 mod dispatch;
+mod names;
 mod report;
 mod source;
 mod top;
@@ -20,18 +21,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use crossbeam_channel::{Receiver, bounded, select};
-use flowmeter::exporting::Interfaces;
 use flowmeter::metering::{Backend, Configuration, Timeouts};
 use flowmeter::observation::ObservationDomainId;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::clock::Clock;
 use self::dispatch::Dispatcher;
+use self::names::Names;
 use self::report::Summary;
 use self::source::{Event, Packets};
 use self::top::Top;
 use self::worker::{Batch, Timed, Worker};
-use crate::arguments::{Protocol, Replay};
+use crate::arguments::{Output, Protocol, Replay};
+use crate::capture::{Block, UnsupportedLinkTypes};
 use crate::complain;
 use crate::target::Targets;
 
@@ -45,7 +47,7 @@ const IPV6_UDP_HEADERS: u16 = 40 + 8;
 /// Runs the command. `Ok(false)` says that something was lost and has been named; an error
 /// that nothing was done.
 pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
-    if let Some(output) = &options.output {
+    if let Some(Output::File(output)) = &options.output {
         refuse_to_overwrite(output, &options.files)?;
     }
     let domains = domains(options)?;
@@ -61,9 +63,9 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
     let is_live = options.files.iter().any(|file| source::is_live(file));
     let signals = signals()?;
     let message_octets = message_octets(options);
-    let output = options.output.as_deref();
+    let output = options.output.as_ref();
     let targets = Targets::new(&options.collector, output, message_octets, is_live);
-    let workers = domains
+    let mut workers = domains
         .map(|domain| {
             Worker::new(
                 &configuration,
@@ -75,6 +77,9 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
         })
         .collect::<io::Result<Vec<_>>>()
         .context("no memory for flow tables")?;
+    if options.collector.is_empty() {
+        workers.iter_mut().for_each(Worker::announce_once);
+    }
 
     let mut replay = Reading {
         events: source::read(options.files.clone()),
@@ -83,7 +88,8 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
         dispatcher: Dispatcher::new(workers),
         clock: Clock::new(&configuration.timeouts),
         is_live,
-        interfaces: Interfaces::default(),
+        names: Names::default(),
+        unsupported: Vec::new(),
         progress: progress(&options.files),
         complaints: Vec::new(),
     };
@@ -92,7 +98,8 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
     let Reading {
         dispatcher,
         clock,
-        interfaces,
+        names,
+        unsupported,
         mut complaints,
         ..
     } = replay;
@@ -100,8 +107,15 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
     let elapsed = started.elapsed();
     let reports = targets.finish(&signals);
 
-    let summary = Summary::new(outcomes, reports, interfaces, elapsed);
+    let summary = Summary::new(outcomes, reports, names.into_announced(), elapsed);
     complaints.extend(summary.complaints(options.flows));
+    let unsupported = unsupported
+        .into_iter()
+        .filter(|(_, count)| !count.is_empty());
+    complaints.extend(unsupported.map(|(name, count)| Complaint {
+        text: format!("{name}: {count}"),
+        lost: summary.metered_nothing(),
+    }));
     for complaint in &complaints {
         complain(complaint);
     }
@@ -225,7 +239,9 @@ struct Reading<'a> {
     dispatcher: Dispatcher,
     clock: Clock,
     is_live: bool,
-    interfaces: Interfaces,
+    names: Names,
+    /// Packets of link types that are not supported, by capture.
+    unsupported: Vec<(String, UnsupportedLinkTypes)>,
     progress: ProgressBar,
     complaints: Vec<Complaint>,
 }
@@ -247,10 +263,12 @@ impl Reading<'_> {
                 }
                 default(TICK) => if self.is_live {
                     self.clock.wait();
+                    self.announce_all();
                     self.dispatcher.send(self.clock.take_moments());
                 },
             }
         }
+        self.announce_all();
         self.progress.finish_and_clear();
     }
 
@@ -258,17 +276,23 @@ impl Reading<'_> {
         self.clock.note_activity();
         match event {
             // Nothing is written before: a missing capture leaves an output file as it is.
-            Event::Opened => self.targets.open(),
+            Event::Opened(name) => {
+                self.targets.open();
+                self.unsupported
+                    .push((name, UnsupportedLinkTypes::default()));
+            }
             Event::Packets(packets) => self.meter(packets),
             Event::Complaint(complaint) => self.complaints.push(complaint),
         }
     }
 
     fn meter(&mut self, read: Packets) {
-        if let Some(interfaces) = &read.interfaces {
-            self.interfaces = interfaces.clone();
+        if let Some((_, unsupported)) = self.unsupported.last_mut() {
+            unsupported.add(read.unsupported);
         }
-        let mut batch = Batch::new(read.block, read.interfaces, read.packets.len());
+        self.names.add(read.named);
+        let interfaces = self.names.announce_due();
+        let mut batch = Batch::new(read.block, interfaces, read.packets.len());
         batch.now = self.clock.now();
         for (number, packet) in (1..).zip(&read.packets) {
             let next = read.packets.get(number).map(|next| next.time);
@@ -288,6 +312,14 @@ impl Reading<'_> {
         }
         self.dispatch(batch);
         self.progress.set_position(read.position);
+    }
+
+    /// Has workers announce interfaces whose announcement was deferred.
+    fn announce_all(&mut self) {
+        let interfaces = self.names.announce_all();
+        let mut batch = Batch::new(Block::empty(), interfaces, 0);
+        batch.now = self.clock.now();
+        self.dispatch(batch);
     }
 
     fn dispatch(&self, batch: Batch) {

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 use flowmeter::exporting::Interfaces;
-use flowmeter::flow::Ports;
+use flowmeter::flow::{Observed, Ports};
 use flowmeter::metering::{EndReason, IgnoredReason, Statistics};
+use flowmeter::observation::Direction;
 use serde_json::{Map, Value, json};
 
 use super::Complaint;
@@ -87,6 +88,11 @@ impl Summary {
             Some(Complaint { text, lost: true })
         });
         memory.into_iter().chain(lost)
+    }
+
+    /// Whether no packet is in any record.
+    pub(super) fn metered_nothing(&self) -> bool {
+        self.records == 0
     }
 
     fn packets_per_second(&self) -> f64 {
@@ -276,7 +282,7 @@ impl Named {
             ),
             AnyKey::L2(key) => {
                 return Self {
-                    interface: key.observed.ingress_interface,
+                    interface: interface(&key.observed),
                     protocol: ether_type(key.observed.payload),
                     source: ethernet_address(key.source),
                     destination: ethernet_address(key.destination),
@@ -295,11 +301,19 @@ impl Named {
             ),
         };
         Self {
-            interface: observed.ingress_interface,
+            interface: interface(&observed),
             protocol,
             source,
             destination,
         }
+    }
+}
+
+/// The interface where the packets of a flow were observed.
+fn interface(observed: &Observed) -> u32 {
+    match observed.direction() {
+        Direction::Ingress => observed.ingress_interface,
+        Direction::Egress => observed.egress_interface,
     }
 }
 

@@ -3,15 +3,16 @@
 //!
 //! It knows nothing of time, workers and targets.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use crossbeam_channel::{Receiver, SendError, Sender, bounded};
-use flowmeter::exporting::{Interface, Interfaces};
+use flowmeter::exporting::Interface;
 
 use super::Complaint;
-use crate::capture::{Block, Capture, CaptureError, CapturedPacket};
+use crate::capture::{
+    Block, Capture, CaptureError, CapturedPacket, Numbering, UnsupportedLinkTypes,
+};
 
 /// Packets that are read at a time.
 const READ: usize = 256;
@@ -21,8 +22,8 @@ const AHEAD: usize = 64;
 
 /// What the reading thread finds, in order.
 pub(super) enum Event {
-    /// A capture could be opened.
-    Opened,
+    /// The capture of this name could be opened.
+    Opened(String),
     /// Packets of one block.
     Packets(Packets),
     /// A capture could not be opened, or not be read to its end, or is odd.
@@ -33,8 +34,10 @@ pub(super) enum Event {
 pub(super) struct Packets {
     pub(super) block: Block,
     pub(super) packets: Vec<CapturedPacket>,
-    /// The interfaces, where they have changed.
-    pub(super) interfaces: Option<Interfaces>,
+    /// The interfaces among theirs that have a name, and had no packet before.
+    pub(super) named: Vec<Interface>,
+    /// Those among them of link types that are not supported.
+    pub(super) unsupported: UnsupportedLinkTypes,
     /// Octets of all captures that have been read.
     pub(super) position: u64,
 }
@@ -42,8 +45,8 @@ pub(super) struct Packets {
 /// Reads captures one after the other.
 struct Source {
     events: Sender<Event>,
-    /// By number; captures that name a number again rename it.
-    interfaces: Interfaces,
+    /// Of all captures.
+    numbering: Numbering,
     /// Octets of the captures before this one.
     read_before: u64,
 }
@@ -65,7 +68,7 @@ pub(super) fn read(files: Vec<PathBuf>) -> Receiver<Event> {
     thread::spawn(move || {
         let mut source = Source {
             events,
-            interfaces: Interfaces::default(),
+            numbering: Numbering::default(),
             read_before: 0,
         };
         for file in &files {
@@ -95,7 +98,7 @@ impl Source {
             Ok(capture) => capture,
             Err(error) => return Ok(self.events.send(Event::Complaint(error.into()))?),
         };
-        self.events.send(Event::Opened)?;
+        self.events.send(Event::Opened(capture.name().to_owned()))?;
         self.read_packets(&mut capture)?;
         if let Some(oversized) = capture.oversized() {
             let plural = if oversized.packets == 1 { "" } else { "s" };
@@ -103,7 +106,7 @@ impl Source {
                 text: format!(
                     "{}: offset {}: {} packet{plural} longer than the capture's snap length, \
                      metered all the same",
-                    file.display(),
+                    capture.name(),
                     oversized.first_offset,
                     oversized.packets
                 ),
@@ -115,7 +118,6 @@ impl Source {
     }
 
     fn read_packets(&mut self, capture: &mut Capture) -> Result<(), Unwanted> {
-        let mut generation = None;
         loop {
             let mut packets = Vec::with_capacity(READ);
             let block = match capture.read(&mut packets, READ) {
@@ -123,41 +125,15 @@ impl Source {
                 Ok(None) => return Ok(()),
                 Err(error) => return Ok(self.events.send(Event::Complaint(error.into()))?),
             };
-            let known = generation.replace(capture.interfaces_generation());
-            let interfaces = if known == generation {
-                None
-            } else {
-                self.name_interfaces(capture)
-            };
+            capture.number_interfaces(&mut packets, &block, &mut self.numbering);
             self.events.send(Event::Packets(Packets {
                 block,
                 packets,
-                interfaces,
+                named: self.numbering.take_named(),
+                unsupported: capture.take_unsupported(),
                 position: self.read_before + capture.position(),
             }))?;
         }
-    }
-
-    /// All interfaces with a name, where any has changed.
-    fn name_interfaces(&mut self, capture: &Capture) -> Option<Interfaces> {
-        let known = self.interfaces.all().iter().cloned();
-        let mut named: BTreeMap<_, _> = known.map(|known| (known.number, known)).collect();
-        for (number, interface) in (0..).zip(capture.interfaces()) {
-            let Some(name) = &interface.name else {
-                named.remove(&number);
-                continue;
-            };
-            let description = interface.description.as_ref().unwrap_or(name);
-            let interface = Interface {
-                number,
-                name: name.clone(),
-                description: description.clone(),
-            };
-            named.insert(number, interface);
-        }
-        let interfaces = self.interfaces.update(named.into_values().collect())?;
-        self.interfaces = interfaces.clone();
-        Some(interfaces)
     }
 }
 

@@ -10,7 +10,7 @@ use flowmeter::metering::{
     Configuration, Export, FlowRecord, Flows, Flush, MeteringProcess, NoRoom, STARTER_FLOWS,
     Statistics, Swept,
 };
-use flowmeter::observation::{ObservationDomainId, ObservationPoint};
+use flowmeter::observation::{Direction, ObservationDomainId, ObservationPoint};
 use flowmeter::packet::Packet;
 use flowmeter::time::Uptime;
 
@@ -110,6 +110,12 @@ impl Worker {
         })
     }
 
+    /// Announces templates and interfaces once only, which is enough for a file. Collectors restart,
+    /// and messages to them get lost.
+    pub(super) fn announce_once(&mut self) {
+        self.export.process.set_announce_interval(u32::MAX);
+    }
+
     /// Meters one batch.
     pub(super) fn observe(&mut self, batch: &Batch) {
         let Moment { uptime, time } = batch.now;
@@ -182,10 +188,16 @@ impl Timed {
     /// The packet as the engine wants it.
     pub(super) fn packet<'a>(&self, block: &'a Block) -> Packet<'a> {
         let captured = &self.packet;
+        let (ingress_interface, egress_interface) = match captured.direction {
+            Direction::Ingress => (captured.interface, 0),
+            Direction::Egress => (0, captured.interface),
+        };
         Packet {
             data: captured.data(block),
             point: ObservationPoint {
-                ingress_interface: captured.interface,
+                ingress_interface,
+                egress_interface,
+                direction: captured.direction,
                 link_type: captured.link_type,
                 ..ObservationPoint::default()
             },

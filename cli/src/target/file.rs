@@ -3,26 +3,26 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
 
 use super::accounts::file_trouble;
 use super::pending::Pending;
 use super::{Duty, Next, TICK, is_repeated};
+use crate::arguments::Output;
 
-/// Writes a new file at `path`, in place of one that may be there; `-` is standard output.
-pub(super) fn run(duty: &Duty, path: &Path) {
+/// Writes to `output`, in place of a file that may be there.
+pub(super) fn run(duty: &Duty, output: &Output) {
     if !duty.is_wanted() {
         return;
     }
-    if let Err(error) = write(duty, path) {
+    if let Err(error) = write(duty, output) {
         let (reason, text) = file_trouble(&error);
         duty.accounts.disconnect((reason, text.clone()));
         duty.lose_rest(reason, &text);
     }
 }
 
-fn write(duty: &Duty, path: &Path) -> io::Result<()> {
-    let mut file = open(path)?;
+fn write(duty: &Duty, output: &Output) -> io::Result<()> {
+    let mut file = open(output)?;
     duty.accounts.connect();
     let mut pending = Pending::default();
     loop {
@@ -47,9 +47,9 @@ fn write(duty: &Duty, path: &Path) -> io::Result<()> {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    if path.as_os_str() == "-" {
-        return same_file::Handle::stdout()?.as_file().try_clone();
+fn open(output: &Output) -> io::Result<File> {
+    match output {
+        Output::StandardOutput => same_file::Handle::stdout()?.as_file().try_clone(),
+        Output::File(path) => File::create(path),
     }
-    File::create(path)
 }

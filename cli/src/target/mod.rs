@@ -18,7 +18,6 @@ mod tcp;
 mod tests;
 mod udp;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -31,7 +30,7 @@ use flowmeter::exporting::{Message, MessageKind};
 
 use self::accounts::Accounts;
 use self::session::Session;
-use crate::arguments::{Collector, Protocol};
+use crate::arguments::{Collector, Output, Protocol};
 
 pub(crate) use self::accounts::Report;
 
@@ -99,7 +98,7 @@ impl Targets {
     /// input no collector applies back-pressure.
     pub(crate) fn new(
         collectors: &[Collector],
-        output: Option<&Path>,
+        output: Option<&Output>,
         message_octets: usize,
         is_live: bool,
     ) -> Self {
@@ -124,15 +123,10 @@ impl Targets {
             );
         }
         if let Some(output) = output {
-            let path = output.to_owned();
-            let name = if path.as_os_str() == "-" {
-                "standard output".to_owned()
-            } else {
-                path.display().to_string()
-            };
-            let accounts = Accounts::new(name, true);
+            let output = output.clone();
+            let accounts = Accounts::new(output.to_string(), true);
             ways.push(targets.start(accounts, patience, true, move |duty| {
-                file::run(&duty, &path);
+                file::run(&duty, &output);
             }));
         }
         targets.outlet = Outlet(ways.into());

@@ -25,14 +25,14 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    fn u16(self, number: u16) -> [u8; 2] {
+    pub(crate) fn u16(self, number: u16) -> [u8; 2] {
         match self {
             Self::Little => number.to_le_bytes(),
             Self::Big => number.to_be_bytes(),
         }
     }
 
-    fn u32(self, number: u32) -> [u8; 4] {
+    pub(crate) fn u32(self, number: u32) -> [u8; 4] {
         match self {
             Self::Little => number.to_le_bytes(),
             Self::Big => number.to_be_bytes(),
@@ -130,7 +130,8 @@ pub(crate) fn pcapng(packets: &[Packet], order: Order, resolution: u8) -> Vec<u8
     file
 }
 
-fn block(order: Order, kind: u32, body: &[u8]) -> Vec<u8> {
+/// A block of pcapng around `body`, padded.
+pub(crate) fn block(order: Order, kind: u32, body: &[u8]) -> Vec<u8> {
     let padded = body.len().next_multiple_of(4);
     let length = order.u32(padded as u32 + 12);
     let mut block = order.u32(kind).to_vec();

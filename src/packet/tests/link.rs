@@ -5,12 +5,12 @@ use super::*;
 use crate::packet::MAX_TAGS;
 
 /// A VLAN tag: its EtherType and a priority of 5 with the id.
-fn tag(ether_type: u16, vlan: u16) -> Vec<u8> {
+pub(super) fn tag(ether_type: u16, vlan: u16) -> Vec<u8> {
     [ether_type.to_be_bytes(), (0xa000 | vlan).to_be_bytes()].concat()
 }
 
 /// An MPLS label stack of `count` labels.
-fn labels(count: usize) -> Vec<u8> {
+pub(super) fn labels(count: usize) -> Vec<u8> {
     let mut octets = [0x00, 0x01, 0x00, 0x40].repeat(count);
     octets[4 * count - 2] |= 1;
     octets
@@ -21,7 +21,7 @@ const IPV6: [u8; 2] = [0x86, 0xdd];
 const PPPOE: [u8; 8] = [0x88, 0x64, 0x11, 0x00, 0x00, 0x07, 0x00, 0x2a];
 
 /// What IP packets of either version are found behind.
-fn ipv4_and_ipv6_are_behind(link_type: LinkType, before_4: &[u8], before_6: &[u8]) {
+pub(super) fn ipv4_and_ipv6_are_behind(link_type: LinkType, before_4: &[u8], before_6: &[u8]) {
     let headers = ipv4_headers(link_type, &[before_4, &ipv4(TCP, &tcp())].concat());
     assert_eq!(
         (headers.key.ports, headers.octets),

@@ -3,6 +3,7 @@
 //!
 //! This file builds packets and compares; it decides nothing about what is right.
 
+mod encapsulations;
 mod ipv4;
 mod ipv6;
 mod lengths;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::packet::{MAX_EXTENSION_HEADERS, MAX_TAGS};
 
-const LINK_TYPES: [LinkType; 8] = [
+const LINK_TYPES: [LinkType; 14] = [
     LinkType::Ethernet,
     LinkType::RawIp,
     LinkType::LinuxCooked,
@@ -15,6 +15,12 @@ const LINK_TYPES: [LinkType; 8] = [
     LinkType::BsdNull,
     LinkType::BsdLoop,
     LinkType::Ppp,
+    LinkType::CiscoHdlc,
+    LinkType::Fddi,
+    LinkType::NetfilterLog,
+    LinkType::Ieee80211,
+    LinkType::Radiotap,
+    LinkType::PacketInformation,
     LinkType::Unsupported,
 ];
 

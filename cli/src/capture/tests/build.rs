@@ -18,6 +18,9 @@ pub(super) struct PcapKind {
     pub(super) magic: u32,
     pub(super) big: bool,
     pub(super) modified: bool,
+    pub(super) version: (u16, u16),
+    /// The two lengths of each record have changed places.
+    pub(super) swapped: bool,
 }
 
 pub(super) const PCAP_LITTLE: PcapKind = kind(0xa1b2_c3d4, false);
@@ -28,12 +31,18 @@ pub(super) const PCAP_MODIFIED: PcapKind = PcapKind {
     modified: true,
     ..kind(0xa1b2_cd34, false)
 };
+pub(super) const PCAP_MODIFIED_BIG: PcapKind = PcapKind {
+    modified: true,
+    ..kind(0xa1b2_cd34, true)
+};
 
 const fn kind(magic: u32, big: bool) -> PcapKind {
     PcapKind {
         magic,
         big,
         modified: false,
+        version: (2, 4),
+        swapped: false,
     }
 }
 
@@ -46,12 +55,18 @@ pub(super) fn pcap(kind: PcapKind, network: u32, packets: &[(u32, u32, Vec<u8>)]
             file.extend(number(kind.big, value, octets));
         }
     };
-    put(&[(u64::from(kind.magic), 4), (2, 2), (4, 2), (0, 4), (0, 4)]);
+    let (major, minor) = kind.version;
+    put(&[(u64::from(kind.magic), 4)]);
+    put(&[(u64::from(major), 2), (u64::from(minor), 2), (0, 4), (0, 4)]);
     put(&[(100, 4), (u64::from(network), 4)]);
     for (seconds, fraction, data) in packets {
         let length = data.len() as u64;
         put(&[(u64::from(*seconds), 4), (u64::from(*fraction), 4)]);
-        put(&[(length, 4), (length + 4, 4)]);
+        let mut lengths = [(length, 4), (length + 4, 4)];
+        if kind.swapped {
+            lengths.reverse();
+        }
+        put(&lengths);
         if kind.modified {
             put(&[(0, 8)]);
         }

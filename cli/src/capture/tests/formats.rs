@@ -5,7 +5,7 @@ use flowmeter::observation::LinkType;
 
 use super::build::{self, Pcapng, number};
 use super::{Packet, Reading, read};
-use crate::capture::interface::link_type;
+use crate::capture::link_type::link_type;
 
 fn packet(data: &[u8], milliseconds: u64) -> Packet {
     Packet {
@@ -40,6 +40,7 @@ fn pcap_in_each_layout() {
         (build::PCAP_LITTLE, 1),
         (build::PCAP_BIG, 1),
         (build::PCAP_MODIFIED, 1),
+        (build::PCAP_MODIFIED_BIG, 1),
         (build::PCAP_NANOSECONDS_LITTLE, 1_000),
         (build::PCAP_NANOSECONDS_BIG, 1_000),
     ] {
@@ -52,6 +53,53 @@ fn pcap_in_each_layout() {
         for network in [1, 0x3000_0001, 0x4400_0001] {
             assert_eq!(packets(&build::pcap(kind, network, &file)), expected);
         }
+    }
+}
+
+/// libpcap's rule: before 2.3 and in 543.0 the lengths are swapped, in 2.3 they may be. Those that
+/// are not swapped, although they should be, are read all the same.
+#[test]
+fn pcap_in_each_version() {
+    let expected = [packet(&[1, 2, 3], 1_001), packet(&[9; 90], 2_000)];
+    let packets_in_file = [(1, 1_999, vec![1, 2, 3]), (2, 0, vec![9; 90])];
+    let versions = [(2, 0), (2, 1), (2, 2), (2, 3), (543, 0)];
+    for kind in [
+        build::PCAP_LITTLE,
+        build::PCAP_BIG,
+        build::PCAP_MODIFIED,
+        build::PCAP_MODIFIED_BIG,
+    ] {
+        for version in versions {
+            for swapped in [false, true] {
+                let kind = build::PcapKind {
+                    version,
+                    swapped,
+                    ..kind
+                };
+                let file = build::pcap(kind, 1, &packets_in_file);
+                assert_eq!(packets(&file), expected, "{version:?}");
+            }
+        }
+        // 2.4 has nothing swapped: there are as many octets as the first length says.
+        let swapped = build::PcapKind {
+            swapped: true,
+            ..kind
+        };
+        let reading = read(&build::pcap(swapped, 1, &packets_in_file[..1]));
+        assert_eq!(reading.packets, []);
+        assert!(reading.error.is_some());
+    }
+    for version in [(1, 4), (2, 5), (543, 1), (0, 0)] {
+        let kind = build::PcapKind {
+            version,
+            ..build::PCAP_BIG
+        };
+        let error = read(&build::pcap(kind, 1, &[])).error.unwrap();
+        let (major, minor) = version;
+        assert_eq!(
+            error,
+            format!("x: version {major}.{minor} of pcap is not known")
+        );
     }
 }
 
@@ -189,12 +237,17 @@ fn link_types() {
         (9, LinkType::Ppp),
         (12, LinkType::RawIp),
         (14, LinkType::RawIp),
+        (10, LinkType::Fddi),
         (50, LinkType::Ppp),
         (51, LinkType::Unsupported),
         (101, LinkType::RawIp),
-        (105, LinkType::Unsupported),
+        (104, LinkType::CiscoHdlc),
+        (105, LinkType::Ieee80211),
         (108, LinkType::BsdLoop),
         (113, LinkType::LinuxCooked),
+        (127, LinkType::Radiotap),
+        (192, LinkType::PacketInformation),
+        (239, LinkType::NetfilterLog),
         (228, LinkType::RawIp),
         (229, LinkType::RawIp),
         (276, LinkType::LinuxCooked2),
