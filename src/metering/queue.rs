@@ -54,7 +54,7 @@ pub(super) struct Queue<K: FlowKey> {
     deferred: [Pending<K>; BATCH],
 }
 
-/// A deferred packet. Times and the like are asked of [`Packets`](crate::packet::Packets)
+/// A deferred packet. Times and the like are asked of [`Packets`]
 /// again where they are needed: a host knows them without looking, or has them in a cache.
 #[derive(Clone, Copy)]
 pub(super) struct Pending<K: FlowKey> {

@@ -16,7 +16,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// See [`MeteringProcess::clear_statistics`].
+    /// See [`MeteringProcess::clear_statistics`](super::MeteringProcess::clear_statistics).
     pub(super) fn clear_statistics(&mut self, live_flows: usize) {
         let live = self.statistics.live();
         self.statistics = Statistics {

@@ -7,8 +7,8 @@
 use flowmeter::observation::LinkType;
 use flowmeter::time::Timestamp;
 
-/// One interface that packets were captured at; its place in
-/// [`Capture::interfaces`](super::Capture::interfaces) is the file's own number of it.
+/// One interface that packets were captured at. The file's own number of it is the count of those
+/// described before it.
 #[derive(Clone, Debug)]
 pub(crate) struct Interface {
     /// Its name, where the file says.

@@ -28,9 +28,8 @@ pub(crate) struct CapturedPacket {
     pub(crate) length: u32,
     /// When it was captured.
     pub(crate) time: Timestamp,
-    /// The file's own number of the interface, an index into
-    /// [`Capture::interfaces`](super::Capture::interfaces); the number that records have for it
-    /// after [`Capture::number_interfaces`](super::Capture::number_interfaces).
+    /// The file's own number of the interface; the number that records have for it after
+    /// [`Capture::number_interfaces`](super::Capture::number_interfaces).
     pub(crate) interface: u32,
     /// Which way it passed the interface, where it says; else into it.
     pub(crate) direction: Direction,
