@@ -32,7 +32,7 @@ def test_bridged_virtual_interface(start_meter, kind):
     out, source = routing.add_way_out(vpp), generator.add_interface(vpp, 0, mac=traffic.VPP_MAC)
     routing.add_gateway(vpp, source)
     vpp.configure(f"flowmeter interface {name} all both", f"flowmeter interface {out} ip4 tx")
-    coming = routed_from(link)
+    coming = routing.routed_from(link)
     going = Traffic()
     for number in range(20):
         going.add_udp(4, (2000 + number, 53), number, destination=link.host_address)

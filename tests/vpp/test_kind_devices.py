@@ -5,19 +5,10 @@ import pytest
 
 from support import generator, memif, routing, traffic
 from support.flows import Flows
-from support.link import Link, RawSocket, add_link
+from support.link import RawSocket, add_link
 from support.meter import RX, TX
 from support.observed import assert_flows, features, wait_observed
 from support.traffic import Traffic, mixed
-
-
-def routed_from(link: Link) -> Traffic:
-    """Traffic of a host behind the link that VPP routes."""
-    sent = Traffic(destination_mac=link.vpp_mac, source_mac=link.host_mac)
-    for number in range(20):
-        for version, source in ((4, link.host_address), (6, link.host_address6)):
-            sent.add_udp(version, (1000 + number, 53), 10 * number, source=source)
-    return sent
 
 
 def test_af_packet(start_meter):
@@ -28,7 +19,7 @@ def test_af_packet(start_meter):
     meter.vpp.configure(
         f"flowmeter interface {one.vpp} all rx", f"flowmeter interface {other.vpp} all tx"
     )
-    sent = routed_from(one)
+    sent = routing.routed_from(one)
     routed = Flows(sent.flows.items())
     sent.add_l2(0x88CC, b"\x02" * 60)
     RawSocket(one.namespace, one.host).send(sent.frames)

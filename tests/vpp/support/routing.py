@@ -43,3 +43,12 @@ def add_way_out(vpp: Vpp) -> str:
             f"ip route add {traffic.ROUTE[version]} via {neighbor} {interface}",
         )
     return interface
+
+
+def routed_from(link: Link) -> traffic.Traffic:
+    """Traffic of a host behind the link that VPP routes."""
+    sent = traffic.Traffic(destination_mac=link.vpp_mac, source_mac=link.host_mac)
+    for number in range(20):
+        for version, source in ((4, link.host_address), (6, link.host_address6)):
+            sent.add_udp(version, (1000 + number, 53), 10 * number, source=source)
+    return sent

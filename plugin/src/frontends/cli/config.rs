@@ -9,7 +9,8 @@ use crate::control::interfaces::{Selection, Variant};
 use crate::control::state::with_control;
 use crate::ffi::Main;
 
-/// Reads the stanza. VPP has no interfaces yet: each is metered when it is added.
+/// Reads the stanza. Its rules apply when VPP's main loop starts, and to interfaces that are added
+/// later.
 pub(crate) fn config(main: Main, words: Vec<&str>) -> Result<(), String> {
     read(main, words).map_err(|why| format!("startup.conf: flowmeter: {why}"))
 }
