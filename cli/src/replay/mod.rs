@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `flowmeter replay`: captures in, IPFIX and a summary out.
 //!
 //! One thread reads captures, this one keeps the time and dispatches packets, each worker has a
