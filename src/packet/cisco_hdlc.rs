@@ -9,7 +9,6 @@ use super::dissect::Dissection;
 use super::ether_type::{self, Lesser};
 use super::link::Link;
 use super::wire::split_header;
-use crate::flow::IgnoredReason;
 
 /// The addresses of unicast and of broadcast frames. No frame of PPP begins with either.
 pub(super) const UNICAST: u8 = 0x0f;
@@ -26,7 +25,7 @@ struct CiscoHdlcHeader {
 /// Reads a frame.
 pub(super) fn read<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
     let Some((header, rest)) = split_header::<CiscoHdlcHeader>(octets) else {
-        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+        return Dissection::LINK_TRUNCATED;
     };
     let protocol = u16::from_be_bytes(header.protocol);
     ether_type::read(protocol, rest, link, Lesser::Unknown)

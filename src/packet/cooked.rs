@@ -11,7 +11,6 @@ use super::dissect::Dissection;
 use super::ether_type::{self, Lesser};
 use super::link::Link;
 use super::wire::split_header;
-use crate::flow::IgnoredReason;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -38,7 +37,7 @@ struct Version2 {
 /// Reads a packet behind a version 1 header.
 pub(super) fn read_version_1<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
     let Some((header, rest)) = split_header::<Version1>(octets) else {
-        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+        return Dissection::LINK_TRUNCATED;
     };
     let length = u16::from_be_bytes(header.address_length);
     let link = link.with_source(source(length, &header.address));
@@ -48,7 +47,7 @@ pub(super) fn read_version_1<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection
 /// Reads a packet behind a version 2 header.
 pub(super) fn read_version_2<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
     let Some((header, rest)) = split_header::<Version2>(octets) else {
-        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+        return Dissection::LINK_TRUNCATED;
     };
     let length = u16::from(header.address_length);
     let link = link.with_source(source(length, &header.address));

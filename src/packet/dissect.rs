@@ -21,6 +21,11 @@ pub enum Dissection {
     Ignored(IgnoredReason),
 }
 
+impl Dissection {
+    /// A packet that ends within a header before the network protocol's.
+    pub(super) const LINK_TRUNCATED: Self = Self::Ignored(IgnoredReason::LinkHeaderTruncated);
+}
+
 /// One packet's key and its own measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Headers<K: FlowKey> {

@@ -2,7 +2,8 @@
 //! What an EtherType says of the octets behind it, whichever header it stood in.
 //!
 //! Owns VLAN tags (IEEE 802.1Q §9) and the PPPoE session header (RFC 2516 §4), and chooses who
-//! reads what else stands before an IP header. Knows nothing of the header before. EtherTypes are numbers here, in the machine's order.
+//! reads what else stands before an IP header. Knows nothing of the header before. EtherTypes are
+//! numbers here, in the machine's order.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -39,7 +40,7 @@ pub(super) const SERVICE_HEADER: u16 = 0x894f;
 pub(super) enum Lesser {
     /// The length of an LLC frame.
     Length,
-    /// None of our business.
+    /// Not an EtherType; the frame is not IP.
     Unknown,
 }
 
@@ -80,7 +81,7 @@ pub(super) fn read<'a>(
             IPV6 => ipv6::read(octets, &link),
             VLAN | VLAN_SERVICE | VLAN_STACKED => {
                 let Some((tag, rest)) = split_header::<VlanTag>(octets) else {
-                    return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+                    return Dissection::LINK_TRUNCATED;
                 };
                 if !link.count_vlan_tag(tag.control) {
                     return Dissection::Ignored(IgnoredReason::TooManyTags);
@@ -124,12 +125,12 @@ fn look_through<'a>(
         E_TAG => port_extension::e_tag(octets),
         _ => return service_header::read(octets, link),
     };
-    next.ok_or(Dissection::Ignored(IgnoredReason::LinkHeaderTruncated))
+    next.ok_or(Dissection::LINK_TRUNCATED)
 }
 
 fn pppoe_session(octets: &[u8], link: Link<'_>) -> Dissection {
     let Some((header, rest)) = split_header::<PppoeHeader>(octets) else {
-        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+        return Dissection::LINK_TRUNCATED;
     };
     if header.version_and_type != PppoeHeader::VERSION_1_TYPE_1
         || header.code != PppoeHeader::CODE_SESSION

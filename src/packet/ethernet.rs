@@ -9,7 +9,6 @@ use super::dissect::Dissection;
 use super::ether_type::{self, Lesser};
 use super::link::Link;
 use super::wire::split_header;
-use crate::flow::IgnoredReason;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -23,7 +22,7 @@ struct EthernetHeader {
 #[inline]
 pub(super) fn read<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
     let Some((header, rest)) = split_header::<EthernetHeader>(octets) else {
-        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+        return Dissection::LINK_TRUNCATED;
     };
     let link = link
         .with_source(&header.source)

@@ -9,7 +9,6 @@ use super::dissect::Dissection;
 use super::link::Link;
 use super::logical_link;
 use super::wire::split_header;
-use crate::flow::IgnoredReason;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -31,7 +30,7 @@ impl FddiHeader {
 /// Reads a frame.
 pub(super) fn read<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
     let Some((header, rest)) = split_header::<FddiHeader>(octets) else {
-        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+        return Dissection::LINK_TRUNCATED;
     };
     let link = link
         .with_source(&header.source)

@@ -191,7 +191,7 @@ const AF_INET: u32 = 2;
 
 fn bsd(octets: &[u8], link: Link<'_>, family: impl Fn([u8; 4]) -> u32) -> Dissection {
     let Some((header, rest)) = split_header::<BsdHeader>(octets) else {
-        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+        return Dissection::LINK_TRUNCATED;
     };
     match family(header.family) {
         AF_INET => ipv4::read(rest, &link),

@@ -11,7 +11,6 @@ use super::ether_type::{self, Lesser};
 use super::ipv4;
 use super::link::Link;
 use super::wire::split_header;
-use crate::flow::IgnoredReason;
 
 /// Destination SAP, source SAP, and a control field of one octet (IEEE 802.2 §3.2).
 type LogicalLinkHeader = [u8; 3];
@@ -37,7 +36,7 @@ impl SnapHeader {
 /// Reads what follows a length.
 pub(super) fn read<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
     let Some((header, rest)) = split_header::<LogicalLinkHeader>(octets) else {
-        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+        return Dissection::LINK_TRUNCATED;
     };
     match *header {
         SNAP => snap(rest, link),
@@ -48,7 +47,7 @@ pub(super) fn read<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
 
 fn snap<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
     let Some((header, rest)) = split_header::<SnapHeader>(octets) else {
-        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+        return Dissection::LINK_TRUNCATED;
     };
     if header.organization != SnapHeader::ETHER_TYPE {
         return link.non_ip(0);

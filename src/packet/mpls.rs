@@ -33,7 +33,7 @@ impl Label {
 pub(super) fn read(mut octets: &[u8], mut link: Link<'_>, ether_type: u16) -> Dissection {
     loop {
         let Some((label, rest)) = split_header::<Label>(octets) else {
-            return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+            return Dissection::LINK_TRUNCATED;
         };
         if !link.count_tag() {
             return Dissection::Ignored(IgnoredReason::TooManyTags);
@@ -44,7 +44,7 @@ pub(super) fn read(mut octets: &[u8], mut link: Link<'_>, ether_type: u16) -> Di
         }
     }
     let Some(first) = octets.first() else {
-        return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
+        return Dissection::LINK_TRUNCATED;
     };
     if ipv4::can_be(octets, &link) {
         return ipv4::read(octets, &link);

@@ -10,7 +10,6 @@ use super::dissect::Dissection;
 use super::link::Link;
 use super::wire::split_header;
 use super::{ipv4, ipv6};
-use crate::flow::IgnoredReason;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -58,17 +57,15 @@ const AF_INET6: u8 = 10;
 
 /// Reads a logged packet.
 pub(super) fn read(octets: &[u8], link: Link<'_>) -> Dissection {
-    const TRUNCATED: Dissection = Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
-
     let Some((header, mut rest)) = split_header::<NetfilterLogHeader>(octets) else {
-        return TRUNCATED;
+        return Dissection::LINK_TRUNCATED;
     };
     if header.version != 0 {
         return link.non_ip(0);
     }
     for _ in 0..MAX_ATTRIBUTES {
         let Some((attribute, value)) = split_header::<Attribute>(rest) else {
-            return TRUNCATED;
+            return Dissection::LINK_TRUNCATED;
         };
         let (kind, length) = attribute.read();
         if length < size_of::<Attribute>() {
@@ -82,7 +79,7 @@ pub(super) fn read(octets: &[u8], link: Link<'_>) -> Dissection {
             };
         }
         let Some(next) = rest.get(length.next_multiple_of(4)..) else {
-            return TRUNCATED;
+            return Dissection::LINK_TRUNCATED;
         };
         rest = next;
     }

@@ -7,7 +7,6 @@
 use super::dissect::Dissection;
 use super::link::Link;
 use super::{ipv4, ipv6, mpls};
-use crate::flow::IgnoredReason;
 
 /// For [`read`]: PPP's own protocol numbers are no EtherTypes.
 pub(super) const NO_ETHER_TYPE: u16 = 0;
@@ -31,9 +30,9 @@ pub(super) fn read(octets: &[u8], link: Link<'_>, ether_type: u16) -> Dissection
     // Only a protocol's last octet is odd, so that an odd first one is also the last
     // (RFC 1661 §2 and §6.5).
     let (protocol, rest) = match *octets {
-        [] | [ADDRESS] => return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated),
+        [] | [ADDRESS] => return Dissection::LINK_TRUNCATED,
         [only, ref rest @ ..] if only & 1 == 1 => (u16::from(only), rest),
-        [_] => return Dissection::Ignored(IgnoredReason::LinkHeaderTruncated),
+        [_] => return Dissection::LINK_TRUNCATED,
         [high, low, ref rest @ ..] => (u16::from_be_bytes([high, low]), rest),
     };
     match protocol {

@@ -10,7 +10,6 @@ use super::ether_type;
 use super::ethernet;
 use super::link::Link;
 use super::wire::split_header;
-use crate::flow::IgnoredReason;
 
 /// RFC 8300 §2.2 and §2.3.
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -38,18 +37,16 @@ pub(super) fn read<'a>(
     octets: &'a [u8],
     link: &mut Link<'a>,
 ) -> Result<(u16, &'a [u8]), Dissection> {
-    const TRUNCATED: Dissection = Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
-
-    let (header, _) = split_header::<ServiceHeader>(octets).ok_or(TRUNCATED)?;
+    let (header, _) = split_header::<ServiceHeader>(octets).ok_or(Dissection::LINK_TRUNCATED)?;
     let length = usize::from(header.length & 0x3f) * 4;
     if header.version_and_flags >> 6 != 0 || length < size_of::<ServiceHeader>() {
         return Err(link.non_ip(ether_type::SERVICE_HEADER));
     }
-    let rest = octets.get(length..).ok_or(TRUNCATED)?;
+    let rest = octets.get(length..).ok_or(Dissection::LINK_TRUNCATED)?;
     match header.next_protocol {
         next_protocol::IPV4 => Ok((ether_type::IPV4, rest)),
         next_protocol::IPV6 => Ok((ether_type::IPV6, rest)),
-        next_protocol::ETHERNET => ethernet::inner(rest, link).ok_or(TRUNCATED),
+        next_protocol::ETHERNET => ethernet::inner(rest, link).ok_or(Dissection::LINK_TRUNCATED),
         next_protocol::SERVICE_HEADER => Ok((ether_type::SERVICE_HEADER, rest)),
         next_protocol::MPLS => Ok((ether_type::MPLS, rest)),
         _ => Err(link.non_ip(ether_type::SERVICE_HEADER)),

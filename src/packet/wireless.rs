@@ -13,8 +13,6 @@ use super::wire::split_header;
 use super::{ethernet, logical_link};
 use crate::flow::IgnoredReason;
 
-const TRUNCATED: Dissection = Dissection::Ignored(IgnoredReason::LinkHeaderTruncated);
-
 /// IEEE 802.11 §9.3.2.1, without what not all data frames have.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -61,13 +59,13 @@ pub(super) fn read<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
 /// Reads a frame; `padded` says whether its header is filled up to 32 bits.
 fn read_frame<'a>(octets: &'a [u8], link: Link<'a>, padded: bool) -> Dissection {
     let Some((&first, _)) = octets.split_first() else {
-        return TRUNCATED;
+        return Dissection::LINK_TRUNCATED;
     };
     if first & control::VERSION_AND_TYPE != control::DATA {
         return link.non_ip(0);
     }
     let Some((header, rest)) = split_header::<DataHeader>(octets) else {
-        return TRUNCATED;
+        return Dissection::LINK_TRUNCATED;
     };
     let is_qos = header.control & control::QOS != 0;
     let [one, two, three] = &header.addresses;
@@ -79,7 +77,7 @@ fn read_frame<'a>(octets: &'a [u8], link: Link<'a>, padded: bool) -> Dissection 
         _ => {
             after += FOURTH_ADDRESS;
             let Some(four) = rest.first_chunk() else {
-                return TRUNCATED;
+                return Dissection::LINK_TRUNCATED;
             };
             (three, four)
         }
@@ -88,7 +86,7 @@ fn read_frame<'a>(octets: &'a [u8], link: Link<'a>, padded: bool) -> Dissection 
     let mut is_aggregate = false;
     if is_qos {
         let Some(qos) = rest.get(after) else {
-            return TRUNCATED;
+            return Dissection::LINK_TRUNCATED;
         };
         is_aggregate = qos & AGGREGATE != 0;
         after += QOS_CONTROL;
@@ -109,7 +107,7 @@ fn read_frame<'a>(octets: &'a [u8], link: Link<'a>, padded: bool) -> Dissection 
     }
     match rest.get(after..) {
         Some(body) => logical_link::read(body, link),
-        None => TRUNCATED,
+        None => Dissection::LINK_TRUNCATED,
     }
 }
 
@@ -126,14 +124,14 @@ struct RadiotapHeader {
 /// Reads a frame behind a radiotap header.
 pub(super) fn read_radiotap<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
     let Some((header, _)) = split_header::<RadiotapHeader>(octets) else {
-        return TRUNCATED;
+        return Dissection::LINK_TRUNCATED;
     };
     let length = usize::from(u16::from_le_bytes(header.length));
     if header.version != 0 || length < size_of::<RadiotapHeader>() {
         return link.non_ip(0);
     }
     let Some((radiotap, frame)) = octets.split_at_checked(length) else {
-        return TRUNCATED;
+        return Dissection::LINK_TRUNCATED;
     };
     /// Of the field "flags": the frame's header is filled up to 32 bits.
     const PADDED: u8 = 0x20;
@@ -185,14 +183,14 @@ pub(super) fn read_packet_information<'a>(octets: &'a [u8], link: Link<'a>) -> D
     const IEEE_802_11: u32 = 105;
 
     let Some((header, _)) = split_header::<PacketInformationHeader>(octets) else {
-        return TRUNCATED;
+        return Dissection::LINK_TRUNCATED;
     };
     let length = usize::from(u16::from_le_bytes(header.length));
     if header.version != 0 || length < size_of::<PacketInformationHeader>() {
         return link.non_ip(0);
     }
     let Some(frame) = octets.get(length..) else {
-        return TRUNCATED;
+        return Dissection::LINK_TRUNCATED;
     };
     match u32::from_le_bytes(header.link_type) {
         ETHERNET => ethernet::read(frame, link),
