@@ -193,7 +193,7 @@ pub(crate) enum Protocol {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Collector {
     pub(crate) protocol: Protocol,
-    /// All that its name stands for, in the order in which to try them.
+    /// All addresses of its name, in the order in which to try them.
     pub(crate) addresses: Vec<SocketAddr>,
     /// As it was written.
     pub(crate) name: String,

@@ -52,7 +52,7 @@ pub(crate) fn protocol(number: u8) -> String {
     name.to_owned()
 }
 
-/// The name of what an EtherType stands for (IANA's IEEE 802 numbers), or its number in
+/// The name of an EtherType (IANA's IEEE 802 numbers), or its number in
 /// hexadecimal where few know the name; 0 is a frame without one, which LLC begins.
 pub(crate) fn ether_type(number: u16) -> String {
     let name = match number {

@@ -160,7 +160,7 @@ fn a_collector_that_hangs_up_loses_the_rest_and_another_nothing() {
     assert_eq!(flows, usize::from(MANY));
 }
 
-/// Datagrams may be refused too, and each that the system tells of is counted.
+/// Datagrams may be refused too, and each refusal that the system reports is counted.
 #[test]
 fn a_port_that_refuses_datagrams_is_said() {
     let folder = tempfile::tempdir().expect("a folder");

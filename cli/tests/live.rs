@@ -287,7 +287,8 @@ fn a_signal_ends_the_wait_for_a_writer() {
     assert_eq!(summary(&finish(child)).number("packets"), 0);
 }
 
-/// Whoever asks twice means it: here a file cannot be completed, as nobody reads the pipe.
+/// A second signal ends the command at once: here the file cannot be completed, as the pipe has no
+/// reader.
 #[test]
 fn a_second_signal_ends_at_once() {
     let folder = tempfile::tempdir().expect("a folder");

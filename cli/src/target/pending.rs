@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Outgoing;
 use super::accounts::Accounts;
 
-/// Octets that are written in one go: a few hundred messages.
+/// Octets of one write: a few hundred messages.
 const BATCH: usize = 256 << 10;
 
 /// Octets on their way into a stream.
@@ -42,7 +42,7 @@ impl Pending {
         self.parts.push_back(Part { end, message });
     }
 
-    /// Writes what `stream` takes in one go.
+    /// Writes what `stream` takes in one write.
     pub(super) fn write(&mut self, stream: &mut impl Write, accounts: &Accounts) -> io::Result<()> {
         match stream.write(&self.octets[self.written..]) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),

@@ -122,7 +122,7 @@ fn records_without_templates_are_not_sent() {
     assert!(!session.encode(&data(0), |_, _| panic!("sent")));
 }
 
-/// A target whose queue, of two messages, nobody empties but the test.
+/// A target with a queue of two messages that only the test empties.
 fn stuck(is_connected: bool, patience: Duration) -> (Way, Duty) {
     let accounts = Arc::new(Accounts::new("stuck".to_owned(), true));
     if is_connected {

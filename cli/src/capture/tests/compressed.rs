@@ -124,7 +124,7 @@ fn compressions_are_told_by_their_first_octets() {
     assert_eq!(Compression::of(&[]), None);
 }
 
-/// What is in a frame is no longer unpacked, so nobody decides how deep it goes.
+/// The content of a frame is not decompressed again, so the depth is bounded.
 #[test]
 fn compressed_twice_is_no_capture() {
     let [capture, _] = captures();
@@ -197,7 +197,7 @@ fn bombs_are_streamed() {
     let Reading { packets, error, .. } = read_streamed(&bomb, 1 << 20, 4096);
     assert!(packets.is_empty());
     assert!(error.unwrap().contains("it starts with 00 00 00 00"));
-    // A window of 2 GiB, which nobody needs, is refused and not made.
+    // A window of 2 GiB is refused before it is allocated.
     let window = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0x01, 0, 0];
     let error = read_streamed(&window, 1 << 20, 1).error.unwrap();
     assert!(error.contains("Zstandard"), "{error}");
