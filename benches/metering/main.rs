@@ -16,8 +16,8 @@ use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use flowmeter::exporting::{ExportingProcess, Message, Transport};
 use flowmeter::flow::Ipv4Key;
 use flowmeter::metering::{
-    Backend, Configuration, EndReason, Export, Family, FlowKey, FlowRecord, MeteringProcess,
-    NoRoom, STARTER_FLOWS, Table, Timeouts,
+    Backend, Configuration, EndReason, Export, ExportRefused, Family, FlowKey, FlowRecord,
+    MeteringProcess, STARTER_FLOWS, Table, Timeouts,
 };
 use flowmeter::observation::ObservationDomainId;
 use flowmeter::packet::{Dissection, Packet, dissect};
@@ -182,15 +182,15 @@ fn prefetch<T>(line: *const T) {
 }
 
 /// Records go nowhere, as where there is no way to a collector.
-struct Closed(Option<NoRoom>);
+struct Closed(Option<ExportRefused>);
 
 impl<K: FlowKey> Export<K> for Closed {
-    fn closed(&self) -> Option<NoRoom> {
+    fn closed(&self) -> Option<ExportRefused> {
         self.0
     }
 
-    fn export(&mut self, _: &FlowRecord<K>) -> Result<(), NoRoom> {
-        Err(NoRoom::CollectorUnreachable)
+    fn export(&mut self, _: &FlowRecord<K>) -> Result<(), ExportRefused> {
+        Err(ExportRefused::CollectorUnreachable)
     }
 }
 
@@ -200,7 +200,7 @@ fn gate(criterion: &mut Criterion<Clocks>) {
     const FLOWS: usize = 1000;
 
     let mut group = criterion.benchmark_group("gate");
-    let closed = Some(NoRoom::CollectorUnreachable);
+    let closed = Some(ExportRefused::CollectorUnreachable);
     for (name, active, closed) in [
         ("open", Timeouts::MAX_MILLIS, None),
         ("closed", 1, closed),

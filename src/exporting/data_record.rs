@@ -62,12 +62,12 @@ macro_rules! ip_flow_template {
             $source / $address: $record.key.source,
             $destination / $address: $record.key.destination,
             SOURCE_TRANSPORT_PORT / 2: $record.key.ports.source,
-            DESTINATION_TRANSPORT_PORT / 2: if $record.key.observed.payload == $icmp {
+            DESTINATION_TRANSPORT_PORT / 2: if $record.key.observed.protocol == $icmp {
                 [0; 2]
             } else {
                 $record.key.ports.destination
             },
-            PROTOCOL_IDENTIFIER / 1: [$record.key.observed.payload as u8],
+            PROTOCOL_IDENTIFIER / 1: [$record.key.observed.protocol as u8],
             IP_CLASS_OF_SERVICE / 1: [$record.type_of_service],
             TCP_CONTROL_BITS / 1: [$record.tcp_flags],
             IP_VERSION / 1: [$version],
@@ -77,7 +77,7 @@ macro_rules! ip_flow_template {
             OCTET_DELTA_COUNT / 8: $record.octets.to_be_bytes(),
             FLOW_START_MILLISECONDS / 8: $record.start.as_millis().to_be_bytes(),
             FLOW_END_MILLISECONDS / 8: $record.end.as_millis().to_be_bytes(),
-            $icmp_type_code / 2: if $record.key.observed.payload == $icmp {
+            $icmp_type_code / 2: if $record.key.observed.protocol == $icmp {
                 $record.key.ports.destination
             } else {
                 [0; 2]
@@ -107,7 +107,7 @@ ip_flow_template!(Ipv6Key, 257, version 6, icmp 58, |record| {
 flow_template!(L2Key, 258, |record| {
     SOURCE_MAC_ADDRESS / 6: record.key.source,
     DESTINATION_MAC_ADDRESS / 6: record.key.destination,
-    ETHERNET_TYPE / 2: record.key.observed.payload.to_be_bytes(),
+    ETHERNET_TYPE / 2: record.key.observed.protocol.to_be_bytes(),
     VLAN_ID / 2: record.key.observed.vlan().to_be_bytes(),
     INGRESS_INTERFACE / 4: record.key.observed.ingress_interface.to_be_bytes(),
     EGRESS_INTERFACE / 4: record.key.observed.egress_interface.to_be_bytes(),

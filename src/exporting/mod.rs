@@ -7,10 +7,10 @@
 
 mod data_record;
 pub mod information_element;
+mod layered;
 mod message;
 mod options;
 mod process;
-mod recorded;
 mod template;
 
 pub use data_record::FlowTemplate;

@@ -17,7 +17,7 @@ use super::options::{
 };
 use super::template::Template;
 use crate::flow::{Ipv4Key, Ipv6Key, L2Key};
-use crate::metering::{Export, FlowRecord, NoRoom};
+use crate::metering::{Export, ExportRefused, FlowRecord};
 use crate::observation::ObservationDomainId;
 use crate::time::{Timestamp, Uptime};
 
@@ -233,7 +233,7 @@ impl<T: Transport> ExportingProcess<T> {
     ///
     /// # Errors
     /// Where there was no buffer.
-    pub fn finish_options(&mut self) -> Result<(), NoRoom> {
+    pub fn finish_options(&mut self) -> Result<(), ExportRefused> {
         self.announce_options(u64::MAX)
     }
 
@@ -242,7 +242,7 @@ impl<T: Transport> ExportingProcess<T> {
     ///
     /// Where there is no buffer in the middle of it, the next call goes on from there: one
     /// buffer now and then is enough.
-    fn announce(&mut self) -> Result<(), NoRoom> {
+    fn announce(&mut self) -> Result<(), ExportRefused> {
         let kind = if self.announced.is_some() {
             MessageKind::RepeatedTemplates
         } else {
@@ -275,7 +275,7 @@ impl<T: Transport> ExportingProcess<T> {
     }
 
     /// Goes on with the options that are being announced, for about so many messages.
-    fn announce_options(&mut self, messages: u64) -> Result<(), NoRoom> {
+    fn announce_options(&mut self, messages: u64) -> Result<(), ExportRefused> {
         let end = self.statistics.messages.saturating_add(messages);
         while let Some(round) = self.rounds.front() {
             if self.statistics.messages >= end {
@@ -304,7 +304,7 @@ impl<T: Transport> ExportingProcess<T> {
         &mut self,
         template: Template,
         kind: MessageKind,
-    ) -> Result<(), NoRoom> {
+    ) -> Result<(), ExportRefused> {
         let record = template.to_octets();
         if !template.is_options() {
             self.append(kind, TEMPLATE_SET, &record)?;
@@ -317,7 +317,7 @@ impl<T: Transport> ExportingProcess<T> {
     }
 
     /// Adds one options record in a set of its own, which some collectors need.
-    fn append_options(&mut self, template: &Template, record: &[u8]) -> Result<(), NoRoom> {
+    fn append_options(&mut self, template: &Template, record: &[u8]) -> Result<(), ExportRefused> {
         let message = self.append(MessageKind::Data, template.id.0, record)?;
         message.close_set();
         message.data_records += 1;
@@ -331,7 +331,7 @@ impl<T: Transport> ExportingProcess<T> {
         kind: MessageKind,
         set: u16,
         record: &[u8],
-    ) -> Result<&mut OpenMessage<T::Buffer>, NoRoom> {
+    ) -> Result<&mut OpenMessage<T::Buffer>, ExportRefused> {
         let fits = self
             .open
             .as_mut()
@@ -339,18 +339,23 @@ impl<T: Transport> ExportingProcess<T> {
         if !fits {
             self.append_to_new(kind, set, record)?;
         }
-        self.open.as_mut().ok_or(NoRoom::NoBuffer)
+        self.open.as_mut().ok_or(ExportRefused::NoBuffer)
     }
 
     #[inline(never)]
-    fn append_to_new(&mut self, kind: MessageKind, set: u16, record: &[u8]) -> Result<(), NoRoom> {
+    fn append_to_new(
+        &mut self,
+        kind: MessageKind,
+        set: u16,
+        record: &[u8],
+    ) -> Result<(), ExportRefused> {
         self.send_open();
-        let buffer = self.transport.buffer().ok_or(NoRoom::NoBuffer)?;
+        let buffer = self.transport.buffer().ok_or(ExportRefused::NoBuffer)?;
         let mut open = OpenMessage::new(buffer, kind);
         let fits = open.append(set, record);
         self.opened = self.uptime;
         self.open = Some(open);
-        fits.then_some(()).ok_or(NoRoom::NoBuffer)
+        fits.then_some(()).ok_or(ExportRefused::NoBuffer)
     }
 
     pub(super) fn send_open(&mut self) {
@@ -371,7 +376,7 @@ impl<T: Transport> ExportingProcess<T> {
 
 impl<K: FlowTemplate, T: Transport> Export<K> for ExportingProcess<T> {
     #[inline]
-    fn export(&mut self, record: &FlowRecord<K>) -> Result<(), NoRoom> {
+    fn export(&mut self, record: &FlowRecord<K>) -> Result<(), ExportRefused> {
         if self.announced.is_none() {
             // A template precedes its data (RFC 7011 §8).
             self.announce()?;

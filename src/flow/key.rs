@@ -54,7 +54,7 @@ pub struct Observed {
     pub egress_interface: u32,
     vlan_and_direction: u16,
     /// IANA element 4, `protocolIdentifier`, of an IP flow; 256, `ethernetType`, of any other.
-    pub payload: u16,
+    pub protocol: u16,
 }
 
 impl Observed {
@@ -63,22 +63,22 @@ impl Observed {
     /// Where the direction stands, beside the VLAN.
     pub(crate) const DIRECTION: u16 = 1 << Self::EGRESS_SHIFT;
 
-    /// At `point`, in VLAN `vlan` (0: none; only the low 12 bits count), carrying `payload`.
+    /// At `point`, in VLAN `vlan` (0: none; only the low 12 bits count), carrying `protocol`.
     #[inline(always)]
-    pub fn new(point: &ObservationPoint, vlan: u16, payload: u16) -> Self {
+    pub fn new(point: &ObservationPoint, vlan: u16, protocol: u16) -> Self {
         Self {
             ingress_interface: point.ingress_interface,
             egress_interface: point.egress_interface,
             vlan_and_direction: (vlan & Self::VLAN)
                 | ((point.direction as u16) << Self::EGRESS_SHIFT),
-            payload,
+            protocol,
         }
     }
 
     /// It and the ports before it in a key, as the words that they make there.
     #[inline(always)]
     fn words_behind(self, ports: u32) -> [u64; 2] {
-        let last = bytemuck::cast([self.vlan_and_direction, self.payload]);
+        let last = bytemuck::cast([self.vlan_and_direction, self.protocol]);
         [
             bytemuck::cast([ports, self.ingress_interface]),
             bytemuck::cast([self.egress_interface, last]),
@@ -110,7 +110,7 @@ pub struct Ipv4Key {
     pub destination: [u8; 4],
     /// The transport ports, or what stands for them.
     pub ports: Ports,
-    /// Where it was observed; the payload is the IP protocol number.
+    /// Where it was observed; the protocol is the IP protocol number.
     pub observed: Observed,
 }
 
@@ -149,7 +149,7 @@ pub struct Ipv6Key {
     pub destination: [u8; 16],
     /// The transport ports, or what stands for them.
     pub ports: Ports,
-    /// Where it was observed; the payload is the number of the upper-layer protocol.
+    /// Where it was observed; the protocol is the number of the upper-layer protocol.
     pub observed: Observed,
 }
 
@@ -187,7 +187,7 @@ pub struct L2Key {
     pub source: [u8; 6],
     /// IANA element 80, `destinationMacAddress`; zeros where the link layer has none.
     pub destination: [u8; 6],
-    /// Where it was observed; the payload is the EtherType, 0 where there is none.
+    /// Where it was observed; the protocol is the EtherType, 0 where there is none.
     pub observed: Observed,
 }
 

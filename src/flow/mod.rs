@@ -6,13 +6,13 @@
 
 mod ignored;
 mod key;
+mod layered_key;
 mod record;
-mod recorded_key;
 mod tally;
 
 pub use ignored::IgnoredReason;
 pub use key::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
+pub use layered_key::{LayerSelection, LayeredKey, Layers, Layout, LayoutKind};
 pub use record::{EndReason, FlowRecord};
 pub(crate) use record::{Flow, SYN};
-pub use recorded_key::{Layers, Layout, Recorded, RecordedKey, Recording};
 pub use tally::Tally;

@@ -72,7 +72,7 @@ fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
 ) -> SlotIndex {
     let place = table.place::<I>(&pending.candidates, now);
     if let Place::Taken(index) = place {
-        let is_over = give_way(&table[index], now, shared, export);
+        let is_over = evict(&table[index], now, shared, export);
         if !is_over {
             table.count_eviction(&pending.candidates, now, shared.timeouts.idle_millis());
         }
@@ -89,7 +89,7 @@ fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
 /// Makes the last record of a flow whose slot is taken for another. Returns whether its time had
 /// come anyway.
 #[inline(never)]
-pub(super) fn give_way<K: FlowKey, E: Export<K>>(
+pub(super) fn evict<K: FlowKey, E: Export<K>>(
     slot: &Slot<K>,
     now: Uptime,
     shared: &mut Shared,

@@ -6,7 +6,7 @@ use crate::flow::{FlowKey, FlowRecord, Ipv4Key, Ipv6Key, L2Key};
 /// Why an exporter takes no record now. It may later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum NoRoom {
+pub enum ExportRefused {
     /// Nobody has said where records go.
     NoCollector,
     /// There is no way to the collector.
@@ -15,7 +15,7 @@ pub enum NoRoom {
     NoBuffer,
 }
 
-impl NoRoom {
+impl ExportRefused {
     /// Every reason, in the order of their discriminants.
     pub const ALL: [Self; 3] = [
         Self::NoCollector,
@@ -38,8 +38,8 @@ pub trait Export<K: FlowKey> {
     /// Takes `record`, wholly or not at all.
     ///
     /// # Errors
-    /// [`NoRoom`] where it could not be taken. The flow then stays.
-    fn export(&mut self, record: &FlowRecord<K>) -> Result<(), NoRoom>;
+    /// [`ExportRefused`] where it could not be taken. The flow then stays.
+    fn export(&mut self, record: &FlowRecord<K>) -> Result<(), ExportRefused>;
 
     /// Why no record at all is taken during this call of the metering process; `None` where some
     /// may be.
@@ -48,7 +48,7 @@ pub trait Export<K: FlowKey> {
     /// packets cost what they cost without timeouts; only flows that have to make room are still
     /// offered, and counted as lost.
     #[inline(always)]
-    fn closed(&self) -> Option<NoRoom> {
+    fn closed(&self) -> Option<ExportRefused> {
         None
     }
 }

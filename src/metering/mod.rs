@@ -16,7 +16,7 @@ mod sweep;
 mod tables;
 
 pub use expiration::Timeouts;
-pub use export::{Export, ExportAll, NoRoom};
+pub use export::{Export, ExportAll, ExportRefused};
 pub use family::{Family, Flows, STARTER_FLOWS, Table};
 pub use process::{Configuration, MeteringProcess};
 pub use recorder::Recorder;
@@ -24,8 +24,8 @@ pub use statistics::{Records, Statistics};
 pub use sweep::{Flush, Swept};
 
 pub use crate::flow::{
-    EndReason, FlowKey, FlowRecord, IgnoredReason, Layers, Layout, Recorded, RecordedKey,
-    Recording, Tally,
+    EndReason, FlowKey, FlowRecord, IgnoredReason, LayerSelection, LayeredKey, Layers, Layout,
+    LayoutKind, Tally,
 };
 pub use crate::flow_table::group::{Backend, Seed};
 pub use crate::flow_table::{Pages, Usage};

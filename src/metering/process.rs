@@ -9,7 +9,7 @@ use core::ops::Range;
 use std::io;
 
 use super::batch::Queues;
-use super::deferred::give_way;
+use super::deferred::evict;
 use super::expiration::Timeouts;
 use super::export::{Export, ExportAll};
 use super::family::{AnyTable, Family, Flows, STARTER_FLOWS, Table};
@@ -434,7 +434,7 @@ impl<K: FlowKey, E: Export<K>> Task for Move<'_, K, E> {
             for (index, candidates) in moving.iter().flatten() {
                 let place = to.place::<I>(candidates, now);
                 if let Place::Taken(taken) = place
-                    && !give_way(&to[taken], now, shared, export)
+                    && !evict(&to[taken], now, shared, export)
                 {
                     to.count_eviction(candidates, now, shared.timeouts.idle_millis());
                 }

@@ -12,7 +12,7 @@ use std::io;
 
 use super::deferred::count_deferred;
 use super::expiration::Timeouts;
-use super::export::{Export, NoRoom};
+use super::export::{Export, ExportRefused};
 use super::phases::Phases;
 use super::process::Configuration;
 use super::queue::{BATCH, Batch, Queue};
@@ -20,16 +20,16 @@ use super::shared::Shared;
 use super::statistics::{Records, Statistics};
 use super::sweep::{Expiring, Flush, Flushing, Sweep, Swept, expire_table, visit_table};
 use super::tables::{count, show};
-use crate::flow::{EndReason, Flow, Observed, RecordedKey, Recording, Tally};
+use crate::flow::{EndReason, Flow, LayerSelection, LayeredKey, Observed, Tally};
 use crate::flow_table::group::{Backend, GROUP, Instructions, Task};
 use crate::flow_table::{FlowTable, Slot, Usage};
 use crate::packet::{Headers, Packet, Packets};
 use crate::time::Uptime;
 
-/// A Metering Process of recorded flows, for one worker.
+/// A Metering Process of layered flows, for one worker.
 pub struct Recorder {
-    table: FlowTable<RecordedKey>,
-    queue: Box<Queue<RecordedKey>>,
+    table: FlowTable<LayeredKey>,
+    queue: Box<Queue<LayeredKey>>,
     shared: Shared,
     sweep: Sweep,
     backend: Backend,
@@ -69,10 +69,10 @@ impl Recorder {
     }
 
     /// Meters `packets`; as [`MeteringProcess::observe`](super::MeteringProcess::observe).
-    pub fn observe<P: Packets, E: Export<RecordedKey>>(
+    pub fn observe<P: Packets, E: Export<LayeredKey>>(
         &mut self,
         packets: P,
-        recording: Recording,
+        selection: LayerSelection,
         export: &mut E,
     ) {
         let count = packets.count();
@@ -83,14 +83,14 @@ impl Recorder {
                     packets,
                     numbers: start..count.min(start + BATCH),
                 },
-                recording,
+                selection,
                 export,
             });
         }
     }
 
     /// As [`MeteringProcess::expire`](super::MeteringProcess::expire).
-    pub fn expire<E: Export<RecordedKey>>(
+    pub fn expire<E: Export<LayeredKey>>(
         &mut self,
         now: Uptime,
         budget: usize,
@@ -106,7 +106,7 @@ impl Recorder {
     }
 
     /// As [`MeteringProcess::flush`](super::MeteringProcess::flush).
-    pub fn flush<E: Export<RecordedKey>>(
+    pub fn flush<E: Export<LayeredKey>>(
         &mut self,
         flush: &mut Flush,
         now: Uptime,
@@ -172,7 +172,7 @@ impl Recorder {
     }
 
     /// As [`MeteringProcess::show`](super::MeteringProcess::show).
-    pub fn show<E: Export<RecordedKey>>(&self, groups: Range<usize>, viewer: &mut E) {
+    pub fn show<E: Export<LayeredKey>>(&self, groups: Range<usize>, viewer: &mut E) {
         show(&self.table, groups, viewer);
     }
 }
@@ -181,11 +181,11 @@ impl Recorder {
 struct Observe<'a, P, E> {
     recorder: &'a mut Recorder,
     batch: Batch<P>,
-    recording: Recording,
+    selection: LayerSelection,
     export: &'a mut E,
 }
 
-impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
+impl<P: Packets, E: Export<LayeredKey>> Task for Observe<'_, P, E> {
     type Output = ();
 
     #[inline(always)]
@@ -193,7 +193,7 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
         let Self {
             recorder,
             batch,
-            recording,
+            selection,
             export,
         } = self;
         let Recorder {
@@ -211,18 +211,18 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
         while number < numbers.end {
             if !every_packet {
                 octets += phases.run(&batch, &mut number, |packet| {
-                    RecordedKey::read_ipv4(packet, recording)
+                    LayeredKey::read_ipv4(packet, selection)
                 });
                 let before = number;
                 octets += phases.run(&batch, &mut number, |packet| {
-                    RecordedKey::read_ipv6(packet, recording)
+                    LayeredKey::read_ipv6(packet, selection)
                 });
                 if number > before || number >= numbers.end {
                     continue;
                 }
             }
             let packet = batch.packets.packet(number);
-            octets += u64::from(match RecordedKey::read(&packet, recording) {
+            octets += u64::from(match LayeredKey::read(&packet, selection) {
                 Err(reason) => shared.statistics.ignore(reason, packet.octets_on_wire()),
                 Ok(headers) => {
                     let is_exported =
@@ -248,13 +248,13 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
 }
 
 /// Exports the record of one packet.
-fn export_packet<E: Export<RecordedKey>>(
+fn export_packet<E: Export<LayeredKey>>(
     packet: &Packet<'_>,
-    headers: &Headers<RecordedKey>,
+    headers: &Headers<LayeredKey>,
     shared: &mut Shared,
     export: &mut E,
-) -> Result<(), NoRoom> {
-    let mut flow = Flow::new::<RecordedKey>(
+) -> Result<(), ExportRefused> {
+    let mut flow = Flow::new::<LayeredKey>(
         headers.type_of_service,
         &packet.point,
         packet.time,

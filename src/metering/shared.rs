@@ -2,7 +2,7 @@
 //! What all tables of a process share: timeouts, the hash's seed, and the accounts.
 
 use super::expiration::Timeouts;
-use super::export::{Export, NoRoom};
+use super::export::{Export, ExportRefused};
 use super::statistics::Statistics;
 use crate::flow::{EndReason, FlowKey};
 use crate::flow_table::Slot;
@@ -33,7 +33,7 @@ impl Shared {
         slot: &Slot<K>,
         reason: EndReason,
         export: &mut E,
-    ) -> Result<(), NoRoom> {
+    ) -> Result<(), ExportRefused> {
         export.export(&slot.record(reason))?;
         self.statistics.exported[reason as usize - 1].count(slot.flow.tally());
         Ok(())

@@ -10,7 +10,7 @@ use core::ops::{Add, AddAssign};
 
 use bytemuck::{Pod, Zeroable};
 
-use super::export::NoRoom;
+use super::export::ExportRefused;
 use crate::flow::{EndReason, IgnoredReason, Tally};
 
 /// Records, and the packets and octets that stand in them.
@@ -65,7 +65,7 @@ pub struct Statistics {
     pub exported: [Records; EndReason::ALL.len()],
     /// Records whose flow had to make room while the exporter could take none, by why it
     /// could not.
-    pub lost: [Records; NoRoom::ALL.len()],
+    pub lost: [Records; ExportRefused::ALL.len()],
 }
 
 impl Statistics {

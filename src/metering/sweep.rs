@@ -5,7 +5,7 @@
 //! leaves its table only once its record was taken; where none is taken the cursor stands still.
 
 use super::expiration::{Due, Timeouts};
-use super::export::{Export, ExportAll, NoRoom};
+use super::export::{Export, ExportAll, ExportRefused};
 use super::shared::Shared;
 use super::tables::Tables;
 use crate::flow::{EndReason, FlowKey, Observed};
@@ -30,7 +30,7 @@ pub enum Swept {
     /// The budget ended first.
     More,
     /// The exporter took no more records, for this reason.
-    NoRoom(NoRoom),
+    Refused(ExportRefused),
 }
 
 /// Where the sweep of a table stands.
@@ -98,7 +98,7 @@ pub(super) fn expire<E: ExportAll>(
         match swept {
             Swept::Done => {}
             Swept::More => all = Swept::More,
-            Swept::NoRoom(why) => return Swept::NoRoom(why),
+            Swept::Refused(why) => return Swept::Refused(why),
         }
     }
     all
@@ -131,8 +131,8 @@ impl Sweep {
         groups: usize,
         now: Uptime,
         budget: usize,
-        closed: Option<NoRoom>,
-        mut visit: impl FnMut(usize) -> Result<(), NoRoom>,
+        closed: Option<ExportRefused>,
+        mut visit: impl FnMut(usize) -> Result<(), ExportRefused>,
     ) -> Swept {
         let elapsed = now.since(self.last.replace(now).unwrap_or(now));
         if groups == 0 {
@@ -143,12 +143,12 @@ impl Sweep {
         self.credit += groups as u64 * u64::from(elapsed).min(round);
         self.credit = self.credit.min(groups as u64 * round);
         if let Some(why) = closed {
-            return Swept::NoRoom(why);
+            return Swept::Refused(why);
         }
         let wanted = (self.credit / round) as usize;
         for _ in 0..wanted.min(budget) {
             if let Err(why) = visit(self.next_to_expire) {
-                return Swept::NoRoom(why);
+                return Swept::Refused(why);
             }
             self.next_to_expire = (self.next_to_expire + 1) % groups;
             self.credit -= round;
@@ -203,12 +203,12 @@ impl Flush {
         &mut self,
         groups: usize,
         budget: usize,
-        mut visit: impl FnMut(usize) -> Result<(), NoRoom>,
+        mut visit: impl FnMut(usize) -> Result<(), ExportRefused>,
     ) -> Swept {
         let end = groups.min(self.next.saturating_add(budget));
         while self.next < end {
             if let Err(why) = visit(self.next) {
-                return Swept::NoRoom(why);
+                return Swept::Refused(why);
             }
             self.next += 1;
         }
@@ -263,7 +263,7 @@ fn visit<E: ExportAll>(
     decide: &impl Decide,
     shared: &mut Shared,
     export: &mut E,
-) -> Result<(), NoRoom> {
+) -> Result<(), ExportRefused> {
     let Tables { ipv4, ipv6, l2 } = tables;
     if group < ipv4.groups() {
         return visit_table(ipv4, group, decide, shared, export);
@@ -286,7 +286,7 @@ pub(super) fn visit_table<K: FlowKey, E: Export<K>>(
     decide: &impl Decide,
     shared: &mut Shared,
     export: &mut E,
-) -> Result<(), NoRoom> {
+) -> Result<(), ExportRefused> {
     for index in table.used(group) {
         let slot = &mut table[index];
         let due = decide.due(slot);

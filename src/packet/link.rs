@@ -102,8 +102,8 @@ impl<'a> Link<'a> {
 
     /// The observation point's part of this packet's key.
     #[inline(always)]
-    pub(super) fn observed(&self, payload: u16) -> Observed {
-        Observed::new(&self.packet.point, self.vlan as u16, payload)
+    pub(super) fn observed(&self, protocol: u16) -> Observed {
+        Observed::new(&self.packet.point, self.vlan as u16, protocol)
     }
 
     /// Octets on the wire from the first of `captured` on, which are the packet's last.

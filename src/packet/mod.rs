@@ -18,6 +18,7 @@ mod ethernet;
 mod fddi;
 mod ipv4;
 mod ipv6;
+mod layered_key;
 mod link;
 mod logical_link;
 mod mac_in_mac;
@@ -26,7 +27,6 @@ mod netfilter_log;
 mod plain;
 mod port_extension;
 mod ppp;
-mod recorded_key;
 mod segments;
 mod service_header;
 #[cfg(test)]

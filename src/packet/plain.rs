@@ -200,7 +200,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::flow::{Layers, RecordedKey, Recording};
+    use crate::flow::{LayerSelection, LayeredKey, Layers};
     use crate::observation::ObservationPoint;
     use crate::packet::{Dissection, dissect};
 
@@ -274,18 +274,18 @@ mod tests {
             if changes.is_empty() && octets.len() >= ip + 80 && beyond >= 0 && segment_size == 0 {
                 prop_assert!(ipv4.is_some() != ipv6.is_some());
             }
-            let recording = Recording {
+            let selection = LayerSelection {
                 layers: Layers::from_bits(layers),
                 frames,
             };
-            let recorded = RecordedKey::read_ipv4(&packet, recording)
-                .or_else(|| RecordedKey::read_ipv6(&packet, recording));
+            let recorded = LayeredKey::read_ipv4(&packet, selection)
+                .or_else(|| LayeredKey::read_ipv6(&packet, selection));
             prop_assert_eq!(
                 recorded.is_some(),
                 (ipv4.is_some() || ipv6.is_some()) && (!frames || layers > 1)
             );
             if let Some(headers) = recorded {
-                prop_assert_eq!(Ok(headers), RecordedKey::read(&packet, recording));
+                prop_assert_eq!(Ok(headers), LayeredKey::read(&packet, selection));
             }
             if let Some(headers) = ipv4 {
                 prop_assert_eq!(Dissection::Ipv4(headers), dissect(&packet));

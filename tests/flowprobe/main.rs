@@ -8,8 +8,8 @@ mod wire;
 
 use flowmeter::exporting::{ExportingProcess, Interface, Interfaces, MessageKind};
 use flowmeter::metering::{
-    Backend, Configuration, Family, Flows, Flush, MeteringProcess, NoRoom, Seed, Swept, Tally,
-    Timeouts,
+    Backend, Configuration, ExportRefused, Family, Flows, Flush, MeteringProcess, Seed, Swept,
+    Tally, Timeouts,
 };
 use flowmeter::observation::{Direction, LinkType, ObservationDomainId, ObservationPoint, VrfIds};
 use flowmeter::packet::Packet;
@@ -406,7 +406,7 @@ fn defect_15_a_flow_leaves_only_when_its_record_stands_in_a_message() {
     meter.expire(0);
     let now = meter.at(20_000);
     let swept = meter.metering.expire(now, usize::MAX, &mut meter.exporting);
-    assert_eq!(swept, Swept::NoRoom(NoRoom::NoBuffer));
+    assert_eq!(swept, Swept::Refused(ExportRefused::NoBuffer));
     assert_eq!(meter.metering.live_flows(), 1);
     meter.check();
     meter.exporting.transport().buffers = usize::MAX;

@@ -11,8 +11,8 @@ mod views;
 use std::collections::HashMap;
 
 use flowmeter::metering::{
-    Backend, Configuration, EndReason, Export, FlowKey, FlowRecord, Flows, Flush, MeteringProcess,
-    NoRoom, Seed, Swept, Tally, Timeouts,
+    Backend, Configuration, EndReason, Export, ExportRefused, FlowKey, FlowRecord, Flows, Flush,
+    MeteringProcess, Seed, Swept, Tally, Timeouts,
 };
 use flowmeter::packet::Packet;
 use proptest::prelude::*;
@@ -50,17 +50,17 @@ enum Gate {
 }
 
 impl<K: FlowKey> Export<K> for Collected {
-    fn closed(&self) -> Option<NoRoom> {
-        (self.gate == Gate::Closed).then_some(NoRoom::CollectorUnreachable)
+    fn closed(&self) -> Option<ExportRefused> {
+        (self.gate == Gate::Closed).then_some(ExportRefused::CollectorUnreachable)
     }
 
-    fn export(&mut self, record: &FlowRecord<K>) -> Result<(), NoRoom> {
+    fn export(&mut self, record: &FlowRecord<K>) -> Result<(), ExportRefused> {
         self.offered += 1;
         if self.gate != Gate::Open {
-            return Err(NoRoom::CollectorUnreachable);
+            return Err(ExportRefused::CollectorUnreachable);
         }
         if self.refuse.is_some_and(|refuse| refuse(self.offered)) {
-            return Err(NoRoom::NoBuffer);
+            return Err(ExportRefused::NoBuffer);
         }
         self.records.push(Record::from_flow_record(record));
         Ok(())
@@ -397,7 +397,7 @@ proptest! {
             prop_assert_eq!(refusing.process.statistics(), closed.process.statistics());
             let lost = closed.process.statistics().lost();
             prop_assert_eq!(
-                closed.process.statistics().lost[NoRoom::CollectorUnreachable as usize],
+                closed.process.statistics().lost[ExportRefused::CollectorUnreachable as usize],
                 lost
             );
         }
@@ -417,7 +417,7 @@ fn what_was_due_while_the_gate_was_closed_is_exported_when_it_opens() {
         let swept = run.process.expire(now, usize::MAX, &mut run.collected);
         (swept, run.collected.offered)
     };
-    let refused = Swept::NoRoom(NoRoom::CollectorUnreachable);
+    let refused = Swept::Refused(ExportRefused::CollectorUnreachable);
     for second in 0..100 {
         assert_eq!(expire(Gate::Closed, second * 1000), (refused, 0));
     }

@@ -30,7 +30,7 @@ impl Record {
             _ => {
                 let l2: &L2Key = bytemuck::from_bytes(octets);
                 let ipv4: &Ipv4Key = bytemuck::from_bytes(octets);
-                match l2.observed.payload {
+                match l2.observed.protocol {
                     0x88b5 => (Kind::L2, [l2.destination[4], l2.destination[5]]),
                     _ => (Kind::Ipv4, ipv4.ports.source),
                 }

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use flowmeter::metering::{
-    Configuration, Export, FlowRecord, Flush, IgnoredReason, Layers, NoRoom, RecordedKey, Recorder,
-    Recording, Swept, Tally, Timeouts,
+    Configuration, Export, ExportRefused, FlowRecord, Flush, IgnoredReason, LayerSelection,
+    LayeredKey, Layers, Recorder, Swept, Tally, Timeouts,
 };
 use flowmeter::observation::ObservationPoint;
 use flowmeter::packet::Packet;
@@ -15,20 +15,20 @@ use flowmeter::time::{Timestamp, Uptime};
 /// Keeps records, and takes none while it is full.
 #[derive(Default)]
 struct Collected {
-    records: Vec<FlowRecord<RecordedKey>>,
+    records: Vec<FlowRecord<LayeredKey>>,
     closed: bool,
     full: bool,
 }
 
-impl Export<RecordedKey> for Collected {
-    fn closed(&self) -> Option<NoRoom> {
-        self.closed.then_some(NoRoom::NoCollector)
+impl Export<LayeredKey> for Collected {
+    fn closed(&self) -> Option<ExportRefused> {
+        self.closed.then_some(ExportRefused::NoCollector)
     }
 
-    fn export(&mut self, record: &FlowRecord<RecordedKey>) -> Result<(), NoRoom> {
+    fn export(&mut self, record: &FlowRecord<LayeredKey>) -> Result<(), ExportRefused> {
         assert!(!self.closed, "nothing has to make room here");
         if self.full {
-            return Err(NoRoom::NoBuffer);
+            return Err(ExportRefused::NoBuffer);
         }
         self.records.push(*record);
         Ok(())
@@ -53,7 +53,7 @@ fn frame(station: u8, vlan: bool, host: u8, port: u8, is_ip: bool) -> Vec<u8> {
 struct Meter {
     recorder: Recorder,
     collected: Collected,
-    recording: Recording,
+    recording: LayerSelection,
     now: u32,
 }
 
@@ -64,7 +64,7 @@ impl Meter {
         Self {
             recorder,
             collected: Collected::default(),
-            recording: Recording {
+            recording: LayerSelection {
                 layers: Layers::from_bits(layers),
                 frames: true,
             },

@@ -135,12 +135,12 @@ fn conversation_hash(packet: &Packet<'_>) -> u32 {
         Dissection::Ipv4(headers) => {
             let key = headers.key;
             let ends = [key.source, key.destination].map(|end| u128::from(u32::from_ne_bytes(end)));
-            mix(ends, conversation_ports(key.ports, key.observed.payload))
+            mix(ends, conversation_ports(key.ports, key.observed.protocol))
         }
         Dissection::Ipv6(headers) => {
             let key = headers.key;
             let ends = [key.source, key.destination].map(u128::from_ne_bytes);
-            mix(ends, conversation_ports(key.ports, key.observed.payload))
+            mix(ends, conversation_ports(key.ports, key.observed.protocol))
         }
         Dissection::NonIp(headers) => {
             let ends = [headers.key.source, headers.key.destination].map(|end| {

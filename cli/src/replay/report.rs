@@ -283,15 +283,15 @@ impl Named {
             AnyKey::L2(key) => {
                 return Self {
                     interface: interface(&key.observed),
-                    protocol: ether_type(key.observed.payload),
+                    protocol: ether_type(key.observed.protocol),
                     source: ethernet_address(key.source),
                     destination: ethernet_address(key.destination),
                 };
             }
         };
-        let protocol = protocol(observed.payload as u8);
+        let protocol = protocol(observed.protocol as u8);
         let [kind, code] = ports.destination;
-        let (protocol, source, destination) = match observed.payload {
+        let (protocol, source, destination) = match observed.protocol {
             ICMP | ICMPV6 => (format!("{protocol} {kind}/{code}"), source, destination),
             _ if ports == Ports::default() => (protocol, source, destination),
             _ => (

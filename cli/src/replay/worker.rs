@@ -7,7 +7,7 @@ use std::io;
 
 use flowmeter::exporting::{ExportingProcess, FlowTemplate, Interfaces, Message, Transport};
 use flowmeter::metering::{
-    Configuration, Export, FlowRecord, Flows, Flush, MeteringProcess, NoRoom, STARTER_FLOWS,
+    Configuration, Export, ExportRefused, FlowRecord, Flows, Flush, MeteringProcess, STARTER_FLOWS,
     Statistics, Swept,
 };
 use flowmeter::observation::{Direction, ObservationDomainId, ObservationPoint};
@@ -217,7 +217,7 @@ struct Exporter {
 
 impl<K: FlowTemplate + Into<AnyKey>> Export<K> for Exporter {
     #[inline]
-    fn export(&mut self, record: &FlowRecord<K>) -> Result<(), NoRoom> {
+    fn export(&mut self, record: &FlowRecord<K>) -> Result<(), ExportRefused> {
         self.process.export(record)?;
         self.top.add(record);
         Ok(())

@@ -3,7 +3,7 @@
 //! interfaces.
 
 use flowmeter::exporting::Interface as ExportedInterface;
-use flowmeter::metering::NoRoom;
+use flowmeter::metering::ExportRefused;
 
 use super::exporter::{InEffect, Setting};
 use super::resolve_backoff::ResolveBackoff;
@@ -57,7 +57,7 @@ fn update_exporter(control: &mut Control, main: Main) {
         set_sessions(control, &mut main.barrier(), current);
     }
     let gate = match &control.exporter.in_effect {
-        None => Gate::Closed(NoRoom::NoCollector),
+        None => Gate::Closed(ExportRefused::NoCollector),
         Some(InEffect { session, .. }) => {
             let now = main.milliseconds_now();
             let backoff = &mut control.exporter.backoff;
@@ -70,7 +70,9 @@ fn update_exporter(control: &mut Control, main: Main) {
             backoff.record(missing, now, ask);
             match route {
                 Route::Resolved => Gate::Open,
-                Route::None | Route::Unresolved(_) => Gate::Closed(NoRoom::CollectorUnreachable),
+                Route::None | Route::Unresolved(_) => {
+                    Gate::Closed(ExportRefused::CollectorUnreachable)
+                }
             }
         }
     };
@@ -87,7 +89,7 @@ fn update_exporter(control: &mut Control, main: Main) {
 fn set_sessions(control: &mut Control, barrier: &mut Barrier, current: Option<InEffect>) {
     let shared = state::shared();
     // The gate stays closed until `update_exporter` has found a route to the new collector.
-    shared.set_gate(Gate::Closed(NoRoom::NoCollector));
+    shared.set_gate(Gate::Closed(ExportRefused::NoCollector));
     let thread = barrier.main().thread();
     let session = current.map(|in_effect| in_effect.session);
     let announce = current.map_or(0, |in_effect| in_effect.template_interval());

@@ -7,7 +7,7 @@ use core::cmp::{Ordering, Reverse};
 use core::ops::RangeInclusive;
 use std::collections::BinaryHeap;
 
-use flowmeter::metering::RecordedKey;
+use flowmeter::metering::LayeredKey;
 
 use super::inspection;
 pub(crate) use crate::dataplane::live_flows::{Endpoints, Filter, Flow, Order};
@@ -74,7 +74,7 @@ pub(crate) fn largest(
 /// Calls `take` with the keys of all recorded flows.
 pub(crate) fn each_recorded(
     main: Main,
-    mut take: impl FnMut(&[RecordedKey]),
+    mut take: impl FnMut(&[LayeredKey]),
 ) -> Result<(), Refusal> {
     inspection::walk(main, View::recorded, &mut |view| {
         let View::Recorded(part) = view else {

@@ -7,7 +7,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use flowmeter::metering::{EndReason, IgnoredReason, NoRoom, Records, Tally};
+use flowmeter::metering::{EndReason, ExportRefused, IgnoredReason, Records, Tally};
 
 use super::thread_meter::Accounts;
 use crate::ffi::counters::{Combined, Gauge, Simple};
@@ -88,7 +88,7 @@ impl Counters {
             exported: EndReason::ALL
                 .map(|reason| recorded("exported", reason.name()))
                 .into(),
-            lost: NoRoom::ALL
+            lost: ExportRefused::ALL
                 .map(|reason| recorded("lost", reason.name()))
                 .into(),
             live: combined("live"),

@@ -9,7 +9,7 @@ use core::ops::Range;
 
 use flowmeter::flow::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
 use flowmeter::metering::{
-    Export, FlowRecord, MeteringProcess, NoRoom, RecordedKey, Recorder, Swept,
+    Export, ExportRefused, FlowRecord, LayeredKey, MeteringProcess, Recorder, Swept,
 };
 use flowmeter::observation::Direction;
 use flowmeter::time::Timestamp;
@@ -70,7 +70,7 @@ pub(crate) enum Endpoints {
 pub(crate) enum View {
     Flows(Query, Part<Flow>),
     /// Recorded flows, for flowprobe's commands.
-    Recorded(Part<RecordedKey>),
+    Recorded(Part<LayeredKey>),
 }
 
 /// Which flows are counted, and which of them are returned.
@@ -278,7 +278,7 @@ impl Viewer<'_> {
 
 impl Export<Ipv4Key> for Viewer<'_> {
     #[inline]
-    fn export(&mut self, record: &FlowRecord<Ipv4Key>) -> Result<(), NoRoom> {
+    fn export(&mut self, record: &FlowRecord<Ipv4Key>) -> Result<(), ExportRefused> {
         let key = &record.key;
         let ends = [key.source, key.destination].map(|end| Ipv4Addr::from(end).into());
         let matches = self.query.filter.ip4 && self.has_address(&ends);
@@ -289,7 +289,7 @@ impl Export<Ipv4Key> for Viewer<'_> {
 
 impl Export<Ipv6Key> for Viewer<'_> {
     #[inline]
-    fn export(&mut self, record: &FlowRecord<Ipv6Key>) -> Result<(), NoRoom> {
+    fn export(&mut self, record: &FlowRecord<Ipv6Key>) -> Result<(), ExportRefused> {
         let key = &record.key;
         let ends = [key.source, key.destination].map(|end| Ipv6Addr::from(end).into());
         let matches = self.query.filter.ip6 && self.has_address(&ends);
@@ -300,7 +300,7 @@ impl Export<Ipv6Key> for Viewer<'_> {
 
 impl Export<L2Key> for Viewer<'_> {
     #[inline]
-    fn export(&mut self, record: &FlowRecord<L2Key>) -> Result<(), NoRoom> {
+    fn export(&mut self, record: &FlowRecord<L2Key>) -> Result<(), ExportRefused> {
         let key = &record.key;
         let matches = self.query.filter.l2 && self.has_address(&[]);
         self.visit(
@@ -312,9 +312,9 @@ impl Export<L2Key> for Viewer<'_> {
     }
 }
 
-impl Export<RecordedKey> for Part<RecordedKey> {
+impl Export<LayeredKey> for Part<LayeredKey> {
     #[inline]
-    fn export(&mut self, record: &FlowRecord<RecordedKey>) -> Result<(), NoRoom> {
+    fn export(&mut self, record: &FlowRecord<LayeredKey>) -> Result<(), ExportRefused> {
         self.matched += 1;
         self.put(record.key);
         Ok(())

@@ -130,7 +130,7 @@ impl ThreadMeter<Recording> {
         else {
             return;
         };
-        let recording = flowmeter::metering::Recording {
+        let recording = flowmeter::metering::LayerSelection {
             layers: *layers,
             frames,
         };

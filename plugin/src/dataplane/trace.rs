@@ -115,9 +115,9 @@ impl Trace {
                 write!(
                     out,
                     "{}",
-                    Endpoints(*source, *destination, *ports, observed.payload)
+                    Endpoints(*source, *destination, *ports, observed.protocol)
                 )?;
-                write!(out, " protocol {}", observed.payload)?;
+                write!(out, " protocol {}", observed.protocol)?;
                 observed
             }
             What::L2 {
@@ -126,7 +126,7 @@ impl Trace {
                 observed,
             } => {
                 write!(out, "{} -> {}", Mac(source), Mac(destination))?;
-                write!(out, " ethertype 0x{:04x}", observed.payload)?;
+                write!(out, " ethertype 0x{:04x}", observed.protocol)?;
                 observed
             }
         };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which layouts of recorded flows have been announced to the collector. The main thread sends
+//! Which layouts of layered flows have been announced to the collector. The main thread sends
 //! their templates; all threads send records that use them.
 //!
 //! No record is sent before its template: a thread that has a record of a layout without a
@@ -8,7 +8,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use flowmeter::metering::{Layers, Layout, Recorded};
+use flowmeter::metering::{Layers, Layout, LayoutKind};
 
 use crate::ffi::Thread;
 
@@ -129,8 +129,8 @@ fn layouts(bits: u32) -> impl Iterator<Item = Layout> + use<> {
     (1..8)
         .map(Layers::from_bits)
         .flat_map(|layers| {
-            [Recorded::Frame, Recorded::Ipv4, Recorded::Ipv6]
-                .map(|recorded| Layout::new(layers, recorded))
+            [LayoutKind::Frame, LayoutKind::Ipv4, LayoutKind::Ipv6]
+                .map(|kind| Layout::new(layers, kind))
         })
         .filter(move |layout| bits & bit(*layout) != 0)
 }

@@ -21,7 +21,7 @@ impl From<Swept> for Progress {
         match swept {
             Swept::Done => Self::Done,
             Swept::More => Self::More,
-            Swept::NoRoom(_) => Self::Blocked,
+            Swept::Refused(_) => Self::Blocked,
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use flowmeter::exporting::ExportingProcess;
 use flowmeter::flow::{Ipv4Key, Ipv6Key, L2Key};
-use flowmeter::metering::{Export, FlowKey, FlowRecord, NoRoom, RecordedKey};
+use flowmeter::metering::{Export, ExportRefused, FlowKey, FlowRecord, LayeredKey};
 use flowmeter::observation::ObservationDomainId;
 use flowmeter::time::{Timestamp, Uptime};
 
@@ -223,7 +223,7 @@ impl<'a> Exporter<'a> {
     }
 
     #[inline]
-    fn closed(&self) -> Option<NoRoom> {
+    fn closed(&self) -> Option<ExportRefused> {
         match self.gate {
             Gate::Closed(why) => Some(why),
             Gate::Open => None,
@@ -231,7 +231,7 @@ impl<'a> Exporter<'a> {
     }
 
     #[inline]
-    fn send<K: FlowKey>(&mut self, record: &FlowRecord<K>) -> Result<(), NoRoom>
+    fn send<K: FlowKey>(&mut self, record: &FlowRecord<K>) -> Result<(), ExportRefused>
     where
         ExportingProcess<Datagrams>: Export<K>,
     {
@@ -253,12 +253,12 @@ macro_rules! export {
         $(
             impl Export<$key> for Exporter<'_> {
                 #[inline]
-                fn closed(&self) -> Option<NoRoom> {
+                fn closed(&self) -> Option<ExportRefused> {
                     self.closed()
                 }
 
                 #[inline]
-                fn export(&mut self, record: &FlowRecord<$key>) -> Result<(), NoRoom> {
+                fn export(&mut self, record: &FlowRecord<$key>) -> Result<(), ExportRefused> {
                     self.send(record)
                 }
             }
@@ -269,17 +269,17 @@ macro_rules! export {
 export! { Ipv4Key, Ipv6Key, L2Key }
 
 /// Records of recorded flows are sent only after the template of their layout.
-impl Export<RecordedKey> for Exporter<'_> {
+impl Export<LayeredKey> for Exporter<'_> {
     #[inline]
-    fn closed(&self) -> Option<NoRoom> {
+    fn closed(&self) -> Option<ExportRefused> {
         self.closed()
     }
 
-    fn export(&mut self, record: &FlowRecord<RecordedKey>) -> Result<(), NoRoom> {
+    fn export(&mut self, record: &FlowRecord<LayeredKey>) -> Result<(), ExportRefused> {
         let layout = record.key.layout();
         if self.shared.announcements.admit(self.thread, layout) {
             return self.send(record);
         }
-        Err(self.closed().unwrap_or(NoRoom::NoBuffer))
+        Err(self.closed().unwrap_or(ExportRefused::NoBuffer))
     }
 }

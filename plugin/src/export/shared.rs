@@ -6,7 +6,7 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-use flowmeter::metering::NoRoom;
+use flowmeter::metering::ExportRefused;
 
 use super::announcements::Announcements;
 use super::pacing::Pacing;
@@ -17,7 +17,7 @@ pub(crate) enum Gate {
     /// They can.
     Open,
     /// They cannot, for this reason.
-    Closed(NoRoom),
+    Closed(ExportRefused),
 }
 
 /// The shared state.
@@ -38,7 +38,7 @@ impl Shared {
     /// The state before a collector is set.
     pub(crate) const fn new() -> Self {
         Self {
-            gate: AtomicU8::new(NoRoom::NoCollector as u8 + 1),
+            gate: AtomicU8::new(ExportRefused::NoCollector as u8 + 1),
             wall: AtomicU64::new(0),
             flush_requests: AtomicU32::new(0),
             pacing: Pacing::new(),
@@ -51,7 +51,9 @@ impl Shared {
     pub(crate) fn gate(&self) -> Gate {
         match self.gate.load(Ordering::Relaxed) {
             0 => Gate::Open,
-            why => Gate::Closed(NoRoom::ALL[usize::from(why - 1) % NoRoom::ALL.len()]),
+            why => {
+                Gate::Closed(ExportRefused::ALL[usize::from(why - 1) % ExportRefused::ALL.len()])
+            }
         }
     }
 

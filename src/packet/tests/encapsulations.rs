@@ -79,7 +79,7 @@ fn rfc_8300_next_protocols() {
     // Another protocol, another version, a length less than the header's.
     for octets in [changed(17, 7), changed(14, 0x4f), changed(15, 0xc1)] {
         let headers = non_ip_headers(LinkType::Ethernet, &octets);
-        assert_eq!(headers.key.observed.payload, 0x894f, "{octets:02x?}");
+        assert_eq!(headers.key.observed.protocol, 0x894f, "{octets:02x?}");
         assert_eq!(headers.key.source, SOURCE_MAC);
     }
     // A length beyond what was captured.
@@ -100,7 +100,7 @@ fn frames_that_are_not_ip_behind_encapsulations() {
         let headers = non_ip_headers(LinkType::Ethernet, &data);
         assert_eq!(headers.key.source, source, "{before:02x?}");
         assert_eq!(headers.key.destination, destination);
-        assert_eq!(headers.key.observed.payload, 0x0806);
+        assert_eq!(headers.key.observed.protocol, 0x0806);
         assert_eq!(headers.octets, data.len() as u32);
     }
     // A length stands for LLC in an inner frame, too.
@@ -176,13 +176,13 @@ fn cisco_hdlc_headers() {
             // Keepalives.
             let data = [header([0x80, 0x35]), vec![0; 18]].concat();
             let headers = non_ip_headers(link_type, &data);
-            assert_eq!(headers.key.observed.payload, 0x8035);
+            assert_eq!(headers.key.observed.protocol, 0x8035);
             assert_eq!(headers.octets, 22);
         }
     }
     // ISO's protocols: no length, although it is less than the least EtherType.
     let headers = non_ip_headers(LinkType::CiscoHdlc, &[0x0f, 0, 0x00, 0x2b, 6, 6, 3, 0x45]);
-    assert_eq!(headers.key.observed.payload, 0);
+    assert_eq!(headers.key.observed.protocol, 0);
 }
 
 const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
@@ -205,13 +205,13 @@ fn fddi_headers() {
     }
     let data = [header(0x50, ARP), vec![0; 28]].concat();
     let headers = non_ip_headers(LinkType::Fddi, &data);
-    assert_eq!(headers.key.observed.payload, 0x0806);
+    assert_eq!(headers.key.observed.protocol, 0x0806);
     assert_eq!(headers.key.source, SOURCE_MAC);
     assert_eq!(headers.key.destination, DESTINATION_MAC);
     // Station management.
     let data = [header(0x41, IPV4), ipv4(TCP, &tcp())].concat();
     assert_eq!(
-        non_ip_headers(LinkType::Fddi, &data).key.observed.payload,
+        non_ip_headers(LinkType::Fddi, &data).key.observed.protocol,
         0
     );
 }
@@ -252,7 +252,7 @@ fn netfilter_log_attributes() {
         for octets in [before(3, 40), before(7, 40), version, short] {
             let data = [octets, ipv4(TCP, &tcp())].concat();
             let headers = non_ip_headers(LinkType::NetfilterLog, &data);
-            assert_eq!(headers.key.observed.payload, 0);
+            assert_eq!(headers.key.observed.protocol, 0);
             assert_eq!(headers.octets, data.len() as u32);
         }
         // The payload is not looked for without end.
@@ -317,7 +317,7 @@ fn wireless_data_frames() {
         let headers = non_ip_headers(LinkType::Ieee80211, &data);
         assert_eq!(headers.key.source, source);
         assert_eq!(headers.key.destination, destination);
-        assert_eq!(headers.key.observed.payload, 0x0806);
+        assert_eq!(headers.key.observed.protocol, 0x0806);
     }
 }
 
@@ -339,7 +339,7 @@ fn wireless_frames_without_a_packet() {
         wireless(QOS_DATA, 1, &[&[0x80, 0], &ip]),
     ] {
         let headers = non_ip_headers(LinkType::Ieee80211, &data);
-        assert_eq!(headers.key.observed.payload, 0, "{data:02x?}");
+        assert_eq!(headers.key.observed.protocol, 0, "{data:02x?}");
         assert_eq!(headers.octets, data.len() as u32);
     }
 }

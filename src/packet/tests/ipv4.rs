@@ -19,7 +19,7 @@ fn rfc_791_3_1_every_field_is_read() {
     assert_eq!(headers.key.source, [192, 0, 2, 1]);
     assert_eq!(headers.key.destination, [198, 51, 100, 2]);
     assert_eq!(headers.key.ports, PORTS);
-    assert_eq!(headers.key.observed.payload, 6);
+    assert_eq!(headers.key.observed.protocol, 6);
     assert_eq!(headers.key.observed.vlan(), 0);
     assert_eq!(headers.octets, 40);
     assert_eq!(headers.type_of_service, 0xb8);
@@ -152,7 +152,7 @@ fn ports_by_protocol() {
         let headers = raw(&ipv4(protocol, &octets));
         assert_eq!(headers.key.ports, ports, "protocol {protocol}");
         assert_eq!(headers.tcp_flags, tcp_flags, "protocol {protocol}");
-        assert_eq!(headers.key.observed.payload, protocol.into());
+        assert_eq!(headers.key.observed.protocol, protocol.into());
     }
 }
 

@@ -17,7 +17,7 @@ fn raw(data: &[u8]) -> Headers<Ipv6Key> {
 fn upper(data: &[u8]) -> (u16, Ports, u8) {
     let headers = raw(data);
     (
-        headers.key.observed.payload,
+        headers.key.observed.protocol,
         headers.key.ports,
         headers.tcp_flags,
     )
@@ -49,7 +49,7 @@ fn rfc_8200_3_every_field_is_read() {
     assert_eq!(headers.key.source, address(1));
     assert_eq!(headers.key.destination, address(2));
     assert_eq!(headers.key.ports, PORTS);
-    assert_eq!(headers.key.observed.payload, 6);
+    assert_eq!(headers.key.observed.protocol, 6);
     assert_eq!(headers.octets, 60);
     assert_eq!(headers.type_of_service, 0xb8);
     assert_eq!(headers.tcp_flags, FLAGS);
@@ -217,7 +217,7 @@ fn rfc_2675_2_jumbo_payloads() {
     ] {
         let headers = raw(&jumbo(&options));
         assert_eq!(headers.octets, 40, "{options:?}");
-        assert_eq!(headers.key.observed.payload, HOP_BY_HOP.into());
+        assert_eq!(headers.key.observed.protocol, HOP_BY_HOP.into());
     }
 
     // Not where there is a Payload Length (RFC 2675 §3).
@@ -253,6 +253,6 @@ fn octets_without_payload_length() {
             (octets, ports),
             "{next} {after_link}"
         );
-        assert_eq!(headers.key.observed.payload, next.into());
+        assert_eq!(headers.key.observed.protocol, next.into());
     }
 }

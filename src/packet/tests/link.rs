@@ -137,7 +137,7 @@ fn frames_that_are_not_ip() {
         let Dissection::NonIp(headers) = dissect(&packet) else {
             panic!("{data:02x?}")
         };
-        assert_eq!(headers.key.observed.payload, ether_type, "{data:02x?}");
+        assert_eq!(headers.key.observed.protocol, ether_type, "{data:02x?}");
         assert_eq!(headers.key.source, SOURCE_MAC);
         assert_eq!(headers.key.destination, DESTINATION_MAC);
         assert_eq!(
@@ -266,7 +266,7 @@ fn linux_cooked_headers() {
         for (headers, octets) in [(first, 16 + 28), (second, 20 + 28)] {
             assert_eq!(headers.key.source, source);
             assert_eq!(headers.key.destination, [0; 6]);
-            assert_eq!(headers.key.observed.payload, ether_type);
+            assert_eq!(headers.key.observed.protocol, ether_type);
             assert_eq!(headers.octets, octets);
         }
     }
@@ -285,12 +285,12 @@ fn bsd_loopback_headers() {
             non_ip_headers(LinkType::BsdLoop, &data)
                 .key
                 .observed
-                .payload,
+                .protocol,
             0
         );
     }
     let headers = non_ip_headers(LinkType::BsdNull, &[7, 0, 0, 0, 1, 2, 3, 4]);
-    assert_eq!((headers.key.observed.payload, headers.octets), (0, 8));
+    assert_eq!((headers.key.observed.protocol, headers.octets), (0, 8));
     assert_eq!(
         (headers.key.source, headers.key.destination),
         ([0; 6], [0; 6])
@@ -329,7 +329,7 @@ fn rfc_1661_and_rfc_1662_ppp_headers() {
     ] {
         let headers = non_ip_headers(LinkType::Ppp, data);
         assert_eq!(
-            (headers.key.observed.payload, headers.octets),
+            (headers.key.observed.protocol, headers.octets),
             (0, data.len() as u32)
         );
     }

@@ -76,7 +76,7 @@ fn what_is_not_ip_in_a_pseudowire_is_a_labelled_frame() {
             ] {
                 let data = labelled(&[control_word, &inner(destination, rest)]);
                 let headers = non_ip_headers(LinkType::Ethernet, &data);
-                assert_eq!(headers.key.observed.payload, 0x8847, "{data:x?}");
+                assert_eq!(headers.key.observed.protocol, 0x8847, "{data:x?}");
                 assert_eq!(headers.key.destination, DESTINATION_MAC);
                 assert_eq!(headers.octets, data.len() as u32);
             }
@@ -97,7 +97,7 @@ fn ip_behind_labels_has_lengths_that_fit() {
         changed[at] = octet;
         let data = labelled(&[&changed]);
         let headers = non_ip_headers(LinkType::Ethernet, &data);
-        assert_eq!(headers.key.observed.payload, 0x8847, "{octet} at {at}");
+        assert_eq!(headers.key.observed.protocol, 0x8847, "{octet} at {at}");
     }
     let mut six = ipv6(UDP, &udp());
     six[5] += 1;

@@ -22,7 +22,7 @@ fn ports_are_behind_ipv6_extension_headers() {
     let data = ipv6(0, &[&hop_by_hop[..], &destination, &udp()].concat());
     let headers = ipv6_headers(LinkType::Ethernet, &ethernet_ip(&data));
     assert_eq!(headers.key.ports, PORTS);
-    assert_eq!(headers.key.observed.payload, UDP.into());
+    assert_eq!(headers.key.observed.protocol, UDP.into());
 }
 
 /// It took a later fragment's payload for ports (RFC 791 §3.2, RFC 8200 §4.5).
@@ -39,14 +39,14 @@ fn fragments_have_no_ports() {
         let data = ipv4_with(&[], flags_and_offset, TCP, &tcp());
         let headers = ipv4_headers(LinkType::Ethernet, &ethernet_ip(&data));
         assert_eq!((headers.key.ports, headers.tcp_flags), (ports, tcp_flags));
-        assert_eq!(headers.key.observed.payload, TCP.into());
+        assert_eq!(headers.key.observed.protocol, TCP.into());
         assert_eq!(headers.octets, 40);
     }
     let fragment = [TCP, 0, 0x05, 0xc8, 0, 0, 0, 1];
     let data = ipv6(44, &[&fragment[..], &tcp()].concat());
     let headers = ipv6_headers(LinkType::Ethernet, &ethernet_ip(&data));
     assert_eq!((headers.key.ports, headers.tcp_flags), (NO_PORTS, 0));
-    assert_eq!(headers.key.observed.payload, TCP.into());
+    assert_eq!(headers.key.observed.protocol, TCP.into());
 }
 
 /// It had neither in its records (IANA elements 32 and 139).

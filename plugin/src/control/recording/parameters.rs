@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use flowmeter::metering::{Layers, Layout, Recorded, Timeouts};
+use flowmeter::metering::{Layers, Layout, LayoutKind, Timeouts};
 
 use crate::control::interfaces::Side;
 
@@ -109,17 +109,17 @@ impl RecordingState {
 
     /// The layouts of records of a variant.
     pub(crate) fn layouts_of(&self, variant: Variant) -> impl Iterator<Item = Layout> + use<> {
-        use Recorded::{Frame, Ipv4, Ipv6};
+        use LayoutKind::{Frame, Ipv4, Ipv6};
         let layers = self.parameters.layers;
-        let recorded: &[Recorded] = match variant {
+        let kinds: &[LayoutKind] = match variant {
             Variant::Ip4 => &[Ipv4],
             Variant::Ip6 => &[Ipv6],
             Variant::L2 if layers == Layers::L2 => &[Frame],
             Variant::L2 if layers.has(Layers::L2) => &[Frame, Ipv4, Ipv6],
             Variant::L2 => &[Ipv4, Ipv6],
         };
-        let layouts = recorded.iter();
-        layouts.map(move |recorded| Layout::new(layers, *recorded))
+        let layouts = kinds.iter();
+        layouts.map(move |kind| Layout::new(layers, *kind))
     }
 }
 

@@ -216,7 +216,7 @@ pub(super) fn flow(flow: &flows::Flow) -> Flow {
             } else {
                 FAMILY_IP6
             };
-            details.protocol = observed.payload as u8;
+            details.protocol = observed.protocol as u8;
             details.source = address(source);
             details.destination = address(destination);
             details.source_port = u16::from_be_bytes(ports.source);
@@ -224,7 +224,7 @@ pub(super) fn flow(flow: &flows::Flow) -> Flow {
         }
         Endpoints::L2([source, destination]) => {
             details.family = FAMILY_L2;
-            details.ether_type = observed.payload;
+            details.ether_type = observed.protocol;
             details.source_mac = source;
             details.destination_mac = destination;
         }

@@ -88,7 +88,7 @@ fn row(main: Main, flow: &Flow) -> [String; COLUMNS.len()] {
     let nothing = || NOTHING.to_owned();
     let observed = &flow.observed;
     let direction = observed.direction();
-    let payload = observed.payload;
+    let payload = observed.protocol;
     let milliseconds = flow.end.as_millis().saturating_sub(flow.start.as_millis());
     let (protocol, [source, destination]) = match flow.ends {
         Endpoints::Ip(ends, ports) => (protocol(payload), ip_ends(ends, ports, payload)),

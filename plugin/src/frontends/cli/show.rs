@@ -3,7 +3,7 @@
 
 use core::fmt::Write;
 
-use flowmeter::metering::{EndReason, IgnoredReason, NoRoom, Tally};
+use flowmeter::metering::{EndReason, ExportRefused, IgnoredReason, Tally};
 
 use super::words::{Words, unexpected};
 use super::{flows, memory};
@@ -213,7 +213,7 @@ fn write_accounts(out: &mut String, accounts: &Accounts, live: Tally) {
             line(&name, records.tally, Some(records.records));
         }
     }
-    for (reason, records) in NoRoom::ALL.iter().zip(statistics.lost) {
+    for (reason, records) in ExportRefused::ALL.iter().zip(statistics.lost) {
         if records.records > 0 {
             let name = format!("    lost: {}", reason.name());
             line(&name, records.tally, Some(records.records));

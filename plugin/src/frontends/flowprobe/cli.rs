@@ -4,7 +4,7 @@
 use core::fmt::Write;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use flowmeter::metering::{Layers, RecordedKey};
+use flowmeter::metering::{LayeredKey, Layers};
 use flowmeter::observation::Direction;
 
 use crate::control::interfaces::Side;
@@ -172,7 +172,7 @@ pub(super) fn show_table(main: Main, _words: Vec<&str>) -> Result<(), String> {
 }
 
 /// Writes the line of a flow.
-fn write_line(out: &mut String, key: &RecordedKey) {
+fn write_line(out: &mut String, key: &LayeredKey) {
     let observed = &key.observed;
     let side = match observed.direction() {
         Direction::Ingress => "rx",
@@ -192,5 +192,5 @@ fn write_line(out: &mut String, key: &RecordedKey) {
         };
     }
     let [source, destination] = [key.ports.source, key.ports.destination].map(u16::from_be_bytes);
-    let _ = writeln!(out, " {} {source} {destination}", observed.payload);
+    let _ = writeln!(out, " {} {source} {destination}", observed.protocol);
 }

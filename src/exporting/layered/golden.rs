@@ -6,13 +6,13 @@ use bytemuck::Zeroable;
 
 use super::super::message::Message;
 use super::*;
-use crate::flow::{Observed, Ports, Recorded::*};
+use crate::flow::{LayoutKind::*, Observed, Ports};
 use crate::metering::EndReason;
 use crate::observation::{Direction, ObservationDomainId, ObservationPoint};
 use crate::time::Uptime;
 
 /// Layers, what is recorded, template and record.
-const GOLDEN: [(u8, Recorded, &str, &str); 21] = [
+const GOLDEN: [(u8, LayoutKind, &str, &str); 21] = [
     (
         1,
         Frame,
@@ -185,14 +185,14 @@ fn hexadecimal(octets: &[u8]) -> String {
 }
 
 /// A record of this layout in which every field has a value of its own.
-fn record(layers: Layers, recorded: Recorded) -> FlowRecord<RecordedKey> {
+fn record(layers: Layers, kind: LayoutKind) -> FlowRecord<LayeredKey> {
     let point = ObservationPoint {
         ingress_interface: 0x0001_0203,
         egress_interface: 0x0405_0607,
         direction: Direction::Egress,
         ..ObservationPoint::default()
     };
-    let mut key = RecordedKey {
+    let mut key = LayeredKey {
         destination_mac: [2, 0, 0, 0, 0, 0xdd],
         source_mac: [2, 0, 0, 0, 0, 0x55],
         ports: Ports {
@@ -200,9 +200,9 @@ fn record(layers: Layers, recorded: Recorded) -> FlowRecord<RecordedKey> {
             destination: [0x00, 0x50],
         },
         observed: Observed::new(&point, 0, 6),
-        ..RecordedKey::of_layout(Layout::new(layers, recorded))
+        ..LayeredKey::of_layout(Layout::new(layers, kind))
     };
-    match recorded {
+    match kind {
         Frame => key.ether_type = 0x88b5,
         Ipv4 => {
             key.ether_type = 0x0800;
@@ -236,12 +236,12 @@ fn record(layers: Layers, recorded: Recorded) -> FlowRecord<RecordedKey> {
 #[test]
 #[cfg(target_endian = "little")]
 fn every_layout_has_flowprobes_octets() {
-    for (bits, recorded, template, octets) in GOLDEN {
+    for (bits, kind, template, octets) in GOLDEN {
         let layers = Layers::from_bits(bits);
-        let layout = Layout::new(layers, recorded);
+        let layout = Layout::new(layers, kind);
         let found = hexadecimal(&layout.template().to_octets());
         assert_eq!(found, template, "{layout:?}");
-        let encoded = encode(&record(layers, recorded));
+        let encoded = encode(&record(layers, kind));
         let found = hexadecimal(&encoded.octets[..encoded.length]);
         assert_eq!(found, octets, "{layout:?}");
     }
@@ -290,11 +290,11 @@ fn sent(process: &mut ExportingProcess<Kept>) -> Vec<(MessageKind, u8, u16, Stri
 #[test]
 #[cfg(target_endian = "little")]
 fn records_stand_in_sets_of_their_template() {
-    for (bits, recorded, _, octets) in GOLDEN {
+    for (bits, kind, _, octets) in GOLDEN {
         let layers = Layers::from_bits(bits);
-        let id = 272 + u16::from(bits) * 4 + recorded as u16;
+        let id = 272 + u16::from(bits) * 4 + kind as u16;
         let mut process = process(2);
-        let record = record(layers, recorded);
+        let record = record(layers, kind);
         assert_eq!(process.export(&record), Ok(()));
         assert_eq!(process.export(&record), Ok(()));
         process.flush();
@@ -305,7 +305,7 @@ fn records_stand_in_sets_of_their_template() {
         process.flush();
         let once = octets.to_string();
         assert_eq!(sent(&mut process), [(MessageKind::Data, 2, id, once)]);
-        assert_eq!(process.export(&record), Err(NoRoom::NoBuffer));
+        assert_eq!(process.export(&record), Err(ExportRefused::NoBuffer));
     }
 }
 
@@ -316,7 +316,7 @@ fn chosen_templates_are_announced_instead_of_all() {
     let (_, _, first, _) = GOLDEN[1];
     let (_, _, second, _) = GOLDEN[20];
     let layouts = [(1, Ipv4), (7, Ipv6)]
-        .map(|(bits, recorded)| Layout::new(Layers::from_bits(bits), recorded).template());
+        .map(|(bits, kind)| Layout::new(Layers::from_bits(bits), kind).template());
     let mut process = process(0);
     let tick = |process: &mut ExportingProcess<Kept>, buffers, seconds: u32| {
         process.transport().buffers = buffers;
@@ -326,7 +326,10 @@ fn chosen_templates_are_announced_instead_of_all() {
     process.announce_only(layouts.to_vec());
     assert_eq!(tick(&mut process, 9, 0), [], "not by itself");
     process.transport().buffers = 0;
-    assert_eq!(process.announce_one(layouts[0]), Err(NoRoom::NoBuffer));
+    assert_eq!(
+        process.announce_one(layouts[0]),
+        Err(ExportRefused::NoBuffer)
+    );
     assert_eq!(sent(&mut process), []);
     assert_eq!(tick(&mut process, 9, 40), [], "none was announced before");
     assert_eq!(process.announce_one(layouts[0]), Ok(()));

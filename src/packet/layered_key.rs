@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The key of a recorded flow, of a packet's headers: by the fast path or by dissection.
+//! The key of a layered flow, of a packet's headers: by the fast path or by dissection.
 
 use super::ether_type::{IPV4, IPV6};
 use super::plain::{plain_ipv4, plain_ipv6};
 use super::transport::protocol;
 use super::{Dissection, Headers, Packet, dissect};
 use crate::flow::{
-    FlowKey, IgnoredReason, Ipv4Key, Ipv6Key, L2Key, Layers, Layout, Observed, Ports, Recorded,
-    RecordedKey, Recording,
+    FlowKey, IgnoredReason, Ipv4Key, Ipv6Key, L2Key, LayerSelection, LayeredKey, Layers, Layout,
+    LayoutKind, Observed, Ports,
 };
 use crate::observation::{LinkType, ObservationPoint};
 
-impl RecordedKey {
+impl LayeredKey {
     /// The short way for IPv4 packets that have one: [`plain_ipv4`].
     #[inline(always)]
-    pub(crate) fn read_ipv4(packet: &Packet<'_>, recording: Recording) -> Option<Headers<Self>> {
-        if !recording.is_of_ip() {
+    pub(crate) fn read_ipv4(
+        packet: &Packet<'_>,
+        selection: LayerSelection,
+    ) -> Option<Headers<Self>> {
+        if !selection.is_of_ip() {
             return None;
         }
         let headers = plain_ipv4(packet)?;
@@ -24,21 +27,24 @@ impl RecordedKey {
         let word = |address: u32| bytemuck::cast([address, 0]);
         let addresses = [word(source), 0, word(destination), 0];
         Some(Self::of_plain(
-            packet, recording, &headers, addresses, behind, IPV4,
+            packet, selection, &headers, addresses, behind, IPV4,
         ))
     }
 
     /// The same for IPv6 packets: [`plain_ipv6`].
     #[inline(always)]
-    pub(crate) fn read_ipv6(packet: &Packet<'_>, recording: Recording) -> Option<Headers<Self>> {
-        if !recording.is_of_ip() {
+    pub(crate) fn read_ipv6(
+        packet: &Packet<'_>,
+        selection: LayerSelection,
+    ) -> Option<Headers<Self>> {
+        if !selection.is_of_ip() {
             return None;
         }
         let headers = plain_ipv6(packet)?;
         let [a, b, c, d, behind @ ..] = headers.key.words();
         Some(Self::of_plain(
             packet,
-            recording,
+            selection,
             &headers,
             [a, b, c, d],
             behind,
@@ -51,17 +57,17 @@ impl RecordedKey {
     #[inline(always)]
     fn of_plain<K: FlowKey>(
         packet: &Packet<'_>,
-        recording: Recording,
+        selection: LayerSelection,
         headers: &Headers<K>,
         addresses: [u64; 4],
         behind: [u64; 2],
         ether_type: u16,
     ) -> Headers<Self> {
-        let layers = recording.layers;
-        let recorded = if ether_type == IPV4 {
-            Recorded::Ipv4
+        let layers = selection.layers;
+        let kind = if ether_type == IPV4 {
+            LayoutKind::Ipv4
         } else {
-            Recorded::Ipv6
+            LayoutKind::Ipv6
         };
         let mask = |layer: Layers| u64::from(layers.has(layer)).wrapping_neg();
         let (l2, l3, l4) = (mask(Layers::L2), mask(Layers::L3), mask(Layers::L4));
@@ -74,7 +80,7 @@ impl RecordedKey {
             _ => &[0; 12],
         };
         let [first, second, third]: [u32; 3] = bytemuck::pod_read_unaligned(stations);
-        let layout = Layout::new(layers, recorded);
+        let layout = Layout::new(layers, kind);
         let last = [
             vlan_and_direction & Observed::DIRECTION,
             protocol & (l3 | l4) as u16,
@@ -101,10 +107,10 @@ impl RecordedKey {
     #[inline]
     pub(crate) fn read(
         packet: &Packet<'_>,
-        recording: Recording,
+        selection: LayerSelection,
     ) -> Result<Headers<Self>, IgnoredReason> {
-        let Recording { layers, frames } = recording;
-        let as_ip = recording.is_of_ip();
+        let LayerSelection { layers, frames } = selection;
+        let as_ip = selection.is_of_ip();
         match dissect(packet) {
             Dissection::Ipv4(headers) if as_ip => Ok(Self::of_ipv4(packet, layers, headers)),
             Dissection::Ipv6(headers) if as_ip => Ok(Self::of_ipv6(packet, layers, headers)),
@@ -112,7 +118,7 @@ impl RecordedKey {
             Dissection::Ipv6(headers) => Ok(Self::of_frame(packet, layers, IPV6, headers)),
             // A record without layers would say nothing.
             Dissection::NonIp(headers) if frames && layers.has(Layers::L2) => {
-                let ether_type = headers.key.observed.payload;
+                let ether_type = headers.key.observed.protocol;
                 Ok(Self::of_frame::<L2Key>(packet, layers, ether_type, headers))
             }
             Dissection::NonIp(_) => Err(IgnoredReason::NonIp),
@@ -127,8 +133,8 @@ impl RecordedKey {
             ports,
             observed,
         } = headers.key;
-        let layout = Layout::new(layers, Recorded::Ipv4);
-        let mut key = Self::new(packet, layout, observed.payload, IPV4);
+        let layout = Layout::new(layers, LayoutKind::Ipv4);
+        let mut key = Self::new(packet, layout, observed.protocol, IPV4);
         if layers.has(Layers::L3) {
             key.source[..4].copy_from_slice(&source);
             key.destination[..4].copy_from_slice(&destination);
@@ -143,8 +149,8 @@ impl RecordedKey {
             ports,
             observed,
         } = headers.key;
-        let layout = Layout::new(layers, Recorded::Ipv6);
-        let mut key = Self::new(packet, layout, observed.payload, IPV6);
+        let layout = Layout::new(layers, LayoutKind::Ipv6);
+        let mut key = Self::new(packet, layout, observed.protocol, IPV6);
         if layers.has(Layers::L3) {
             key.source = source;
             key.destination = destination;
@@ -158,7 +164,7 @@ impl RecordedKey {
         ether_type: u16,
         headers: Headers<K>,
     ) -> Headers<Self> {
-        let layout = Layout::new(layers, Recorded::Frame);
+        let layout = Layout::new(layers, LayoutKind::Frame);
         let key = Self::new(packet, layout, 0, ether_type);
         key.with_measures(&headers, 0)
     }
@@ -201,7 +207,7 @@ impl RecordedKey {
         if !layers.has(Layers::L4) {
             return self.with_measures(headers, 0);
         }
-        if self.observed.payload != icmp {
+        if self.observed.protocol != icmp {
             self.ports = ports;
         }
         self.with_measures(headers, headers.tcp_flags)

@@ -10,7 +10,7 @@ use super::information_element::*;
 use super::message::MessageKind;
 use super::process::{ExportingProcess, Transport};
 use super::template::{FieldSpecifier, Template, TemplateId};
-use crate::metering::{Export, FlowRecord, Layers, Layout, NoRoom, Recorded, RecordedKey};
+use crate::metering::{Export, ExportRefused, FlowRecord, LayeredKey, Layers, Layout, LayoutKind};
 use crate::time::Timestamp;
 
 /// The first layout's template id; each other's is its number more.
@@ -26,7 +26,7 @@ struct Field {
     element: InformationElement,
     length: u16,
     layer: Option<Layers>,
-    recorded: Option<Recorded>,
+    kind: Option<LayoutKind>,
 }
 
 const fn common(element: InformationElement, length: u16) -> Field {
@@ -34,7 +34,7 @@ const fn common(element: InformationElement, length: u16) -> Field {
         element,
         length,
         layer: None,
-        recorded: None,
+        kind: None,
     }
 }
 
@@ -43,16 +43,16 @@ const fn layer(element: InformationElement, length: u16, layer: Layers) -> Field
         element,
         length,
         layer: Some(layer),
-        recorded: None,
+        kind: None,
     }
 }
 
-const fn address(element: InformationElement, length: u16, recorded: Recorded) -> Field {
+const fn address(element: InformationElement, length: u16, kind: LayoutKind) -> Field {
     Field {
         element,
         length,
         layer: Some(Layers::L3),
-        recorded: Some(recorded),
+        kind: Some(kind),
     }
 }
 
@@ -67,10 +67,10 @@ const ALL: [Field; 18] = [
     layer(SOURCE_MAC_ADDRESS, 6, Layers::L2),
     layer(DESTINATION_MAC_ADDRESS, 6, Layers::L2),
     layer(ETHERNET_TYPE, 2, Layers::L2),
-    address(SOURCE_IPV4_ADDRESS, 4, Recorded::Ipv4),
-    address(DESTINATION_IPV4_ADDRESS, 4, Recorded::Ipv4),
-    address(SOURCE_IPV6_ADDRESS, 16, Recorded::Ipv6),
-    address(DESTINATION_IPV6_ADDRESS, 16, Recorded::Ipv6),
+    address(SOURCE_IPV4_ADDRESS, 4, LayoutKind::Ipv4),
+    address(DESTINATION_IPV4_ADDRESS, 4, LayoutKind::Ipv4),
+    address(SOURCE_IPV6_ADDRESS, 16, LayoutKind::Ipv6),
+    address(DESTINATION_IPV6_ADDRESS, 16, LayoutKind::Ipv6),
     layer(PROTOCOL_IDENTIFIER, 1, Layers::L3),
     layer(OCTET_DELTA_COUNT, 8, Layers::L3),
     layer(SOURCE_TRANSPORT_PORT, 2, Layers::L4),
@@ -84,15 +84,15 @@ impl Field {
             None => true,
             // A frame's record ends with its link layer.
             Some(layer) if layer.bits() != Layers::L2.bits() => {
-                layout.layers().has(layer) && !layout.is(Recorded::Frame)
+                layout.layers().has(layer) && !layout.is(LayoutKind::Frame)
             }
             Some(layer) => layout.layers().has(layer),
         };
-        let recorded = match self.recorded {
+        let kind = match self.kind {
             None => true,
-            Some(recorded) => layout.is(recorded),
+            Some(kind) => layout.is(kind),
         };
-        layer && recorded
+        layer && kind
     }
 }
 
@@ -159,7 +159,7 @@ impl Octets {
     }
 }
 
-fn encode(record: &FlowRecord<RecordedKey>) -> Octets {
+fn encode(record: &FlowRecord<LayeredKey>) -> Octets {
     let key = &record.key;
     let (layout, observed) = (key.layout(), &key.observed);
     let layers = layout.layers();
@@ -178,14 +178,14 @@ fn encode(record: &FlowRecord<RecordedKey>) -> Octets {
         octets.put(&key.destination_mac);
         octets.put(&key.ether_type.to_ne_bytes());
     }
-    if layout.is(Recorded::Frame) {
+    if layout.is(LayoutKind::Frame) {
         return octets;
     }
     if layers.has(Layers::L3) {
-        let length = if layout.is(Recorded::Ipv4) { 4 } else { 16 };
+        let length = if layout.is(LayoutKind::Ipv4) { 4 } else { 16 };
         octets.put(&key.source[..length]);
         octets.put(&key.destination[..length]);
-        octets.put(&[observed.payload as u8]);
+        octets.put(&[observed.protocol as u8]);
         octets.put(&record.octets.to_be_bytes());
     }
     if layers.has(Layers::L4) {
@@ -208,7 +208,7 @@ impl<T: Transport> ExportingProcess<T> {
     ///
     /// # Errors
     /// Where there was no buffer.
-    pub fn announce_one(&mut self, template: Template) -> Result<(), NoRoom> {
+    pub fn announce_one(&mut self, template: Template) -> Result<(), ExportRefused> {
         self.announce_template(template, MessageKind::Templates)?;
         self.send_open();
         self.announced = Some(self.uptime);
@@ -216,7 +216,7 @@ impl<T: Transport> ExportingProcess<T> {
     }
 
     /// Goes on where there was no buffer the time before.
-    pub(super) fn announce_these(&mut self, kind: MessageKind) -> Result<(), NoRoom> {
+    pub(super) fn announce_these(&mut self, kind: MessageKind) -> Result<(), ExportRefused> {
         while let Some(template) = self.chosen.iter().flatten().nth(self.written).copied() {
             self.announce_template(template, kind)?;
             self.send_open();
@@ -228,10 +228,10 @@ impl<T: Transport> ExportingProcess<T> {
     }
 }
 
-impl<T: Transport> Export<RecordedKey> for ExportingProcess<T> {
+impl<T: Transport> Export<LayeredKey> for ExportingProcess<T> {
     /// That the template was announced before is the host's to see to: one process announces
     /// for all that send in the same domain.
-    fn export(&mut self, record: &FlowRecord<RecordedKey>) -> Result<(), NoRoom> {
+    fn export(&mut self, record: &FlowRecord<LayeredKey>) -> Result<(), ExportRefused> {
         let Octets { octets, length } = encode(record);
         let template = record.key.layout().template().id;
         let message = self.append(MessageKind::Data, template.0, &octets[..length])?;
@@ -248,8 +248,8 @@ mod golden;
 mod tests {
     use super::*;
 
-    fn numbers(bits: u8, recorded: Recorded) -> Vec<u16> {
-        let layout = Layout::new(Layers::from_bits(bits), recorded);
+    fn numbers(bits: u8, kind: LayoutKind) -> Vec<u16> {
+        let layout = Layout::new(Layers::from_bits(bits), kind);
         let fields = layout.template().fields.iter();
         fields.map(|field| field.element.number()).collect()
     }
@@ -257,26 +257,26 @@ mod tests {
     #[test]
     fn layouts_have_the_elements_that_collectors_know_in_their_order() {
         let common = [10, 14, 61, 2, 156, 157];
-        assert_eq!(numbers(1, Recorded::Frame)[..6], common);
-        assert_eq!(numbers(1, Recorded::Frame)[6..], [56, 80, 256]);
-        assert_eq!(numbers(7, Recorded::Frame)[6..], [56, 80, 256]);
+        assert_eq!(numbers(1, LayoutKind::Frame)[..6], common);
+        assert_eq!(numbers(1, LayoutKind::Frame)[6..], [56, 80, 256]);
+        assert_eq!(numbers(7, LayoutKind::Frame)[6..], [56, 80, 256]);
         assert_eq!(
-            numbers(7, Recorded::Ipv4)[6..],
+            numbers(7, LayoutKind::Ipv4)[6..],
             [56, 80, 256, 8, 12, 4, 1, 7, 11, 6]
         );
-        assert_eq!(numbers(2, Recorded::Ipv6)[6..], [27, 28, 4, 1]);
-        assert_eq!(numbers(4, Recorded::Ipv6)[6..], [7, 11, 6]);
+        assert_eq!(numbers(2, LayoutKind::Ipv6)[6..], [27, 28, 4, 1]);
+        assert_eq!(numbers(4, LayoutKind::Ipv6)[6..], [7, 11, 6]);
     }
 
     #[test]
     fn a_record_is_as_long_as_its_template_says() {
         for bits in 1..8 {
-            for recorded in [Recorded::Frame, Recorded::Ipv4, Recorded::Ipv6] {
-                let layout = Layout::new(Layers::from_bits(bits), recorded);
+            for kind in [LayoutKind::Frame, LayoutKind::Ipv4, LayoutKind::Ipv6] {
+                let layout = Layout::new(Layers::from_bits(bits), kind);
                 let length = layout.template().record_length();
                 assert!(length <= OCTETS, "{layout:?}");
                 let record = FlowRecord {
-                    key: RecordedKey::of_layout(layout),
+                    key: LayeredKey::of_layout(layout),
                     attributes: (),
                     packets: 1,
                     octets: 64,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The key of a recorded flow: of a packet's headers those layers that a user has asked for.
+//! The key of a layered flow: of a packet's headers those layers that a user has asked for.
 //!
 //! What is not recorded is zero in the key, so that flows which differ only there are one flow.
 //! A key says itself which of the layouts its records have; it knows nothing of their elements.
@@ -39,7 +39,7 @@ impl Layers {
 /// What the records of one layout describe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Recorded {
+pub enum LayoutKind {
     /// Frames, whatever they carry.
     Frame = 0,
     /// IPv4 packets.
@@ -48,7 +48,7 @@ pub enum Recorded {
     Ipv6 = 2,
 }
 
-/// One of the layouts that recorded flows have, by number: less than [`Self::COUNT`].
+/// One of the layouts that layered flows have, by number: less than [`Self::COUNT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Layout(u8);
 
@@ -56,9 +56,9 @@ impl Layout {
     /// Numbers that there are; those of no layers are not used.
     pub const COUNT: usize = 32;
 
-    /// The layout of `recorded` with these layers.
-    pub const fn new(layers: Layers, recorded: Recorded) -> Self {
-        Self(layers.0 << 2 | recorded as u8)
+    /// The layout of `kind` with these layers.
+    pub const fn new(layers: Layers, kind: LayoutKind) -> Self {
+        Self(layers.0 << 2 | kind as u8)
     }
 
     /// The layout of this number, which may be any.
@@ -77,21 +77,21 @@ impl Layout {
     }
 
     /// What it describes, where that is IP.
-    pub(crate) const fn is(self, recorded: Recorded) -> bool {
-        self.0 & 3 == recorded as u8
+    pub(crate) const fn is(self, kind: LayoutKind) -> bool {
+        self.0 & 3 == kind as u8
     }
 }
 
 /// What is recorded at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recording {
+pub struct LayerSelection {
     /// The layers.
     pub layers: Layers,
     /// Whether frames are recorded there, whatever they carry, and not only IP packets.
     pub frames: bool,
 }
 
-impl Recording {
+impl LayerSelection {
     /// Whether IP packets are recorded as such: frames of which neither IP nor transport is
     /// recorded are all alike.
     pub(crate) fn is_of_ip(self) -> bool {
@@ -100,10 +100,10 @@ impl Recording {
     }
 }
 
-/// The key of a recorded flow.
+/// The key of a layered flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(C)]
-pub struct RecordedKey {
+pub struct LayeredKey {
     /// IANA element 8 in the first four octets, or 27.
     pub source: [u8; 16],
     /// IANA element 12 in the first four octets, or 28.
@@ -114,7 +114,7 @@ pub struct RecordedKey {
     pub source_mac: [u8; 6],
     /// The transport ports; never what stands for them.
     pub ports: Ports,
-    /// Where it was observed; the payload is the IP protocol number.
+    /// Where it was observed; the protocol is the IP protocol number.
     pub observed: Observed,
     /// IANA element 256.
     pub ether_type: u16,
@@ -122,7 +122,7 @@ pub struct RecordedKey {
     pub(crate) _reserved: u8,
 }
 
-impl FlowKey for RecordedKey {
+impl FlowKey for LayeredKey {
     type Attributes = ();
     type Words = [u64; 8];
 
@@ -132,7 +132,7 @@ impl FlowKey for RecordedKey {
     }
 }
 
-impl RecordedKey {
+impl LayeredKey {
     /// The layout of its records.
     pub fn layout(&self) -> Layout {
         Layout(self.layout)
