@@ -53,7 +53,7 @@ fn exporter() -> ExportingProcess<Forget> {
 fn metering(flows: usize, backend: Backend) -> MeteringProcess {
     let configuration = Configuration {
         backend,
-        timeouts: Timeouts::from_millis(Timeouts::MAX_MILLIS, Timeouts::MAX_MILLIS),
+        timeouts: Timeouts::from_millis(Timeouts::MAX_MILLIS, Timeouts::MAX_MILLIS).unwrap(),
         ..Configuration::new(flows).unwrap()
     };
     MeteringProcess::new(&configuration).unwrap()
@@ -207,7 +207,7 @@ fn gate(criterion: &mut Criterion<Clocks>) {
         ("refusing", 1, None),
     ] {
         let mut process = metering(FLOWS, Backend::detect());
-        process.set_timeouts(Timeouts::from_millis(active, Timeouts::MAX_MILLIS));
+        process.set_timeouts(Timeouts::from_millis(active, Timeouts::MAX_MILLIS).unwrap());
         let mut export = Closed(closed);
         bench_frames(&mut group, name, FLOWS, IPV4, |packets| {
             clocks(|| {

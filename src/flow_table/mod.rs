@@ -27,7 +27,7 @@ use crate::time::Uptime;
 /// One flow. With an IPv4 key it is one cache line, with an IPv6 key two.
 #[derive(Clone, Copy, Debug, Zeroable)]
 #[repr(C, align(64))]
-pub(crate) struct Slot<K>
+pub struct Slot<K>
 where
     K: FlowKey,
 {

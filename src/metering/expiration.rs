@@ -17,7 +17,7 @@ pub struct Timeouts {
 
 /// What is to be done with a flow now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Due {
+pub struct Due {
     /// The record to make, if one is due.
     pub(super) record: Option<EndReason>,
     /// Whether the flow leaves the table.
@@ -25,19 +25,25 @@ pub(super) struct Due {
 }
 
 impl Timeouts {
-    /// The longest timeout: uptime wraps after 49 days, and differences must stay clear of it.
+    /// The longest timeout, 7 days: uptime wraps after 49 days, and differences must stay far below
+    /// that.
     pub const MAX_MILLIS: u32 = 7 * 24 * 3600 * 1000;
 
-    /// A TCP flow whose FIN or RST was seen ends when no packet came for so long: time for
-    /// the peer's last acknowledgements, far below any retransmission of a new connection.
+    /// How long after FIN or RST a TCP flow without packets ends: enough for the peer's last
+    /// acknowledgements, far below any retransmission of a new connection.
     pub const LINGER_MILLIS: u32 = 1000;
 
-    /// Timeouts in milliseconds, each from 1 to [`Self::MAX_MILLIS`]; others are brought into
-    /// that range.
-    pub fn from_millis(active: u32, idle: u32) -> Self {
-        Self {
-            active: active.clamp(1, Self::MAX_MILLIS),
-            idle: idle.clamp(1, Self::MAX_MILLIS),
+    /// No flow outlives a packet: each packet has a record of its own.
+    pub const EVERY_PACKET: Self = Self { active: 0, idle: 0 };
+
+    /// Timeouts in milliseconds. `None` unless each is from 1 to [`Self::MAX_MILLIS`].
+    pub const fn from_millis(active: u32, idle: u32) -> Option<Self> {
+        let is_valid =
+            active >= 1 && idle >= 1 && active <= Self::MAX_MILLIS && idle <= Self::MAX_MILLIS;
+        if is_valid {
+            Some(Self { active, idle })
+        } else {
+            None
         }
     }
 
@@ -147,6 +153,9 @@ impl Test {
 impl Default for Timeouts {
     /// 60 seconds active, 15 seconds idle.
     fn default() -> Self {
-        Self::from_millis(60_000, 15_000)
+        Self {
+            active: 60_000,
+            idle: 15_000,
+        }
     }
 }

@@ -82,10 +82,10 @@ impl Flows {
 }
 
 /// An empty table for one family, for [`MeteringProcess::adopt`](super::MeteringProcess::adopt).
-pub struct Table(pub(super) AnyTable);
+pub struct Table(pub(super) AnyFamily);
 
 /// A table of one of the families.
-pub(super) enum AnyTable {
+pub(super) enum AnyFamily {
     Ipv4(FlowTable<Ipv4Key>),
     Ipv6(FlowTable<Ipv6Key>),
     L2(FlowTable<L2Key>),
@@ -98,9 +98,9 @@ impl Table {
     /// Where the system has not the memory.
     pub fn new(family: Family, flows: usize) -> io::Result<Self> {
         Ok(Self(match family {
-            Family::Ipv4 => AnyTable::Ipv4(FlowTable::new(flows)?),
-            Family::Ipv6 => AnyTable::Ipv6(FlowTable::new(flows)?),
-            Family::L2 => AnyTable::L2(FlowTable::new(flows)?),
+            Family::Ipv4 => AnyFamily::Ipv4(FlowTable::new(flows)?),
+            Family::Ipv6 => AnyFamily::Ipv6(FlowTable::new(flows)?),
+            Family::L2 => AnyFamily::L2(FlowTable::new(flows)?),
         }))
     }
 
@@ -108,27 +108,27 @@ impl Table {
     /// [`MeteringProcess::populate`](super::MeteringProcess::populate).
     pub fn populate(&mut self) {
         match &mut self.0 {
-            AnyTable::Ipv4(table) => table.populate(),
-            AnyTable::Ipv6(table) => table.populate(),
-            AnyTable::L2(table) => table.populate(),
+            AnyFamily::Ipv4(table) => table.populate(),
+            AnyFamily::Ipv6(table) => table.populate(),
+            AnyFamily::L2(table) => table.populate(),
         }
     }
 
     /// Whose it is.
     pub fn family(&self) -> Family {
         match self.0 {
-            AnyTable::Ipv4(_) => Family::Ipv4,
-            AnyTable::Ipv6(_) => Family::Ipv6,
-            AnyTable::L2(_) => Family::L2,
+            AnyFamily::Ipv4(_) => Family::Ipv4,
+            AnyFamily::Ipv6(_) => Family::Ipv6,
+            AnyFamily::L2(_) => Family::L2,
         }
     }
 
     /// Flows for which it has room.
     pub fn capacity(&self) -> usize {
         match &self.0 {
-            AnyTable::Ipv4(table) => table.capacity(),
-            AnyTable::Ipv6(table) => table.capacity(),
-            AnyTable::L2(table) => table.capacity(),
+            AnyFamily::Ipv4(table) => table.capacity(),
+            AnyFamily::Ipv6(table) => table.capacity(),
+            AnyFamily::L2(table) => table.capacity(),
         }
     }
 }

@@ -1,25 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The Metering Process (RFC 5470 §5.1): packets in, flow records out.
 
-mod batch;
+mod classifier;
 mod deferred;
 mod expiration;
 mod export;
+mod families;
 mod family;
+mod layered;
+mod metered_table;
 mod phases;
 mod process;
 mod queue;
-mod recorder;
+mod replacement;
 mod shared;
 mod statistics;
 mod sweep;
-mod tables;
 
+pub use classifier::{Classifier, ExportTo};
 pub use expiration::Timeouts;
 pub use export::{Export, ExportAll, ExportRefused};
+pub use families::Families;
 pub use family::{Family, Flows, STARTER_FLOWS, Table};
+pub use layered::Layered;
 pub use process::{Configuration, MeteringProcess};
-pub use recorder::Recorder;
 pub use statistics::{Records, Statistics};
 pub use sweep::{Flush, Swept};
 

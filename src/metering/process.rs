@@ -1,34 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The Metering Process: one worker's flow tables and the way of a batch through them.
 //!
-//! It owns the tables, the timeouts and the accounts, and knows nothing of messages: what
-//! leaves a table is offered to an [`Export`], and stays if that has no room.
-//! No packet is observed without standing in [`Statistics`] afterwards.
+//! It owns the tables, the timeouts and the accounts, and knows nothing of messages: a record that
+//! leaves a table is offered to an [`Export`](super::Export), and its flow stays if it is refused.
+//! No packet is observed that is not counted in [`Statistics`] afterwards.
 
 use core::ops::Range;
 use std::io;
 
-use super::batch::Queues;
-use super::deferred::evict;
+use super::classifier::{Classifier, ExportTo};
 use super::expiration::Timeouts;
-use super::export::{Export, ExportAll};
-use super::family::{AnyTable, Family, Flows, STARTER_FLOWS, Table};
+use super::families::Families;
+use super::family::Flows;
+use super::metered_table::AnyTable;
 use super::queue::{BATCH, Batch};
 use super::shared::Shared;
 use super::statistics::{Records, Statistics};
-use super::sweep::{self, Expiring, Flush, Flushing, Sweep, Sweeps, Swept};
-use super::tables::{Tables, count, show};
-use crate::flow::{FlowKey, Observed, Tally};
+use super::sweep::{Expiring, Flush, Flushing, Swept};
+use crate::flow::{Observed, Tally};
 use crate::flow_table::group::{Backend, GROUP, Instructions, Seed, Task};
-use crate::flow_table::{Candidates, FlowTable, Place, SlotIndex, Usage};
-use crate::packet::{Dissection, Packet, Packets, dissect};
+use crate::packet::Packets;
 use crate::time::Uptime;
 
 /// How a metering process is set up.
 #[derive(Clone, Copy, Debug)]
 pub struct Configuration {
-    /// Flows that each family's table has room for; [`STARTER_FLOWS`] for a family that may
-    /// never come, which is given a full table later ([`MeteringProcess::adopt`]).
+    /// The number of flows that each family's table has room for; [`STARTER_FLOWS`] for a family
+    /// that may never come, which gets a full table later ([`MeteringProcess::adopt`]).
     ///
     /// [`STARTER_FLOWS`]: super::STARTER_FLOWS
     pub flows: Flows,
@@ -36,18 +34,18 @@ pub struct Configuration {
     pub l2: bool,
     /// When flows expire.
     pub timeouts: Timeouts,
-    /// What the hash is keyed with.
+    /// The key of the hash.
     pub seed: Seed,
     /// The instruction set.
     pub backend: Backend,
 }
 
 impl Configuration {
-    /// Room for `flows` flows of each family and the defaults for the rest: no L2 flows, 60 and 15 seconds,
-    /// a random seed, the best instruction set.
+    /// Room for `flows` flows of each family, and defaults for the rest: no L2 flows, timeouts of
+    /// 60 and 15 seconds, a random seed, the best instruction set.
     ///
     /// # Errors
-    /// Where the system has no randomness to give.
+    /// If the system has no source of randomness.
     pub fn new(flows: usize) -> io::Result<Self> {
         Ok(Self {
             flows: Flows::each(flows),
@@ -59,251 +57,147 @@ impl Configuration {
     }
 }
 
-/// A Metering Process for one worker.
-pub struct MeteringProcess {
-    pub(super) tables: Tables,
-    /// Boxed, so that a process is cheap to move.
-    queues: Box<Queues>,
+/// A Metering Process for one worker, whose packets `C` classifies: [`Families`] or
+/// [`Layered`](super::Layered).
+pub struct MeteringProcess<C = Families> {
+    pub(super) classifier: C,
     pub(super) shared: Shared,
-    pub(super) sweeps: Sweeps,
-    /// How many tables were replaced.
+    pub(super) backend: Backend,
+    /// The number of tables that were replaced.
     pub(super) generation: u32,
-    backend: Backend,
+    /// The table that the next call of [`Self::expire`] visits first: a lack of buffers at one
+    /// table does not keep the others from being visited.
+    turn: usize,
 }
 
-impl MeteringProcess {
-    /// The most flows that one of [`Self::groups`] shows: a group's in each table.
-    pub const FLOWS_IN_GROUP: usize = 3 * GROUP;
+impl<C: Classifier> MeteringProcess<C> {
+    /// The most flows that one of [`Self::groups`] has: a group's in each table.
+    pub const FLOWS_IN_GROUP: usize = C::TABLES * GROUP;
 
-    /// A process with empty tables.
-    ///
-    /// # Errors
-    /// Where the system has not the memory.
-    pub fn new(configuration: &Configuration) -> io::Result<Self> {
-        let flows = configuration.flows;
+    pub(super) fn with_classifier(configuration: &Configuration) -> io::Result<Self> {
         Ok(Self {
-            tables: Tables {
-                ipv4: FlowTable::new(flows.ipv4)?,
-                ipv6: FlowTable::new(flows.ipv6)?,
-                l2: configuration
-                    .l2
-                    .then(|| FlowTable::new(flows.l2))
-                    .transpose()?,
-            },
-            queues: Box::default(),
+            classifier: C::new(configuration)?,
             shared: Shared {
                 timeouts: configuration.timeouts,
                 seed: configuration.seed,
                 statistics: Statistics::default(),
             },
-            sweeps: Sweeps::default(),
-            generation: 0,
             backend: configuration.backend,
+            generation: 0,
+            turn: 0,
         })
     }
 
-    /// Takes all memory of the tables from the system now; else that happens flow by flow,
-    /// and each time a new page is needed a packet waits for it.
-    pub fn populate(&mut self) {
-        let Tables { ipv4, ipv6, l2 } = &mut self.tables;
-        ipv4.populate();
-        ipv6.populate();
-        if let Some(table) = l2 {
-            table.populate();
+    fn tables(&self) -> impl Iterator<Item = &dyn AnyTable> {
+        (0..C::TABLES).filter_map(|number| self.classifier.table(number))
+    }
+
+    fn for_each_table(&mut self, act: impl Fn(&mut dyn AnyTable)) {
+        for number in 0..C::TABLES {
+            if let Some(table) = self.classifier.table_mut(number) {
+                act(table);
+            }
         }
     }
 
-    /// Meters `packets`, in batches of up to 256. Their uptimes never step back, here or from
-    /// call to call.
-    ///
-    /// A record that a packet finds due is offered to `export`; where that takes none, the
-    /// flow goes on, unless its slot is needed: then it is counted as lost.
+    /// Takes all memory of the tables from the system now; otherwise the system provides each
+    /// page when a packet first needs it, and that packet takes longer.
+    pub fn populate(&mut self) {
+        self.for_each_table(|table| table.populate());
+    }
+
+    /// As [`MeteringProcess::observe`].
     #[inline]
-    pub fn observe<P: Packets, E: ExportAll>(&mut self, packets: P, export: &mut E) {
+    pub(super) fn observe_as<P: Packets, E>(
+        &mut self,
+        packets: P,
+        selection: C::Selection,
+        export: &mut E,
+    ) where
+        C: ExportTo<E>,
+    {
         let count = packets.count();
         for start in (0..count).step_by(BATCH) {
             self.backend.run(Observe {
                 process: self,
-                packets,
-                numbers: start..count.min(start + BATCH),
+                batch: Batch {
+                    packets,
+                    numbers: start..count.min(start + BATCH),
+                },
+                selection,
                 export,
             });
         }
     }
 
-    /// Whether a packet would be counted into a flow that is already there. For tracing a few
-    /// packets: it reads headers and looks into the table once more.
-    pub fn is_known(&self, packet: &Packet<'_>) -> bool {
-        self.backend.run(IsKnown {
-            process: self,
-            packet,
-        })
-    }
-
-    /// Sets when flows expire, those that live as well as those that come.
+    /// Sets when flows expire, for live flows and for new ones.
     pub fn set_timeouts(&mut self, timeouts: Timeouts) {
         self.shared.timeouts = timeouts;
     }
 
-    /// Makes the records that are due at `now`, looking at no more than `budget` groups of
-    /// 16 slots in each table.
+    /// Exports the records that are due at `now`, visiting at most `budget` groups of 16 slots in
+    /// each table.
     ///
-    /// Call it often: a share of the tables is looked at that grows with the time since the
-    /// call before, so that each flow is visited once a second, or once in up to five seconds
-    /// in a table of more than 1 M flows.
-    pub fn expire<E: ExportAll>(&mut self, now: Uptime, budget: usize, export: &mut E) -> Swept {
-        let Self {
-            tables,
-            sweeps,
-            shared,
-            ..
-        } = self;
-        sweep::expire((tables, sweeps), now, budget, shared, export)
+    /// Call it often: it visits a share of the tables that grows with the time since the last
+    /// call, so that each flow is visited once a second, or once in up to five seconds in a table
+    /// of more than 1 M flows.
+    pub fn expire<E>(&mut self, now: Uptime, budget: usize, export: &mut E) -> Swept
+    where
+        C: ExportTo<E>,
+    {
+        let first = self.turn;
+        self.turn = (first + 1) % C::TABLES;
+        let mut all = Swept::Done;
+        for turn in first..first + C::TABLES {
+            let number = turn % C::TABLES;
+            let Self {
+                classifier, shared, ..
+            } = self;
+            match classifier.expire(number, now, budget, shared, export) {
+                Swept::Done => {}
+                Swept::More => all = Swept::More,
+                Swept::Refused(why) => return Swept::Refused(why),
+            }
+        }
+        all
     }
 
-    /// Ends the flows that `select` chooses (end reason 4, or what was due anyway), looking
-    /// at no more than `budget` groups in all; call it with the same `flush` until nothing
-    /// remains.
-    pub fn flush<E: ExportAll>(
+    /// Ends the flows that `select` selects (end reason 4, or the one that was due anyway),
+    /// visiting at most `budget` groups. Call it with the same `flush` until it returns
+    /// [`Swept::Done`].
+    pub fn flush<E>(
         &mut self,
         flush: &mut Flush,
         now: Uptime,
         budget: usize,
         select: impl Fn(&Observed) -> bool,
         export: &mut E,
-    ) -> Swept {
-        let Self {
-            tables,
-            shared,
-            generation,
-            ..
-        } = self;
-        let timeouts = shared.timeouts;
+    ) -> Swept
+    where
+        C: ExportTo<E>,
+    {
+        let timeouts = self.shared.timeouts;
         let flushing = Flushing {
             expiring: Expiring { timeouts, now },
             select,
         };
-        let tables = (tables, *generation);
-        sweep::flush(tables, flush, budget, &flushing, shared, export)
+        let (groups, generation) = (self.groups(), self.generation);
+        flush.advance(groups, generation, budget, |group| {
+            let Some((number, group)) = self.locate(group) else {
+                return Ok(());
+            };
+            let Self {
+                classifier, shared, ..
+            } = self;
+            classifier.visit(number, group, &flushing, shared, export)
+        })
     }
 
-    /// Begins the accounts anew. What stands in live flows counts as observed just now, so
-    /// that the accounts stay balanced.
+    /// Resets the accounts. Packets in live flows count as observed just now, so that the accounts
+    /// stay balanced.
     pub fn clear_statistics(&mut self) {
         self.shared.clear_statistics(self.live_flows());
-        let Tables { ipv4, ipv6, l2 } = &mut self.tables;
-        ipv4.clear_usage();
-        ipv6.clear_usage();
-        if let Some(table) = l2 {
-            table.clear_usage();
-        }
-    }
-
-    /// Puts `table` in the place of its family's starter table, whose flows move with their
-    /// counts: none ends by it, unless `table` is so small that one has to make room. What is
-    /// given back has no use now, and is for the host to free: the starter table, or `table`
-    /// itself where its family's is no starter, or where the process has none.
-    ///
-    /// Takes as long as two or three batches of new packets where the starter table is full.
-    #[must_use]
-    pub fn adopt<E: ExportAll>(&mut self, table: Table, now: Uptime, export: &mut E) -> Table {
-        self.replace(table, STARTER_FLOWS, now, export)
-    }
-
-    /// As [`Self::adopt`], where the family's table has room for `most` flows at most.
-    fn replace<E: ExportAll>(
-        &mut self,
-        table: Table,
-        most: usize,
-        now: Uptime,
-        export: &mut E,
-    ) -> Table {
-        let Self {
-            tables,
-            sweeps,
-            shared,
-            backend,
-            generation,
-            ..
-        } = self;
-        let mut table = table;
-        let moved = match &mut table.0 {
-            AnyTable::Ipv4(full) => {
-                let sweep = &mut sweeps.ipv4;
-                tables.ipv4.capacity() <= most
-                    && replace(*backend, &mut tables.ipv4, full, sweep, now, shared, export)
-            }
-            AnyTable::Ipv6(full) => {
-                let sweep = &mut sweeps.ipv6;
-                tables.ipv6.capacity() <= most
-                    && replace(*backend, &mut tables.ipv6, full, sweep, now, shared, export)
-            }
-            AnyTable::L2(full) => tables.l2.as_mut().is_some_and(|table| {
-                table.capacity() <= most
-                    && replace(*backend, table, full, &mut sweeps.l2, now, shared, export)
-            }),
-        };
-        *generation = generation.wrapping_add(moved.into());
-        table
-    }
-
-    /// Gives each family whose table is more than half full one of four times the room, of the
-    /// room that `full` says at most. Flows move with their counts.
-    ///
-    /// For a host that begins with small tables, to take memory for the flows that it meets. Call
-    /// it before each frame: that takes a comparison for each family. Where a table is replaced it
-    /// takes as long as its flows take to move.
-    ///
-    /// # Errors
-    /// Where the system has not the memory. The flows stay where they are.
-    pub fn grow<E: ExportAll>(
-        &mut self,
-        full: Flows,
-        now: Uptime,
-        export: &mut E,
-    ) -> io::Result<()> {
-        for family in Family::ALL {
-            let Tables { ipv4, ipv6, l2 } = &self.tables;
-            let (capacity, live) = match family {
-                Family::Ipv4 => (ipv4.capacity(), ipv4.live()),
-                Family::Ipv6 => (ipv6.capacity(), ipv6.live()),
-                Family::L2 => l2
-                    .as_ref()
-                    .map_or((0, 0), |table| (table.capacity(), table.live())),
-            };
-            let full = full.of(family);
-            if live > capacity / 2 && capacity < full {
-                let table = Table::new(family, full.min(capacity.saturating_mul(4)))?;
-                drop(self.replace(table, usize::MAX, now, export));
-            }
-        }
-        Ok(())
-    }
-
-    /// How full the table of `family` is and was.
-    pub fn usage(&self, family: Family) -> Usage {
-        let Tables { ipv4, ipv6, l2 } = &self.tables;
-        match family {
-            Family::Ipv4 => ipv4.usage(),
-            Family::Ipv6 => ipv6.usage(),
-            Family::L2 => l2.as_ref().map_or_else(Usage::default, FlowTable::usage),
-        }
-    }
-
-    /// The families that have flows, and a starter table which is smaller than `full` says.
-    pub fn outgrown(&self, full: Flows) -> impl Iterator<Item = Family> {
-        let Tables { ipv4, ipv6, l2 } = &self.tables;
-        let l2 = l2
-            .as_ref()
-            .map_or((0, 0), |table| (table.capacity(), table.live()));
-        Family::ALL.into_iter().filter(move |&family| {
-            let (capacity, live) = match family {
-                Family::Ipv4 => (ipv4.capacity(), ipv4.live()),
-                Family::Ipv6 => (ipv6.capacity(), ipv6.live()),
-                Family::L2 => l2,
-            };
-            live > 0 && capacity <= STARTER_FLOWS && capacity < full.of(family)
-        })
+        self.for_each_table(|table| table.clear_usage());
     }
 
     /// The accounts so far.
@@ -311,189 +205,103 @@ impl MeteringProcess {
         &self.shared.statistics
     }
 
-    /// Flows in the tables.
+    /// The number of flows in the tables.
     pub fn live_flows(&self) -> usize {
-        self.tables.live()
+        self.tables().map(AnyTable::live).sum()
     }
 
-    /// Groups of slots in all tables: what [`Self::show`] and [`Self::count`] count in. They
-    /// have other numbers once a table was [adopted](Self::adopt).
+    /// The number of groups of slots in all tables, which [`Self::list`] and [`Self::count`] take
+    /// ranges of. Their numbers change when a table is [adopted](MeteringProcess::adopt).
     pub fn groups(&self) -> usize {
-        self.tables.groups()
+        self.tables().map(AnyTable::groups).sum()
     }
 
-    /// What stands in live flows, counted by looking at each of them.
+    /// The packets and octets in live flows, counted by visiting each of them.
     pub fn live_tally(&self) -> Tally {
         self.count(0..self.groups()).tally
     }
 
-    /// The live flows of `groups` and what stands in them, counted by looking at each of them.
+    /// Counts the live flows in `groups`, their packets and octets, by visiting each of them.
     pub fn count(&self, groups: Range<usize>) -> Records {
-        let Tables { ipv4, ipv6, l2 } = &self.tables;
-        let [of_ipv4, of_ipv6, of_l2] = self.tables.split(groups);
-        let l2 = l2.as_ref().map(|table| count(table, of_l2));
-        count(ipv4, of_ipv4) + count(ipv6, of_ipv6) + l2.unwrap_or_default()
+        let mut records = Records::default();
+        for (number, groups) in self.split(groups) {
+            if let Some(table) = self.classifier.table(number) {
+                records = records + table.count(groups);
+            }
+        }
+        records
     }
 
-    /// Shows the live flows of `groups` that have had packets since their last record, each
-    /// as the record that it would leave if it were ended now.
-    pub fn show<E: ExportAll>(&self, groups: Range<usize>, viewer: &mut E) {
-        let Tables { ipv4, ipv6, l2 } = &self.tables;
-        let [of_ipv4, of_ipv6, of_l2] = self.tables.split(groups);
-        show(ipv4, of_ipv4, viewer);
-        show(ipv6, of_ipv6, viewer);
-        if let Some(table) = l2 {
-            show(table, of_l2, viewer);
+    /// Shows `viewer` the live flows in `groups` that have had packets since their last record,
+    /// each as the record that it would have if it ended now. Nothing changes.
+    pub fn list<E>(&self, groups: Range<usize>, viewer: &mut E)
+    where
+        C: ExportTo<E>,
+    {
+        for (number, groups) in self.split(groups) {
+            self.classifier.list(number, groups, viewer);
         }
     }
 
-    /// Flows that all tables together have slots for.
+    /// The number of slots in all tables.
     pub fn slots(&self) -> usize {
-        let Tables { ipv4, ipv6, l2 } = &self.tables;
-        ipv4.slots() + ipv6.slots() + l2.as_ref().map_or(0, FlowTable::slots)
+        self.tables().map(AnyTable::slots).sum()
     }
 
-    /// Milliseconds by which [`expire`](Self::expire) is behind its schedule, as of its last call:
-    /// it has visited what was to be visited so long ago. At most the time of a round.
+    /// Milliseconds by which [`expire`](Self::expire) is behind its schedule, as of its last call;
+    /// at most the time of a round.
     pub fn sweep_lag_millis(&self) -> u32 {
-        let Tables { ipv4, ipv6, l2 } = &self.tables;
-        let Sweeps {
-            ipv4: of_ipv4,
-            ipv6: of_ipv6,
-            l2: of_l2,
-            ..
-        } = &self.sweeps;
-        let l2 = l2
-            .as_ref()
-            .map_or(0, |table| of_l2.lag_millis(table.groups()));
-        let ip = of_ipv4
-            .lag_millis(ipv4.groups())
-            .max(of_ipv6.lag_millis(ipv6.groups()));
-        ip.max(l2)
+        let lags = self.tables().map(AnyTable::lag_millis);
+        lags.max().unwrap_or(0)
     }
 
     /// Octets of memory that all tables take once every slot has been used.
     pub fn octets(&self) -> usize {
-        let Tables { ipv4, ipv6, l2 } = &self.tables;
-        ipv4.octets() + ipv6.octets() + l2.as_ref().map_or(0, FlowTable::octets)
+        self.tables().map(AnyTable::octets).sum()
     }
-}
 
-/// Moves the flows of `starter` into `full` and exchanges the two, so that `full` is the empty one.
-fn replace<K: FlowKey, E: Export<K>>(
-    backend: Backend,
-    starter: &mut FlowTable<K>,
-    full: &mut FlowTable<K>,
-    sweep: &mut Sweep,
-    now: Uptime,
-    shared: &mut Shared,
-    export: &mut E,
-) -> bool {
-    backend.run(Move {
-        from: starter,
-        to: full,
-        now,
-        shared,
-        export,
-    });
-    full.succeed(starter);
-    core::mem::swap(starter, full);
-    *sweep = Sweep::default();
-    true
-}
+    /// Each table's number and its own part of `groups`.
+    fn split(&self, groups: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let mut first = 0;
+        (0..C::TABLES).map(move |number| {
+            let count = self.classifier.table(number).map_or(0, AnyTable::groups);
+            let own = |group: usize| group.saturating_sub(first).min(count);
+            let range = own(groups.start)..own(groups.end);
+            first += count;
+            (number, range)
+        })
+    }
 
-/// All flows of one table go into another.
-struct Move<'a, K: FlowKey, E> {
-    from: &'a FlowTable<K>,
-    to: &'a mut FlowTable<K>,
-    now: Uptime,
-    shared: &'a mut Shared,
-    export: &'a mut E,
-}
-
-impl<K: FlowKey, E: Export<K>> Task for Move<'_, K, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Instructions>(self) {
-        let Self {
-            from,
-            to,
-            now,
-            shared,
-            export,
-        } = self;
-        for group in 0..from.groups() {
-            let mut moving = [None::<(SlotIndex, Candidates)>; GROUP];
-            for (moving, index) in moving.iter_mut().zip(from.used(group)) {
-                *moving = Some((index, to.candidates_of::<I>(&shared.seed, &from[index].key)));
-            }
-            for (_, candidates) in moving.iter().flatten() {
-                to.prefetch_place::<I>(candidates, now);
-            }
-            for (index, candidates) in moving.iter().flatten() {
-                let place = to.place::<I>(candidates, now);
-                if let Place::Taken(taken) = place
-                    && !evict(&to[taken], now, shared, export)
-                {
-                    to.count_eviction(candidates, now, shared.timeouts.idle_millis());
-                }
-                to.write(place, candidates, from[*index]);
-            }
-        }
+    /// The table of a group, and the group's number in it.
+    fn locate(&self, group: usize) -> Option<(usize, usize)> {
+        let mut parts = self.split(group..group.saturating_add(1));
+        let (number, own) = parts.find(|(_, own)| !own.is_empty())?;
+        Some((number, own.start))
     }
 }
 
 /// One batch's way through the phases.
-struct Observe<'a, P, E> {
-    process: &'a mut MeteringProcess,
-    packets: P,
-    numbers: Range<usize>,
+struct Observe<'a, C: Classifier, P, E> {
+    process: &'a mut MeteringProcess<C>,
+    batch: Batch<P>,
+    selection: C::Selection,
     export: &'a mut E,
 }
 
-impl<P: Packets, E: ExportAll> Task for Observe<'_, P, E> {
+impl<C: ExportTo<E>, P: Packets, E> Task for Observe<'_, C, P, E> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Instructions>(self) {
         let Self {
             process,
-            packets,
-            numbers,
+            batch,
+            selection,
             export,
         } = self;
         let MeteringProcess {
-            tables,
-            queues,
-            shared,
-            ..
+            classifier, shared, ..
         } = process;
-        let batch = Batch { packets, numbers };
-        queues.meter::<I, P, E>(&batch, tables, shared, export);
-    }
-}
-
-/// One packet's flow is looked for.
-struct IsKnown<'a, 'p> {
-    process: &'a MeteringProcess,
-    packet: &'a Packet<'p>,
-}
-
-impl Task for IsKnown<'_, '_> {
-    type Output = bool;
-
-    #[inline(always)]
-    fn run<I: Instructions>(self) -> bool {
-        let Tables { ipv4, ipv6, l2 } = &self.process.tables;
-        let seed = &self.process.shared.seed;
-        match dissect(self.packet) {
-            Dissection::Ipv4(headers) => ipv4.holds::<I>(seed, &headers.key),
-            Dissection::Ipv6(headers) => ipv6.holds::<I>(seed, &headers.key),
-            Dissection::NonIp(headers) => l2
-                .as_ref()
-                .is_some_and(|table| table.holds::<I>(seed, &headers.key)),
-            Dissection::Ignored(_) => false,
-        }
+        classifier.observe::<I, P>(&batch, selection, shared, export);
     }
 }

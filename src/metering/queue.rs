@@ -17,7 +17,7 @@ use crate::time::{Timestamp, Uptime};
 pub(super) const BATCH: usize = 256;
 
 /// A batch: some of the packets of one call.
-pub(super) struct Batch<P> {
+pub struct Batch<P> {
     pub(super) packets: P,
     pub(super) numbers: Range<usize>,
 }

@@ -9,7 +9,7 @@ use crate::flow_table::Slot;
 use crate::flow_table::group::Seed;
 
 /// What all tables share.
-pub(super) struct Shared {
+pub struct Shared {
     pub(super) timeouts: Timeouts,
     pub(super) seed: Seed,
     pub(super) statistics: Statistics,

@@ -5,11 +5,9 @@
 //! leaves its table only once its record was taken; where none is taken the cursor stands still.
 
 use super::expiration::{Due, Timeouts};
-use super::export::{Export, ExportAll, ExportRefused};
-use super::shared::Shared;
-use super::tables::Tables;
+use super::export::ExportRefused;
 use crate::flow::{EndReason, FlowKey, Observed};
-use crate::flow_table::{FlowTable, Slot};
+use crate::flow_table::Slot;
 use crate::time::Uptime;
 
 /// Milliseconds in which every slot is visited once, budget permitting: up to 1 M flows.
@@ -42,17 +40,6 @@ pub(super) struct Sweep {
     next_to_expire: usize,
 }
 
-/// The sweeps of a process's tables.
-#[derive(Debug, Default)]
-pub(super) struct Sweeps {
-    pub(super) ipv4: Sweep,
-    pub(super) ipv6: Sweep,
-    pub(super) l2: Sweep,
-    /// Which of them is first in the next call: one that meets a lack of buffers does not keep
-    /// the others from theirs.
-    turn: usize,
-}
-
 /// How far one flush has come. A host keeps it from call to call, and begins another for
 /// another choice of flows.
 #[derive(Debug, Default)]
@@ -60,66 +47,6 @@ pub struct Flush {
     next: usize,
     /// The tables among which that is: flows have moved since to where it may have been already.
     generation: u32,
-}
-
-/// As [`MeteringProcess::expire`](super::MeteringProcess::expire).
-pub(super) fn expire<E: ExportAll>(
-    (tables, sweeps): (&mut Tables, &mut Sweeps),
-    now: Uptime,
-    budget: usize,
-    shared: &mut Shared,
-    export: &mut E,
-) -> Swept {
-    let first = sweeps.turn;
-    sweeps.turn = (first + 1) % 3;
-    let mut all = Swept::Done;
-    for turn in first..first + 3 {
-        let swept = match turn % 3 {
-            0 => expire_table(
-                &mut tables.ipv4,
-                &mut sweeps.ipv4,
-                now,
-                budget,
-                shared,
-                export,
-            ),
-            1 => expire_table(
-                &mut tables.ipv6,
-                &mut sweeps.ipv6,
-                now,
-                budget,
-                shared,
-                export,
-            ),
-            _ => tables.l2.as_mut().map_or(Swept::Done, |table| {
-                expire_table(table, &mut sweeps.l2, now, budget, shared, export)
-            }),
-        };
-        match swept {
-            Swept::Done => {}
-            Swept::More => all = Swept::More,
-            Swept::Refused(why) => return Swept::Refused(why),
-        }
-    }
-    all
-}
-
-/// The same for one table. One without flows takes no time.
-pub(super) fn expire_table<K: FlowKey, E: Export<K>>(
-    table: &mut FlowTable<K>,
-    sweep: &mut Sweep,
-    now: Uptime,
-    budget: usize,
-    shared: &mut Shared,
-    export: &mut E,
-) -> Swept {
-    table.note_live();
-    let groups = if table.live() > 0 { table.groups() } else { 0 };
-    let timeouts = shared.timeouts;
-    let expiring = Expiring { timeouts, now };
-    sweep.advance(groups, now, budget, export.closed(), |group| {
-        visit_table(table, group, &expiring, shared, export)
-    })
 }
 
 impl Sweep {
@@ -159,9 +86,7 @@ impl Sweep {
             Swept::Done
         }
     }
-}
 
-impl Sweep {
     /// Milliseconds by which the cursor is behind, as of the last call; at most one round.
     pub(super) fn lag_millis(&self, groups: usize) -> u32 {
         let round = round_millis(groups);
@@ -176,35 +101,22 @@ fn round_millis(groups: usize) -> u64 {
     round.clamp(ROUND_MILLIS.into(), MAX_ROUND_MILLIS.into())
 }
 
-/// As [`MeteringProcess::flush`](super::MeteringProcess::flush), among tables of this generation.
-pub(super) fn flush<E: ExportAll>(
-    (tables, generation): (&mut Tables, u32),
-    flush: &mut Flush,
-    budget: usize,
-    decide: &impl Decide,
-    shared: &mut Shared,
-    export: &mut E,
-) -> Swept {
-    if flush.generation != generation {
-        *flush = Flush {
-            next: 0,
-            generation,
-        };
-    }
-    flush.advance(tables.groups(), budget, |group| {
-        visit(tables, group, decide, shared, export)
-    })
-}
-
 impl Flush {
-    /// Visits the next of `groups`, `budget` of them at most.
+    /// Visits the next of `groups`, at most `budget` of them, in tables of this generation.
     #[inline(always)]
     pub(super) fn advance(
         &mut self,
         groups: usize,
+        generation: u32,
         budget: usize,
         mut visit: impl FnMut(usize) -> Result<(), ExportRefused>,
     ) -> Swept {
+        if self.generation != generation {
+            *self = Self {
+                next: 0,
+                generation,
+            };
+        }
         let end = groups.min(self.next.saturating_add(budget));
         while self.next < end {
             if let Err(why) = visit(self.next) {
@@ -220,7 +132,8 @@ impl Flush {
 }
 
 /// Says what is due with a flow.
-pub(super) trait Decide {
+pub trait Decide {
+    /// What is due with the flow in `slot` now.
     fn due<K: FlowKey>(&self, slot: &Slot<K>) -> Due;
 }
 
@@ -254,54 +167,6 @@ impl<F: Fn(&Observed) -> bool> Decide for Flushing<F> {
             leaves: true,
         }
     }
-}
-
-/// Visits one group, by its number among those of all tables.
-fn visit<E: ExportAll>(
-    tables: &mut Tables,
-    group: usize,
-    decide: &impl Decide,
-    shared: &mut Shared,
-    export: &mut E,
-) -> Result<(), ExportRefused> {
-    let Tables { ipv4, ipv6, l2 } = tables;
-    if group < ipv4.groups() {
-        return visit_table(ipv4, group, decide, shared, export);
-    }
-    let group = group - ipv4.groups();
-    if group < ipv6.groups() {
-        return visit_table(ipv6, group, decide, shared, export);
-    }
-    let group = group - ipv6.groups();
-    match l2 {
-        Some(table) if group < table.groups() => visit_table(table, group, decide, shared, export),
-        _ => Ok(()),
-    }
-}
-
-/// Visits one group of a table.
-pub(super) fn visit_table<K: FlowKey, E: Export<K>>(
-    table: &mut FlowTable<K>,
-    group: usize,
-    decide: &impl Decide,
-    shared: &mut Shared,
-    export: &mut E,
-) -> Result<(), ExportRefused> {
-    for index in table.used(group) {
-        let slot = &mut table[index];
-        let due = decide.due(slot);
-        if let Some(reason) = due.record {
-            shared.offer(slot, reason, export)?;
-            slot.flow.clear();
-        }
-        let seen = slot.flow.seen();
-        if due.leaves {
-            table.remove(index);
-        } else {
-            table.stamp(index, seen);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

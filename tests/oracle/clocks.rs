@@ -15,11 +15,7 @@ const RST: u8 = 0x04;
 /// The records of `sent` with timeouts of 60 and 15 seconds, in batches of each size.
 fn records(sent: &[Sent]) -> Vec<Record> {
     let of_batches = [1, 2, 3, 256].map(|size| {
-        let mut run = Run::new(
-            Backend::detect(),
-            100,
-            Timeouts::from_millis(60_000, 15_000),
-        );
+        let mut run = Run::new(Backend::detect(), 100, Timeouts::default());
         sent.chunks(size).for_each(|batch| run.observe(batch));
         run.finish(sent)
     });

@@ -38,7 +38,7 @@ pub(crate) struct Millis {
 
 impl From<Millis> for Timeouts {
     fn from(millis: Millis) -> Self {
-        Self::from_millis(millis.active as u32, millis.idle as u32)
+        Self::from_millis(millis.active as u32, millis.idle as u32).unwrap()
     }
 }
 

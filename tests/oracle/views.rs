@@ -46,7 +46,7 @@ proptest! {
             let mut tally = Tally::default();
             for start in (0..run.process.groups()).step_by(slice) {
                 let groups = start..run.process.groups().min(start + slice);
-                run.process.show(groups.clone(), &mut shown);
+                run.process.list(groups.clone(), &mut shown);
                 tally += run.process.count(groups).tally;
             }
             shown.records.sort();
@@ -72,6 +72,6 @@ fn nothing_is_left_to_see_after_a_flush() {
     );
     assert!(!run.process.is_known(&sent[0].packet()));
     let mut shown = Collected::default();
-    run.process.show(0..run.process.groups(), &mut shown);
+    run.process.list(0..run.process.groups(), &mut shown);
     assert_eq!(shown.records, []);
 }

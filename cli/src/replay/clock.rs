@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     fn clock() -> Clock {
-        Clock::new(&Timeouts::from_millis(60_000, 15_000))
+        Clock::new(&Timeouts::default())
     }
 
     fn at(clock: &mut Clock, millis: u64) -> (u32, u64) {

@@ -58,7 +58,8 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
         timeouts: Timeouts::from_millis(
             options.active_timeout.saturating_mul(1000),
             options.idle_timeout.saturating_mul(1000),
-        ),
+        )
+        .context("a timeout is from 1 to 604800 seconds")?,
         ..Configuration::new(options.flows as usize).context("no random seed for the flow table")?
     };
     let is_live = options.files.iter().any(|file| source::is_live(file));

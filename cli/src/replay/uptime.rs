@@ -96,7 +96,7 @@ mod tests {
 
     /// The uptimes of packets at these times, with timeouts of 60 and 15 seconds.
     fn uptimes(times: &[u64]) -> Vec<u32> {
-        let mut clock = UptimeClock::new(&Timeouts::from_millis(60_000, 15_000));
+        let mut clock = UptimeClock::new(&Timeouts::default());
         let time = |millis: &u64| Timestamp::from_millis(*millis);
         (1..=times.len())
             .map(|next| clock.observe(time(&times[next - 1]), times.get(next).map(time)))

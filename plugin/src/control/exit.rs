@@ -25,8 +25,8 @@ pub(crate) fn exit(main: Main) {
     let started = Instant::now();
     let mut barrier = main.barrier();
     for mut worker in state::workers(&mut barrier) {
-        if let Some(meter) = worker.recording.as_deref_mut() {
-            meter.announce(main.thread());
+        if let Some(recording) = worker.recording.as_deref_mut() {
+            recording.announce(main.thread());
         }
         for meter in worker.meters_mut() {
             meter.end_all();

@@ -80,7 +80,9 @@ fn update_exporter(control: &mut Control, main: Main) {
     let opens = shared.gate() != gate && gate == Gate::Open;
     shared.set_gate(gate);
     if opens && control.recording.is_enabled() {
-        state::each_recording(&mut main.barrier(), |meter| meter.catch_up(main.thread()));
+        state::each_recording(&mut main.barrier(), |recording| {
+            recording.catch_up(main.thread())
+        });
         main.thread().interrupt(control.nodes.expire);
     }
     log_reachability(control, main, gate);
@@ -94,7 +96,7 @@ fn set_sessions(control: &mut Control, barrier: &mut Barrier, current: Option<In
     let session = current.map(|in_effect| in_effect.session);
     let announce = current.map_or(0, |in_effect| in_effect.template_interval());
     // All recorders share one sequence, so all have to send before it is reset.
-    state::each_recording(barrier, |meter| meter.send(thread));
+    state::each_recording(barrier, |recording| recording.send(thread));
     for mut worker in state::workers(barrier) {
         for meter in worker.meters_mut() {
             meter.set_session(thread, session, announce.saturating_mul(1000));

@@ -30,7 +30,7 @@ impl Settings {
         observation_domain: 1,
     };
     /// The range of timeouts, in seconds.
-    pub(crate) const TIMEOUTS: RangeInclusive<u32> = 1..=604_800;
+    pub(crate) const TIMEOUTS: RangeInclusive<u32> = 1..=Timeouts::MAX_MILLIS / 1000;
     /// The range of `flows_per_worker`.
     pub(crate) const FLOWS: RangeInclusive<u32> = 1..=100_000_000;
 
@@ -55,11 +55,13 @@ impl Settings {
         self.flows_per_worker.unwrap_or(1 << 18)
     }
 
+    /// The engine's timeouts. Commands and API messages refuse what is not in [`Self::TIMEOUTS`].
     pub(crate) fn timeouts(&self) -> Timeouts {
         Timeouts::from_millis(
             self.active_timeout.saturating_mul(1000),
             self.idle_timeout.saturating_mul(1000),
         )
+        .unwrap_or_default()
     }
 }
 

@@ -21,7 +21,7 @@ use crate::dataplane::delivery::Delivery;
 use crate::dataplane::inspection::{Inspection, Snapshot};
 use crate::dataplane::place::{Point, Points};
 use crate::dataplane::recording::Recording;
-use crate::dataplane::thread_meter::{Accounts, ThreadMeter};
+use crate::dataplane::thread_meter::Accounts;
 use crate::dataplane::worker::Worker;
 use crate::export::datagram::{LookupNodes, Session};
 use crate::export::shared::Shared;
@@ -256,13 +256,10 @@ pub(crate) fn workers(barrier: &mut Barrier) -> impl Iterator<Item = Lent<'_, Wo
 }
 
 /// Calls `act` with each thread's meter of recorded flows.
-pub(crate) fn each_recording(
-    barrier: &mut Barrier,
-    mut act: impl FnMut(&mut ThreadMeter<Recording>),
-) {
+pub(crate) fn each_recording(barrier: &mut Barrier, mut act: impl FnMut(&mut Recording)) {
     for mut worker in workers(barrier) {
-        if let Some(meter) = worker.recording.as_deref_mut() {
-            act(meter);
+        if let Some(recording) = worker.recording.as_deref_mut() {
+            act(recording);
         }
     }
 }

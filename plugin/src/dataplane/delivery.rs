@@ -9,7 +9,7 @@ use core::array;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam_utils::atomic::AtomicCell;
-use flowmeter::metering::{Family, MeteringProcess, Pages, Table, Usage};
+use flowmeter::metering::{Families, Family, Pages, Table, Usage};
 
 use super::thread_meter::ThreadMeter;
 use crate::ffi::Thread;
@@ -95,7 +95,7 @@ impl Delivery {
     }
 
     /// The thread: takes a table that was sent, and publishes the usage if it was requested.
-    pub(super) fn serve(&self, thread: Thread, flows: &mut ThreadMeter<MeteringProcess>) {
+    pub(super) fn serve(&self, thread: Thread, flows: &mut ThreadMeter<Families>) {
         if let Some(mut table) = self.to_thread.take() {
             flows.adopt(thread, &mut table);
             // The cell is empty, since one table at a time is in transit.
@@ -108,7 +108,7 @@ impl Delivery {
     }
 
     /// The thread, or the main thread under the barrier: publishes the usage.
-    pub(crate) fn publish(&self, flows: &ThreadMeter<MeteringProcess>) {
+    pub(crate) fn publish(&self, flows: &ThreadMeter<Families>) {
         self.is_retiring
             .store(flows.is_retiring(), Ordering::Relaxed);
         let process = flows.metering();

@@ -9,7 +9,7 @@ use core::ops::Range;
 
 use flowmeter::flow::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
 use flowmeter::metering::{
-    Export, ExportRefused, FlowRecord, LayeredKey, MeteringProcess, Recorder, Swept,
+    Classifier, Export, ExportRefused, FlowRecord, Layered, LayeredKey, MeteringProcess, Swept,
 };
 use flowmeter::observation::Direction;
 use flowmeter::time::Timestamp;
@@ -145,40 +145,21 @@ impl View {
         let Self::Flows(query, part) = self else {
             return;
         };
-        let Some(process) = process else {
-            part.is_last = true;
-            return;
-        };
-        let flows_in_group = MeteringProcess::FLOWS_IN_GROUP;
-        part.fill(
-            process.groups(),
-            flows_in_group,
-            deadline,
-            |groups, part| {
-                let query = *query;
-                process.show(groups, &mut Viewer { query, part });
-            },
-        );
+        let query = *query;
+        part.fill(process, deadline, |process, groups, part| {
+            process.list(groups, &mut Viewer { query, part });
+        });
     }
 
-    /// Visits more groups of the recorder's table.
-    pub(super) fn fill_recorded(&mut self, recorder: Option<&Recorder>, deadline: Deadline) {
-        let Self::Recorded(part) = self else {
-            return;
-        };
-        let Some(recorder) = recorder else {
-            part.is_last = true;
-            return;
-        };
-        let flows_in_group = Recorder::FLOWS_IN_GROUP;
-        part.fill(
-            recorder.groups(),
-            flows_in_group,
-            deadline,
-            |groups, part| {
-                recorder.show(groups, part);
-            },
-        );
+    /// Visits more groups of the table of recorded flows.
+    pub(super) fn fill_recorded(
+        &mut self,
+        process: Option<&MeteringProcess<Layered>>,
+        deadline: Deadline,
+    ) {
+        if let Self::Recorded(part) = self {
+            part.fill(process, deadline, MeteringProcess::list);
+        }
     }
 }
 
@@ -202,21 +183,26 @@ impl<F> Part<F> {
         self.is_full = false;
     }
 
-    /// Calls `show` with the next groups, until the deadline, or until the next groups might hold
-    /// more flows than there is room for.
-    fn fill(
+    /// Calls `list` with the next groups of the process, until the deadline, or until the next
+    /// groups might hold more flows than there is room for.
+    fn fill<C: Classifier>(
         &mut self,
-        groups: usize,
-        flows_in_group: usize,
+        process: Option<&MeteringProcess<C>>,
         deadline: Deadline,
-        mut show: impl FnMut(Range<usize>, &mut Self),
+        list: impl Fn(&MeteringProcess<C>, Range<usize>, &mut Self),
     ) {
+        let Some(process) = process else {
+            self.is_last = true;
+            return;
+        };
+        let groups = process.groups();
+        let most = STEP * MeteringProcess::<C>::FLOWS_IN_GROUP;
         self.calls += 1;
         deadline.repeat(|| {
             let start = self.next.min(groups);
             self.next = groups.min(start + STEP);
-            show(start..self.next, self);
-            self.is_full = ROOM - self.found.len() < STEP * flows_in_group;
+            list(process, start..self.next, self);
+            self.is_full = ROOM - self.found.len() < most;
             if self.next == groups || self.is_full {
                 Swept::Done
             } else {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The body of the observing nodes that replace flowprobe's: a frame's packets go to the recorder.
+//! The body of the observing nodes that replace flowprobe's: a frame's packets go to the layered
+//! process.
 //!
 //! MAC addresses of routed packets are recorded, too: if such a packet still has an Ethernet header
-//! before it, or already has one, the recorder gets the packet with that header.
+//! before it, or already has one, the process gets the packet with that header.
 
 use core::marker::PhantomData;
 
@@ -14,7 +15,6 @@ use flowmeter::time::{Timestamp, Uptime};
 use super::node::{Pass, count_ignored, without_reports};
 use super::place::{Layer, Observe, Points, point};
 use super::recording::Recording;
-use super::thread_meter::ThreadMeter;
 use super::trace::Trace;
 use super::worker::{IgnoredTallies, Worker};
 use crate::ffi::frame::{Buffer, Buffers, FRAME, Frame};
@@ -22,14 +22,14 @@ use crate::ffi::frame::{Buffer, Buffers, FRAME, Frame};
 /// Meters a frame as recorded flows.
 #[inline(always)]
 pub(crate) fn meter<O: Observe>(pass: &Pass<'_>, worker: &mut Worker, points: &Points) {
-    let Some(meter) = worker.recording.as_deref_mut() else {
+    let Some(recording) = worker.recording.as_deref_mut() else {
         return;
     };
     let Pass { frame, common, .. } = pass;
     if common.flags().is_flow_report() {
-        observe_without_reports::<O>(meter, frame, points);
+        observe_without_reports::<O>(recording, frame, points);
     } else {
-        observe_these::<O>(meter, frame, frame.buffers(), points);
+        observe_these::<O>(recording, frame, frame.buffers(), points);
     }
 }
 
@@ -37,46 +37,43 @@ pub(crate) fn meter<O: Observe>(pass: &Pass<'_>, worker: &mut Worker, points: &P
 #[cold]
 #[inline(never)]
 fn observe_without_reports<O: Observe>(
-    meter: &mut ThreadMeter<Recording>,
+    recording: &mut Recording,
     frame: &Frame<'_>,
     points: &Points,
 ) {
     let mut indices = [0; FRAME];
     let buffers = without_reports(frame, &mut indices);
-    observe_these::<O>(meter, frame, buffers, points);
+    observe_these::<O>(recording, frame, buffers, points);
 }
 
 /// Meters packets.
 #[inline(always)]
 fn observe_these<O: Observe>(
-    meter: &mut ThreadMeter<Recording>,
+    recording: &mut Recording,
     frame: &Frame<'_>,
     buffers: Buffers<'_>,
     points: &Points,
 ) {
-    let (time, uptime) = meter.time(frame.thread());
-    let Some(layers) = meter.metering().map(Recording::layers) else {
-        return;
-    };
+    let (time, uptime) = recording.meter.time(frame.thread());
     let packets = Recorded::<O> {
         buffers,
         points,
         time,
         uptime,
-        has_mac_addresses: layers.has(Layers::L2),
+        has_mac_addresses: recording.layers().has(Layers::L2),
         place: PhantomData,
     };
     if frame.is_traced() {
         trace(frame, &packets);
     }
-    let before = ignored_by_reason(meter);
-    meter.observe(frame.thread(), packets, O::PLACE.is_l2());
-    count_ignored(frame, before, ignored_by_reason(meter));
+    let before = ignored_by_reason(recording);
+    recording.observe(frame.thread(), packets, O::PLACE.is_l2());
+    count_ignored(frame, before, ignored_by_reason(recording));
 }
 
-fn ignored_by_reason(meter: &ThreadMeter<Recording>) -> IgnoredTallies {
-    let recording = meter.metering();
-    recording.map_or_else(Default::default, |r| r.recorder().statistics().ignored)
+fn ignored_by_reason(recording: &Recording) -> IgnoredTallies {
+    let process = recording.meter.metering();
+    process.map_or_else(Default::default, |process| process.statistics().ignored)
 }
 
 /// Adds trace records to the packets that are traced.
@@ -92,7 +89,7 @@ fn trace<O: Observe>(frame: &Frame<'_>, packets: &Recorded<'_, O>) {
     }
 }
 
-/// Packets of a frame, for the recorder.
+/// Packets of a frame, for the process.
 #[derive(Clone, Copy)]
 struct Recorded<'a, O> {
     buffers: Buffers<'a>,

@@ -7,8 +7,9 @@
 use core::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
-use flowmeter::flow::Observed;
-use flowmeter::metering::{Flush, MeteringProcess, Records, Statistics, Swept, Table};
+use flowmeter::metering::{
+    ExportTo, Families, Flush, MeteringProcess, Records, Statistics, Swept, Table,
+};
 use flowmeter::observation::Direction;
 use flowmeter::time::{Timestamp, Uptime};
 
@@ -21,60 +22,25 @@ use crate::ffi::Thread;
 /// Groups of slots that are visited between two reads of the clock: a few microseconds.
 const SLICE: usize = 8;
 
-/// A metering process of the engine.
-pub(crate) trait Meter {
-    /// Exports the records that are due, visiting at most `budget` groups.
-    fn expire(&mut self, now: Uptime, budget: usize, export: &mut Exporter<'_>) -> Swept;
+/// A classifier whose records are exported.
+pub(crate) trait Exports: for<'a> ExportTo<Exporter<'a>> {}
 
-    /// Ends the flows that `select` selects, visiting at most `budget` groups.
-    fn flush(
-        &mut self,
-        flush: &mut Flush,
-        now: Uptime,
-        budget: usize,
-        select: impl Fn(&Observed) -> bool,
-        export: &mut Exporter<'_>,
-    ) -> Swept;
+impl<C: for<'a> ExportTo<Exporter<'a>>> Exports for C {}
 
-    /// The accounts so far.
-    fn statistics(&self) -> &Statistics;
-
-    /// Resets the accounts; packets in live flows count as observed just now.
-    fn clear_statistics(&mut self);
-
-    /// The number of live flows.
-    fn live_flows(&self) -> usize;
-
-    /// The number of groups of slots in the largest table.
-    fn groups(&self) -> usize;
-
-    /// The memory of the tables, in octets.
-    fn octets(&self) -> usize;
-
-    /// The number of slots of the tables.
-    fn slots(&self) -> usize;
-
-    /// Milliseconds by which expiry is behind its schedule.
-    fn lag_millis(&self) -> u32;
-
-    /// Counts the live flows in `groups`, their packets and octets, one by one.
-    fn count(&self, groups: Range<usize>) -> Records;
-}
-
-/// One meter of one thread.
-pub(crate) struct ThreadMeter<M> {
-    flows: Flows<M>,
+/// One meter of one thread, whose packets `C` classifies.
+pub(crate) struct ThreadMeter<C> {
+    flows: Flows<C>,
     pub(super) outlet: Outlet,
 }
 
 /// The flows, and the flows that are to be ended.
-struct Flows<M> {
-    metering: Option<M>,
+struct Flows<C> {
+    metering: Option<MeteringProcess<C>>,
     /// The replaced process, whose flows are being ended.
-    retiring: Option<(M, Flush)>,
+    retiring: Option<(MeteringProcess<C>, Flush)>,
     /// A replaced process without flows. The main thread frees its memory, which takes too long for
     /// a worker.
-    retired: Option<M>,
+    retired: Option<MeteringProcess<C>>,
     ending: Option<Ending>,
     /// The accounts of processes that were freed.
     before: Statistics,
@@ -99,7 +65,7 @@ impl core::ops::AddAssign for Accounts {
     }
 }
 
-impl<M> ThreadMeter<M> {
+impl<C> ThreadMeter<C> {
     /// Creates a meter without tables.
     pub(super) fn new(outlet: Outlet) -> Self {
         Self {
@@ -115,18 +81,18 @@ impl<M> ThreadMeter<M> {
     }
 
     /// The process that meters now.
-    pub(crate) fn metering(&self) -> Option<&M> {
+    pub(crate) fn metering(&self) -> Option<&MeteringProcess<C>> {
         self.flows.metering.as_ref()
     }
 
     /// The process that meters now, and the export path.
     #[inline]
-    pub(super) fn parts(&mut self) -> (Option<&mut M>, &mut Outlet) {
+    pub(super) fn parts(&mut self) -> (Option<&mut MeteringProcess<C>>, &mut Outlet) {
         (self.flows.metering.as_mut(), &mut self.outlet)
     }
 
     /// Replaces the process; the flows of the previous one are ended.
-    pub(crate) fn replace(&mut self, process: M) {
+    pub(crate) fn replace(&mut self, process: MeteringProcess<C>) {
         if let Some(old) = self.flows.metering.replace(process) {
             self.flows.retiring = Some((old, Flush::default()));
         }
@@ -143,7 +109,7 @@ impl<M> ThreadMeter<M> {
     }
 
     /// Takes a replaced process without flows, for the main thread to free.
-    pub(crate) fn take_retired(&mut self) -> Option<M> {
+    pub(crate) fn take_retired(&mut self) -> Option<MeteringProcess<C>> {
         self.flows.retired.take()
     }
 
@@ -165,7 +131,7 @@ impl<M> ThreadMeter<M> {
     }
 }
 
-impl<M: Meter> ThreadMeter<M> {
+impl<C: Exports> ThreadMeter<C> {
     /// Exports the records that are due, until `deadline` and within the pacing of this VPP.
     pub(super) fn expire(&mut self, thread: Thread, deadline: Deadline) -> Progress {
         let flows = &mut self.flows;
@@ -188,8 +154,8 @@ impl<M: Meter> ThreadMeter<M> {
     }
 }
 
-impl<M: Meter> Flows<M> {
-    fn processes(&self) -> impl Iterator<Item = &M> {
+impl<C: Exports> Flows<C> {
+    fn processes(&self) -> impl Iterator<Item = &MeteringProcess<C>> {
         let retiring = self.retiring.as_ref().map(|(process, _)| process);
         self.metering.iter().chain(retiring)
     }
@@ -222,7 +188,7 @@ impl<M: Meter> Flows<M> {
     }
 }
 
-impl ThreadMeter<MeteringProcess> {
+impl ThreadMeter<Families> {
     /// Replaces a starter table with the full one in `table`, and leaves the unused one there.
     pub(super) fn adopt(&mut self, thread: Thread, table: &mut Option<Table>) {
         let (_, now) = self.outlet.time(thread);
@@ -273,7 +239,7 @@ pub(crate) trait AnyMeter {
     fn finish(&mut self, thread: Thread) -> Progress;
 }
 
-impl<M: Meter> AnyMeter for ThreadMeter<M> {
+impl<C: Exports> AnyMeter for ThreadMeter<C> {
     fn accounts(&self) -> Accounts {
         let (messages, records) = self.outlet.sent();
         let mut accounts = Accounts {
@@ -299,7 +265,7 @@ impl<M: Meter> AnyMeter for ThreadMeter<M> {
     }
 
     fn groups(&self) -> usize {
-        let groups = self.flows.processes().map(Meter::groups);
+        let groups = self.flows.processes().map(MeteringProcess::groups);
         groups.max().unwrap_or(0)
     }
 
@@ -313,15 +279,21 @@ impl<M: Meter> AnyMeter for ThreadMeter<M> {
     }
 
     fn octets(&self) -> usize {
-        self.flows.processes().map(Meter::octets).sum()
+        self.flows.processes().map(MeteringProcess::octets).sum()
     }
 
     fn slots(&self) -> usize {
-        self.flows.metering.as_ref().map_or(0, Meter::slots)
+        self.flows
+            .metering
+            .as_ref()
+            .map_or(0, MeteringProcess::slots)
     }
 
     fn lag_millis(&self) -> u32 {
-        self.flows.metering.as_ref().map_or(0, Meter::lag_millis)
+        self.flows
+            .metering
+            .as_ref()
+            .map_or(0, MeteringProcess::sweep_lag_millis)
     }
 
     fn set_session(&mut self, thread: Thread, session: Option<Session>, announce_millis: u32) {
@@ -337,7 +309,11 @@ impl<M: Meter> AnyMeter for ThreadMeter<M> {
     }
 
     fn is_idle(&self) -> bool {
-        let live: usize = self.flows.processes().map(Meter::live_flows).sum();
+        let live: usize = self
+            .flows
+            .processes()
+            .map(MeteringProcess::live_flows)
+            .sum();
         live == 0 && !self.is_ending() && self.flows.retired.is_none() && !self.outlet.is_open()
     }
 
@@ -346,54 +322,5 @@ impl<M: Meter> AnyMeter for ThreadMeter<M> {
         self.outlet.finish(thread, |now, deadline, exporter| {
             flows.visit(now, deadline, exporter)
         })
-    }
-}
-
-impl Meter for MeteringProcess {
-    fn expire(&mut self, now: Uptime, budget: usize, export: &mut Exporter<'_>) -> Swept {
-        self.expire(now, budget, export)
-    }
-
-    fn flush(
-        &mut self,
-        flush: &mut Flush,
-        now: Uptime,
-        budget: usize,
-        select: impl Fn(&Observed) -> bool,
-        export: &mut Exporter<'_>,
-    ) -> Swept {
-        self.flush(flush, now, budget, select, export)
-    }
-
-    fn statistics(&self) -> &Statistics {
-        self.statistics()
-    }
-
-    fn clear_statistics(&mut self) {
-        self.clear_statistics();
-    }
-
-    fn live_flows(&self) -> usize {
-        self.live_flows()
-    }
-
-    fn groups(&self) -> usize {
-        self.groups()
-    }
-
-    fn octets(&self) -> usize {
-        self.octets()
-    }
-
-    fn slots(&self) -> usize {
-        self.slots()
-    }
-
-    fn lag_millis(&self) -> u32 {
-        self.sweep_lag_millis()
-    }
-
-    fn count(&self, groups: Range<usize>) -> Records {
-        self.count(groups)
     }
 }

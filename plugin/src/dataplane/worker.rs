@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use flowmeter::exporting::Interfaces;
-use flowmeter::metering::{IgnoredReason, MeteringProcess, Tally, Timeouts};
+use flowmeter::metering::{Families, IgnoredReason, Tally, Timeouts};
 use flowmeter::observation::ObservationDomainId;
 use flowmeter::packet::{Packet, Packets};
 
@@ -30,9 +30,9 @@ const SHOWING_MICROSECONDS: f64 = 10.0;
 
 /// A thread's meters.
 pub(crate) struct Worker {
-    pub(crate) flows: ThreadMeter<MeteringProcess>,
+    pub(crate) flows: ThreadMeter<Families>,
     /// Created when flowprobe's API or commands first enable an interface.
-    pub(crate) recording: Option<Box<ThreadMeter<Recording>>>,
+    pub(crate) recording: Option<Box<Recording>>,
     /// New tables, delivered while the thread runs.
     delivery: Arc<Delivery>,
     /// Clocks of the last call of the sweep, and of the longest one.
@@ -74,14 +74,14 @@ impl Worker {
         let recording = self
             .recording
             .as_deref()
-            .map(|meter| meter as &dyn AnyMeter);
+            .map(|recording| &recording.meter as &dyn AnyMeter);
         [&self.flows as &dyn AnyMeter].into_iter().chain(recording)
     }
 
     /// All meters.
     pub(crate) fn meters_mut(&mut self) -> impl Iterator<Item = &mut dyn AnyMeter> {
         let recording = self.recording.as_deref_mut();
-        let recording = recording.map(|meter| meter as &mut dyn AnyMeter);
+        let recording = recording.map(|recording| &mut recording.meter as &mut dyn AnyMeter);
         [&mut self.flows as &mut dyn AnyMeter]
             .into_iter()
             .chain(recording)
@@ -176,7 +176,8 @@ impl Worker {
             self.answer(thread, inspection);
         }
         let recording = self.recording.as_mut();
-        let recording = recording.map(|meter| meter.announce_and_expire(thread, node, deadline));
+        let recording =
+            recording.map(|recording| recording.announce_and_expire(thread, node, deadline));
         let flows = self.flows.expire(thread, deadline);
         self.has_more = flows == Progress::More || recording == Some(Progress::More);
         if self.has_more || self.showing.is_some() {
@@ -205,8 +206,8 @@ impl Worker {
     pub(crate) fn show(&self, view: &mut View, deadline: Deadline) {
         view.fill(self.flows.metering(), deadline);
         let recording = self.recording.as_deref();
-        let recording = recording.and_then(ThreadMeter::metering);
-        view.fill_recorded(recording.map(Recording::recorder), deadline);
+        let process = recording.and_then(|recording| recording.meter.metering());
+        view.fill_recorded(process, deadline);
     }
 
     /// Whether the accounts are to be published: if they were requested, or if a millisecond has
@@ -227,10 +228,10 @@ impl Worker {
         let octets: usize = self.meters().map(AnyMeter::octets).sum();
         let (_, requested) = self.published;
         let mut snapshot = Snapshot::new(self.accounts(), octets as u64, state, requested);
-        if let Some(meter) = self.recording.as_deref() {
-            snapshot.recorded_flows = meter.accounts().live_flows;
-            snapshot.recorded_octets = meter.octets() as u64;
-            snapshot.recorded_room = meter.metering().map_or(0, Recording::room) as u64;
+        if let Some(recording) = self.recording.as_deref() {
+            snapshot.recorded_flows = recording.meter.accounts().live_flows;
+            snapshot.recorded_octets = recording.meter.octets() as u64;
+            snapshot.recorded_room = recording.room() as u64;
         }
         snapshot
     }

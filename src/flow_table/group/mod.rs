@@ -55,7 +55,7 @@ impl fmt::Debug for Seed {
 /// The operations of one instruction set.
 ///
 /// Methods are inlined into [`Task::run`], which [`Backend::run`] compiles once for each set.
-pub(crate) trait Instructions {
+pub trait Instructions {
     /// A keyed hash whose 64 bits all depend on all of `words`.
     fn hash(seed: &Seed, words: &[u64]) -> u64;
 

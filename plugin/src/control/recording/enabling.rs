@@ -9,7 +9,6 @@ use crate::control::state::{self, Control, with_control};
 use crate::control::{exporting, making, observing, tables};
 use crate::dataplane::place::{Layer, Place};
 use crate::dataplane::recording::Recording;
-use crate::dataplane::thread_meter::ThreadMeter;
 use crate::ffi::interface::{Interface, set_feature};
 use crate::ffi::{Barrier, Main};
 
@@ -56,7 +55,9 @@ fn announce(main: Main, variants: &[Variant]) -> Result<(), Refusal> {
         state::shared().announcements.want(layouts);
         Ok(control.nodes.expire)
     })?;
-    state::each_recording(&mut main.barrier(), |meter| meter.announce(main.thread()));
+    state::each_recording(&mut main.barrier(), |recording| {
+        recording.announce(main.thread())
+    });
     for _ in 0..CHECKS {
         if state::shared().announcements.all_were_sent() {
             break;
@@ -174,12 +175,12 @@ pub(in crate::control) fn on_interface_removed(
 /// Ends all flows of an interface, including those of variants that stay enabled.
 fn end(recording: &RecordingState, barrier: &mut Barrier, sw_if_index: u32) {
     let thread = barrier.main().thread();
-    state::each_recording(barrier, |meter| {
-        meter.end_both(sw_if_index);
-        meter.end_now(thread);
+    state::each_recording(barrier, |recording| {
+        recording.end_both(sw_if_index);
+        recording.end_now(thread);
     });
     state::shared().announcements.retain(recording.layouts());
-    state::each_recording(barrier, ThreadMeter::update_repeated_templates);
+    state::each_recording(barrier, Recording::update_repeated_templates);
 }
 
 /// Looks an interface up by its index.
@@ -208,9 +209,9 @@ fn make_meters(main: Main) -> Result<(), Refusal> {
     let flows = with(main, |control| Ok(control.settings.recorded_flows()))? as usize;
     tables::check_recorded(flows)
         .map_err(|why| unavailable(&format!("flowprobe: {}", String::from(why))))?;
-    let recorders = making::run_in_background(main, move |placement| {
+    let processes = making::run_in_background(main, move |placement| {
         let place = |thread| placement.move_near(thread);
-        Recording::recorders(placement.threads(), flows, place)
+        Recording::processes(placement.threads(), flows, place)
     })
     .map_err(|error| unavailable(&format!("flowprobe: out of memory for flows ({error})")))?;
     // Another client may have requested the same meanwhile.
@@ -221,10 +222,10 @@ fn make_meters(main: Main) -> Result<(), Refusal> {
         let Parameters { layers, timers } = control.recording.parameters;
         let barrier = &mut main.barrier();
         let lookup = control.nodes.lookup;
-        let meters = Recording::for_threads(recorders, flows, state::shared(), lookup);
-        for (mut worker, mut meter) in state::workers(barrier).zip(meters) {
-            meter.set(layers, timers.timeouts());
-            worker.recording = Some(Box::new(meter));
+        let meters = Recording::for_threads(processes, flows, state::shared(), lookup);
+        for (mut worker, mut recording) in state::workers(barrier).zip(meters) {
+            recording.set(layers, timers.timeouts());
+            worker.recording = Some(Box::new(recording));
         }
         exporting::renew_sessions(control, barrier);
         Ok(())
@@ -271,8 +272,8 @@ pub(crate) fn set_parameters(
         }
         control.recording.parameters = parameters;
         let Parameters { layers, timers } = parameters;
-        state::each_recording(&mut main.barrier(), |meter| {
-            meter.set(layers, timers.timeouts());
+        state::each_recording(&mut main.barrier(), |recording| {
+            recording.set(layers, timers.timeouts());
         });
         Ok(())
     })

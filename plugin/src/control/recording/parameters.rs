@@ -49,14 +49,16 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// The engine's timeouts; `None` if every packet makes a record.
-    pub(crate) fn timeouts(self) -> Option<Timeouts> {
+    /// The engine's timeouts. flowprobe takes longer ones than the engine, which stand for the
+    /// longest.
+    pub(crate) fn timeouts(self) -> Timeouts {
         let milliseconds = |seconds: u32| match seconds {
             0 => Timeouts::MAX_MILLIS,
-            seconds => seconds.saturating_mul(1000),
+            seconds => seconds.saturating_mul(1000).min(Timeouts::MAX_MILLIS),
         };
-        (self.active > 0)
-            .then(|| Timeouts::from_millis(milliseconds(self.active), milliseconds(self.passive)))
+        let (active, passive) = (milliseconds(self.active), milliseconds(self.passive));
+        let timeouts = Timeouts::from_millis(active, passive).filter(|_| self.active > 0);
+        timeouts.unwrap_or(Timeouts::EVERY_PACKET)
     }
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The recorder: which packets make one flow, what its records say, and that its accounts
+//! The layered process: which packets make one flow, what its records say, and that its accounts
 //! balance whatever is taken of it.
 
 use std::collections::BTreeMap;
 
 use flowmeter::metering::{
     Configuration, Export, ExportRefused, FlowRecord, Flush, IgnoredReason, LayerSelection,
-    LayeredKey, Layers, Recorder, Swept, Tally, Timeouts,
+    Layered, LayeredKey, Layers, MeteringProcess, Swept, Tally, Timeouts,
 };
 use flowmeter::observation::ObservationPoint;
 use flowmeter::packet::Packet;
@@ -51,20 +51,22 @@ fn frame(station: u8, vlan: bool, host: u8, port: u8, is_ip: bool) -> Vec<u8> {
 }
 
 struct Meter {
-    recorder: Recorder,
+    process: MeteringProcess<Layered>,
     collected: Collected,
-    recording: LayerSelection,
+    selection: LayerSelection,
     now: u32,
 }
 
 impl Meter {
-    fn new(layers: u8, timeouts: Option<Timeouts>) -> Self {
-        let mut recorder = Recorder::new(&Configuration::new(100).unwrap()).unwrap();
-        recorder.set_timeouts(timeouts);
+    fn new(layers: u8, timeouts: Timeouts) -> Self {
+        let configuration = Configuration {
+            timeouts,
+            ..Configuration::new(100).unwrap()
+        };
         Self {
-            recorder,
+            process: MeteringProcess::layered(&configuration).unwrap(),
             collected: Collected::default(),
-            recording: LayerSelection {
+            selection: LayerSelection {
                 layers: Layers::from_bits(layers),
                 frames: true,
             },
@@ -84,15 +86,15 @@ impl Meter {
                 segment_size: 0,
             })
             .collect();
-        self.recorder
-            .observe(&packets[..], self.recording, &mut self.collected);
+        self.process
+            .observe_layers(&packets[..], self.selection, &mut self.collected);
         self.check();
     }
 
     fn expire(&mut self, now: u32) {
         self.now = now;
         let uptime = Uptime::from_millis(now);
-        self.recorder.expire(uptime, 1000, &mut self.collected);
+        self.process.expire(uptime, 1000, &mut self.collected);
         self.check();
     }
 
@@ -100,7 +102,7 @@ impl Meter {
         let uptime = Uptime::from_millis(self.now);
         let mut flush = Flush::default();
         let swept = self
-            .recorder
+            .process
             .flush(&mut flush, uptime, 1000, |_| true, &mut self.collected);
         self.check();
         swept
@@ -109,12 +111,12 @@ impl Meter {
     /// Observed = metered + ignored, and metered = in records + in live flows + lost.
     fn check(&self) {
         let mut live = Collected::default();
-        self.recorder.show(0..self.recorder.groups(), &mut live);
+        self.process.list(0..self.process.groups(), &mut live);
         let in_flows = live.records.iter().map(|record| Tally {
             packets: record.packets,
             octets: record.octets,
         });
-        assert!(self.recorder.statistics().balanced(in_flows.sum()));
+        assert!(self.process.statistics().balanced(in_flows.sum()));
     }
 
     fn packets(&self) -> Vec<u64> {
@@ -123,8 +125,8 @@ impl Meter {
     }
 }
 
-fn timeouts() -> Option<Timeouts> {
-    Some(Timeouts::from_millis(10_000, 5000))
+fn timeouts() -> Timeouts {
+    Timeouts::from_millis(10_000, 5000).unwrap()
 }
 
 #[test]
@@ -136,7 +138,7 @@ fn what_is_not_recorded_does_not_tell_flows_apart() {
     for (layers, flows) in [(1, 2), (2, 2), (4, 2), (3, 4), (6, 4), (7, 8)] {
         let mut meter = Meter::new(layers, timeouts());
         meter.observe(&frames);
-        assert_eq!(meter.recorder.live_flows(), flows, "layers {layers}");
+        assert_eq!(meter.process.live_flows(), flows, "layers {layers}");
         assert_eq!(meter.flush(), Swept::Done);
         assert_eq!(meter.packets(), vec![16 / flows as u64; flows]);
     }
@@ -149,7 +151,7 @@ fn frames_that_are_not_ip_are_recorded_with_their_link_layer_or_not_at_all() {
         meter.observe(&[frame(0, false, 0, 0, false)]);
         meter.flush();
         assert_eq!(meter.packets().len(), records, "layers {layers}");
-        let ignored = meter.recorder.statistics().ignored[IgnoredReason::NonIp as usize];
+        let ignored = meter.process.statistics().ignored[IgnoredReason::NonIp as usize];
         assert_eq!(ignored.packets, 1 - records as u64);
     }
 }
@@ -157,7 +159,7 @@ fn frames_that_are_not_ip_are_recorded_with_their_link_layer_or_not_at_all() {
 #[test]
 fn a_routed_packet_without_ethernet_has_no_addresses_of_it() {
     let mut meter = Meter::new(7, timeouts());
-    meter.recording.frames = false;
+    meter.selection.frames = false;
     let octets = frame(1, false, 0, 0, true);
     for (data, link_type) in [
         (&octets[..], flowmeter::observation::LinkType::Ethernet),
@@ -173,8 +175,8 @@ fn a_routed_packet_without_ethernet_has_no_addresses_of_it() {
             ..Packet::default()
         };
         meter
-            .recorder
-            .observe(&[packet][..], meter.recording, &mut meter.collected);
+            .process
+            .observe_layers(&[packet][..], meter.selection, &mut meter.collected);
     }
     meter.flush();
     let keys: BTreeMap<_, _> = meter
@@ -189,11 +191,11 @@ fn a_routed_packet_without_ethernet_has_no_addresses_of_it() {
 
 #[test]
 fn every_packet_leaves_a_record_at_once_and_in_order() {
-    let mut meter = Meter::new(7, None);
+    let mut meter = Meter::new(7, Timeouts::EVERY_PACKET);
     let frames: Vec<_> = (0..100).map(|n| frame(0, false, 0, n % 3, true)).collect();
     meter.observe(&frames);
     assert_eq!(meter.packets(), [1; 100]);
-    assert_eq!(meter.recorder.live_flows(), 0);
+    assert_eq!(meter.process.live_flows(), 0);
     let ports = meter.collected.records.iter();
     let ports: Vec<_> = ports.map(|record| record.key.ports.source[1]).collect();
     assert!((0..100).zip(ports).all(|(n, port)| port == n % 3));
@@ -201,24 +203,24 @@ fn every_packet_leaves_a_record_at_once_and_in_order() {
 
 #[test]
 fn packets_whose_records_are_not_taken_wait_as_flows() {
-    let mut meter = Meter::new(7, None);
+    let mut meter = Meter::new(7, Timeouts::EVERY_PACKET);
     meter.collected.full = true;
     let frames: Vec<_> = (0..90).map(|n| frame(0, false, 0, n % 3, true)).collect();
     meter.observe(&frames);
-    assert_eq!(meter.recorder.live_flows(), 3);
+    assert_eq!(meter.process.live_flows(), 3);
     meter.expire(1);
     meter.expire(2000);
     meter.collected.full = false;
     meter.expire(4000);
     assert_eq!(meter.packets(), [30; 3]);
-    assert_eq!(meter.recorder.live_flows(), 0);
+    assert_eq!(meter.process.live_flows(), 0);
 }
 
 #[test]
 fn a_superframe_counts_as_its_segments() {
     let mut octets = frame(0, false, 0, 0, true);
     octets.resize(14 + 28 + 2500, 0);
-    for timeouts in [timeouts(), None] {
+    for timeouts in [timeouts(), Timeouts::EVERY_PACKET] {
         let mut meter = Meter::new(7, timeouts);
         let packet = Packet {
             data: &octets,
@@ -228,8 +230,8 @@ fn a_superframe_counts_as_its_segments() {
         };
         let packets = [packet, packet];
         meter
-            .recorder
-            .observe(&packets[..], meter.recording, &mut meter.collected);
+            .process
+            .observe_layers(&packets[..], meter.selection, &mut meter.collected);
         meter.check();
         meter.flush();
         let records = meter.collected.records.iter();
@@ -241,7 +243,7 @@ fn a_superframe_counts_as_its_segments() {
 
 #[test]
 fn a_closed_gate_is_offered_nothing_and_loses_nothing() {
-    for timeouts in [timeouts(), None] {
+    for timeouts in [timeouts(), Timeouts::EVERY_PACKET] {
         let mut meter = Meter::new(7, timeouts);
         meter.collected.closed = true;
         for second in 0..40 {
@@ -252,7 +254,7 @@ fn a_closed_gate_is_offered_nothing_and_loses_nothing() {
         meter.collected.closed = false;
         meter.expire(50_000);
         assert_eq!(meter.packets(), [40; 2]);
-        assert_eq!(meter.recorder.live_flows(), 0);
+        assert_eq!(meter.process.live_flows(), 0);
     }
 }
 
@@ -267,5 +269,5 @@ fn flows_expire_as_everywhere() {
     meter.expire(30_000);
     meter.expire(40_000);
     assert_eq!(meter.packets(), [10, 2], "the idle timeout");
-    assert_eq!(meter.recorder.live_flows(), 0);
+    assert_eq!(meter.process.live_flows(), 0);
 }

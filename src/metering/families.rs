@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Packets classified by family: a table each for IPv4, IPv6 and, if wanted, other frames.
+//!
+//! A batch goes through phases, so that the memory that one needs has been requested by the one
+//! before, and so that each is a short loop whose values fit in registers. Packets that need
+//! more than counting are deferred to the end of the batch ([`count_deferred`]): those of flows
+//! that are new, were not where the first matching tag pointed, or may owe a record, and those
+//! whose time is not where their flow expects it. All later packets of their flow are deferred,
+//! too: the flow has a mark for that, so their order stays.
+
+use core::ops::Range;
+use std::io;
+
+use super::classifier::{Classifier, ExportTo};
+use super::deferred::count_deferred;
+use super::export::{Export, ExportAll, ExportRefused};
+use super::family::Family;
+use super::metered_table::{AnyTable, MeteredTable};
+use super::phases::Phases;
+use super::process::{Configuration, MeteringProcess};
+use super::queue::Batch;
+use super::shared::Shared;
+use super::sweep::{Decide, Swept};
+use crate::flow::{IgnoredReason, Ipv4Key, Ipv6Key, L2Key, Tally};
+use crate::flow_table::Usage;
+use crate::flow_table::group::{Instructions, Task};
+use crate::packet::{Dissection, Packet, Packets, dissect, plain_ipv4, plain_ipv6};
+use crate::time::Uptime;
+
+/// The classifier of flows by the 5-tuple, or by MAC addresses and EtherType.
+pub struct Families {
+    pub(super) ipv4: MeteredTable<Ipv4Key>,
+    pub(super) ipv6: MeteredTable<Ipv6Key>,
+    pub(super) l2: Option<MeteredTable<L2Key>>,
+}
+
+impl Families {
+    /// The table of `family`, if it has one.
+    pub(super) fn of(&self, family: Family) -> Option<&dyn AnyTable> {
+        match family {
+            Family::Ipv4 => Some(&self.ipv4),
+            Family::Ipv6 => Some(&self.ipv6),
+            Family::L2 => self.l2.as_ref().map(|table| table as &dyn AnyTable),
+        }
+    }
+
+    /// The families that have a table, and the tables.
+    pub(super) fn each(&self) -> impl Iterator<Item = (Family, &dyn AnyTable)> {
+        let tables = Family::ALL.into_iter();
+        tables.filter_map(|family| Some((family, self.of(family)?)))
+    }
+}
+
+impl Classifier for Families {
+    const TABLES: usize = Family::ALL.len();
+
+    type Selection = ();
+
+    fn new(configuration: &Configuration) -> io::Result<Self> {
+        let flows = configuration.flows;
+        let l2 = configuration.l2.then(|| MeteredTable::new(flows.l2));
+        Ok(Self {
+            ipv4: MeteredTable::new(flows.ipv4)?,
+            ipv6: MeteredTable::new(flows.ipv6)?,
+            l2: l2.transpose()?,
+        })
+    }
+
+    fn table(&self, number: usize) -> Option<&dyn AnyTable> {
+        self.of(*Family::ALL.get(number)?)
+    }
+
+    fn table_mut(&mut self, number: usize) -> Option<&mut dyn AnyTable> {
+        match Family::ALL.get(number)? {
+            Family::Ipv4 => Some(&mut self.ipv4),
+            Family::Ipv6 => Some(&mut self.ipv6),
+            Family::L2 => self.l2.as_mut().map(|table| table as &mut dyn AnyTable),
+        }
+    }
+}
+
+impl<E: ExportAll> ExportTo<E> for Families {
+    /// Packets of one family mostly follow each other, and each family has a loop of its own: in
+    /// one loop for all, most values were in memory instead of registers.
+    #[inline(always)]
+    fn observe<I: Instructions, P: Packets>(
+        &mut self,
+        batch: &Batch<P>,
+        (): (),
+        shared: &mut Shared,
+        export: &mut E,
+    ) {
+        let mut ipv4 = Phases::new(&mut self.ipv4.queue, &mut self.ipv4.table);
+        let mut ipv6 = Phases::new(&mut self.ipv6.queue, &mut self.ipv6.table);
+        let (l2_queue, mut l2_table) = match &mut self.l2 {
+            Some(MeteredTable { queue, table, .. }) => (Some(queue), Some(table)),
+            None => (None, None),
+        };
+        let mut l2 = l2_queue
+            .zip(l2_table.as_deref_mut())
+            .map(|(queue, table)| Phases::new(queue, table));
+        let numbers = batch.numbers.clone();
+        let mut octets = 0;
+        let mut number = numbers.start;
+        loop {
+            octets += ipv4.run(batch, &mut number, plain_ipv4);
+            let before = number;
+            octets += ipv6.run(batch, &mut number, plain_ipv6);
+            if number >= numbers.end {
+                break;
+            }
+            if number > before {
+                continue;
+            }
+            // Neither could read it.
+            let packet = batch.packets.packet(number);
+            octets += u64::from(match (dissect_any(&packet), &mut l2) {
+                (Dissection::Ipv4(headers), _) => ipv4.push(number, headers),
+                (Dissection::Ipv6(headers), _) => ipv6.push(number, headers),
+                (Dissection::NonIp(headers), Some(l2)) => l2.push(number, headers),
+                (Dissection::NonIp(headers), None) => shared
+                    .statistics
+                    .ignore(IgnoredReason::NonIp, headers.octets),
+                (Dissection::Ignored(reason), _) => {
+                    shared.statistics.ignore(reason, packet.octets_on_wire())
+                }
+            });
+            number += 1;
+        }
+        let further = ipv4.further() + ipv6.further();
+        shared.statistics.observed += Tally {
+            packets: numbers.len() as u64 + further,
+            octets,
+        };
+        let test = shared
+            .timeouts
+            .test(Export::<Ipv4Key>::closed(export).is_some());
+        let deferred = ipv4.finish::<I, P>(batch, shared, test);
+        count_deferred::<I, _, P, E>(deferred, batch, &mut self.ipv4.table, shared, test, export);
+        let test = shared
+            .timeouts
+            .test(Export::<Ipv6Key>::closed(export).is_some());
+        let deferred = ipv6.finish::<I, P>(batch, shared, test);
+        count_deferred::<I, _, P, E>(deferred, batch, &mut self.ipv6.table, shared, test, export);
+        let test = shared
+            .timeouts
+            .test(Export::<L2Key>::closed(export).is_some());
+        let deferred = l2.map(|l2| l2.finish::<I, P>(batch, shared, test));
+        if let Some((deferred, table)) = deferred.zip(l2_table) {
+            count_deferred::<I, _, P, E>(deferred, batch, table, shared, test, export);
+        }
+    }
+
+    fn expire(
+        &mut self,
+        number: usize,
+        now: Uptime,
+        budget: usize,
+        shared: &mut Shared,
+        export: &mut E,
+    ) -> Swept {
+        match number {
+            0 => self.ipv4.expire(now, budget, shared, export),
+            1 => self.ipv6.expire(now, budget, shared, export),
+            _ => self.l2.as_mut().map_or(Swept::Done, |table| {
+                table.expire(now, budget, shared, export)
+            }),
+        }
+    }
+
+    fn visit(
+        &mut self,
+        number: usize,
+        group: usize,
+        decide: &impl Decide,
+        shared: &mut Shared,
+        export: &mut E,
+    ) -> Result<(), ExportRefused> {
+        match number {
+            0 => self.ipv4.visit(group, decide, shared, export),
+            1 => self.ipv6.visit(group, decide, shared, export),
+            _ => self
+                .l2
+                .as_mut()
+                .map_or(Ok(()), |table| table.visit(group, decide, shared, export)),
+        }
+    }
+
+    fn list(&self, number: usize, groups: Range<usize>, viewer: &mut E) {
+        match (number, &self.l2) {
+            (0, _) => self.ipv4.list(groups, viewer),
+            (1, _) => self.ipv6.list(groups, viewer),
+            (_, Some(l2)) => l2.list(groups, viewer),
+            (_, None) => {}
+        }
+    }
+}
+
+/// Out of line, so that the loop around it stays small.
+#[inline(never)]
+fn dissect_any(packet: &Packet<'_>) -> Dissection {
+    dissect(packet)
+}
+
+impl MeteringProcess<Families> {
+    /// Creates a process with empty tables.
+    ///
+    /// # Errors
+    /// If the system has not enough memory.
+    pub fn new(configuration: &Configuration) -> io::Result<Self> {
+        Self::with_classifier(configuration)
+    }
+
+    /// Meters `packets`, in batches of up to 256. Their uptimes never step back, here or from
+    /// call to call.
+    ///
+    /// A record that a packet makes due is offered to `export`. If it is refused, the flow stays
+    /// and goes on, unless its slot is needed: then the record is counted as lost.
+    #[inline]
+    pub fn observe<P: Packets, E: ExportAll>(&mut self, packets: P, export: &mut E) {
+        self.observe_as(packets, (), export);
+    }
+
+    /// Whether a packet would be counted into a flow that is already there. For tracing a few
+    /// packets: it reads headers and looks into the table once more.
+    pub fn is_known(&self, packet: &Packet<'_>) -> bool {
+        self.backend.run(IsKnown {
+            process: self,
+            packet,
+        })
+    }
+
+    /// How full the table of `family` is and was.
+    pub fn usage(&self, family: Family) -> Usage {
+        let table = self.classifier.of(family);
+        table.map_or_else(Usage::default, AnyTable::usage)
+    }
+}
+
+/// Looks for one packet's flow.
+struct IsKnown<'a, 'p> {
+    process: &'a MeteringProcess<Families>,
+    packet: &'a Packet<'p>,
+}
+
+impl Task for IsKnown<'_, '_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<I: Instructions>(self) -> bool {
+        let Families { ipv4, ipv6, l2 } = &self.process.classifier;
+        let seed = &self.process.shared.seed;
+        match dissect(self.packet) {
+            Dissection::Ipv4(headers) => ipv4.table.holds::<I>(seed, &headers.key),
+            Dissection::Ipv6(headers) => ipv6.table.holds::<I>(seed, &headers.key),
+            Dissection::NonIp(headers) => l2
+                .as_ref()
+                .is_some_and(|l2| l2.table.holds::<I>(seed, &headers.key)),
+            Dissection::Ignored(_) => false,
+        }
+    }
+}
