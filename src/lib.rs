@@ -7,9 +7,67 @@
 //!                        probe update  expire      template, options, seq     transport
 //! ```
 //!
-//! The engine does no I/O and has no clock: a host hands it frames of [`packet::Packet`]s
-//! with their times, and takes messages in buffers of its own. On the way of a packet there
-//! is no lock, no allocation, no system call and no virtual call.
+//! The engine does no I/O and has no clock: a host passes it batches of [`packet::Packet`]s with
+//! their times, and receives messages in buffers of its own. The packet path has no lock, no
+//! allocation, no system call and no virtual call.
+//!
+//! A host with one worker, whole:
+//!
+//! ```
+//! use flowmeter::exporting::{ExportingProcess, Message, Transport};
+//! use flowmeter::metering::{Configuration, Flush, MeteringProcess, Swept};
+//! use flowmeter::observation::{LinkType, ObservationDomainId, ObservationPoint};
+//! use flowmeter::packet::Packet;
+//! use flowmeter::time::{Timestamp, Uptime};
+//!
+//! /// Keeps messages; a real host sends them to a collector.
+//! #[derive(Default)]
+//! struct Messages(Vec<Vec<u8>>);
+//!
+//! impl Transport for Messages {
+//!     type Buffer = Vec<u8>;
+//!
+//!     fn buffer(&mut self) -> Option<Vec<u8>> {
+//!         Some(vec![0; 1400])
+//!     }
+//!
+//!     fn send(&mut self, mut message: Message<Vec<u8>>) {
+//!         message.buffer.truncate(message.length);
+//!         self.0.push(message.buffer);
+//!     }
+//! }
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let mut metering = MeteringProcess::new(&Configuration::new(100_000)?)?;
+//! let mut exporting = ExportingProcess::new(Messages::default(), ObservationDomainId(1));
+//!
+//! // For each batch of packets, here one of IPv4: an ICMP echo request.
+//! let data = b"\x45\0\0\x1c\0\0\0\0\x40\x01\0\0\xc0\0\x02\x01\xc0\0\x02\x02\x08\0\0\0\0\0\0\0";
+//! let (time, uptime) = (Timestamp::from_millis(1_790_000_000_000), Uptime::from_millis(20));
+//! let point = ObservationPoint { link_type: LinkType::RawIp, ..ObservationPoint::default() };
+//! let length = data.len() as u32;
+//! let packet = Packet { data, point, time, uptime, length, segment_size: 0 };
+//! exporting.tick(time, uptime);
+//! metering.observe(&[packet][..], &mut exporting);
+//!
+//! // Some times a second: the records of flows that have expired.
+//! metering.expire(uptime, 1000, &mut exporting);
+//!
+//! // At the end: the records of all other flows.
+//! let mut flush = Flush::default();
+//! while metering.flush(&mut flush, uptime, 1000, |_| true, &mut exporting) == Swept::More {}
+//! exporting.flush();
+//!
+//! let statistics = metering.statistics();
+//! assert_eq!(statistics.metered.packets, 1);
+//! assert_eq!(statistics.exported().tally, statistics.metered);
+//! // Templates, how packets are selected (all of them), and the flow's record.
+//! assert_eq!(exporting.transport().0.len(), 3);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/meter.rs` reads a capture and sends UDP.
 //!
 //! | RFC 5470 and 7011 | here | in VPP |
 //! | --- | --- | --- |

@@ -16,6 +16,7 @@ pub enum Direction {
 }
 
 /// What the first octet of a packet's data belongs to.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum LinkType {

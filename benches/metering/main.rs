@@ -51,11 +51,10 @@ fn exporter() -> ExportingProcess<Forget> {
 
 /// No flow ends by itself.
 fn metering(flows: usize, backend: Backend) -> MeteringProcess {
-    let configuration = Configuration {
-        backend,
-        timeouts: Timeouts::from_millis(Timeouts::MAX_MILLIS, Timeouts::MAX_MILLIS).unwrap(),
-        ..Configuration::new(flows).unwrap()
-    };
+    let mut configuration = Configuration::new(flows).unwrap();
+    configuration.backend = backend;
+    configuration.timeouts =
+        Timeouts::from_millis(Timeouts::MAX_MILLIS, Timeouts::MAX_MILLIS).unwrap();
     MeteringProcess::new(&configuration).unwrap()
 }
 

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint, value_parser};
-use flowmeter::metering::{Backend, Timeouts};
+use flowmeter::metering::{Backend, MAX_FLOWS, Timeouts};
 
 /// Meters the flows of captured traffic and exports them as IPFIX (RFC 7011).
 #[derive(Debug, Parser)]
@@ -87,7 +87,7 @@ pub(crate) struct Replay {
     /// as flows come: a thousand take 13 MiB in all, a million IPv4 flows 110 MiB, a million IPv6
     /// flows 215 MiB.
     #[arg(long, value_name = "N", default_value_t = 1_000_000,
-          value_parser = value_parser!(u32).range(1..=100_000_000))]
+          value_parser = value_parser!(u32).range(1..=MAX_FLOWS as i64))]
     pub(crate) flows: u32,
 
     /// Threads to spread flows over; both directions of a conversation go to the same. The

@@ -34,6 +34,7 @@ pub trait Transport {
 }
 
 /// What an exporting process has handed to its transport.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExportStatistics {
     /// Messages.

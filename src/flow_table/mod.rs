@@ -198,31 +198,37 @@ pub(crate) struct FlowTable<K: FlowKey> {
     evictions: Evictions,
 }
 
+/// The most flows that a table may have room for.
+pub const MAX_FLOWS: usize = 100_000_000;
+
 impl<K: FlowKey> FlowTable<K> {
     /// Slots are so many for each flow asked for, in percent, that two full candidate groups
     /// are rare: at 85 % load, fewer than one flow in 10⁵ (`benches/record/`).
     const SLOTS_PERCENT: u64 = 118;
 
-    /// The most flows that a table can be asked for.
-    pub(crate) const MAX_FLOWS: usize = 100_000_000;
-
-    /// A table for `flows` flows (from 1 to [`Self::MAX_FLOWS`]; others are brought there).
+    /// A table for `flows` flows.
+    ///
+    /// # Errors
+    /// If `flows` is not from 1 to [`MAX_FLOWS`], or if the system has not enough memory.
     pub(crate) fn new(flows: usize) -> io::Result<Self> {
+        if !(1..=MAX_FLOWS).contains(&flows) {
+            let why = format!("a flow table has room for 1 to {MAX_FLOWS} flows, not for {flows}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
         let groups = Self::groups_for(flows);
         Ok(Self {
             tags: Region::new(groups)?,
             slots: Region::new(groups * GROUP)?,
             stamps: Region::new(groups)?,
             live: 0,
-            capacity: flows.clamp(1, Self::MAX_FLOWS),
+            capacity: flows,
             evictions: Evictions::default(),
         })
     }
 
-    /// Groups of a table for so many flows.
+    /// Groups of a table for so many flows; for [`MAX_FLOWS`] if there are more.
     fn groups_for(flows: usize) -> usize {
-        let flows = flows.clamp(1, Self::MAX_FLOWS) as u64;
-        let slots = (flows * Self::SLOTS_PERCENT).div_ceil(100) as usize;
+        let slots = (flows.min(MAX_FLOWS) as u64 * Self::SLOTS_PERCENT).div_ceil(100) as usize;
         slots.div_ceil(GROUP)
     }
 

@@ -4,6 +4,7 @@
 use crate::flow::{FlowKey, FlowRecord, Ipv4Key, Ipv6Key, L2Key};
 
 /// Why an exporter takes no record now. It may later.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ExportRefused {

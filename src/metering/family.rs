@@ -132,3 +132,21 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow_table::MAX_FLOWS;
+
+    #[test]
+    fn a_capacity_out_of_range_is_refused_by_name() {
+        for family in Family::ALL {
+            for flows in [0, MAX_FLOWS + 1, usize::MAX] {
+                let error = Table::new(family, flows).err().unwrap();
+                let expected =
+                    format!("a flow table has room for 1 to 100000000 flows, not for {flows}");
+                assert_eq!(error.to_string(), expected);
+            }
+        }
+    }
+}

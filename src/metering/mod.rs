@@ -32,4 +32,4 @@ pub use crate::flow::{
     LayoutKind, Tally,
 };
 pub use crate::flow_table::group::{Backend, Seed};
-pub use crate::flow_table::{Pages, Usage};
+pub use crate::flow_table::{MAX_FLOWS, Pages, Usage};

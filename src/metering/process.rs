@@ -23,6 +23,7 @@ use crate::packet::Packets;
 use crate::time::Uptime;
 
 /// How a metering process is set up.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
 pub struct Configuration {
     /// The number of flows that each family's table has room for; [`STARTER_FLOWS`] for a family

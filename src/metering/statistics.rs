@@ -50,6 +50,7 @@ impl Sum for Records {
 
 /// What a metering process has done since it started. All words, so that a host can
 /// publish them as such.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Statistics {

@@ -8,8 +8,7 @@ mod wire;
 
 use flowmeter::exporting::{ExportingProcess, Interface, Interfaces, MessageKind};
 use flowmeter::metering::{
-    Backend, Configuration, ExportRefused, Family, Flows, Flush, MeteringProcess, Seed, Swept,
-    Tally, Timeouts,
+    Configuration, ExportRefused, Family, Flush, MeteringProcess, Seed, Swept, Tally,
 };
 use flowmeter::observation::{Direction, LinkType, ObservationDomainId, ObservationPoint, VrfIds};
 use flowmeter::packet::Packet;
@@ -28,15 +27,11 @@ const MTU_PAYLOAD: usize = 1372;
 
 impl Meter {
     fn new(flows: usize) -> Self {
-        let configuration = Configuration {
-            flows: Flows::each(flows),
-            l2: true,
-            timeouts: Timeouts::default(),
-            seed: Seed::fixed(
-                [11, 22, 33, 44, 55, 66].map(|word: u64| (word << 57) | (word * 0x9e37_79b9)),
-            ),
-            backend: Backend::detect(),
-        };
+        let mut configuration = Configuration::new(flows).unwrap();
+        configuration.l2 = true;
+        configuration.seed = Seed::fixed(
+            [11, 22, 33, 44, 55, 66].map(|word: u64| (word << 57) | (word * 0x9e37_79b9)),
+        );
         let wire = Wire::new(MTU_PAYLOAD);
         Self {
             metering: MeteringProcess::new(&configuration).unwrap(),

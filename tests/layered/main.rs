@@ -59,10 +59,8 @@ struct Meter {
 
 impl Meter {
     fn new(layers: u8, timeouts: Timeouts) -> Self {
-        let configuration = Configuration {
-            timeouts,
-            ..Configuration::new(100).unwrap()
-        };
+        let mut configuration = Configuration::new(100).unwrap();
+        configuration.timeouts = timeouts;
         Self {
             process: MeteringProcess::layered(&configuration).unwrap(),
             collected: Collected::default(),

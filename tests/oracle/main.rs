@@ -11,7 +11,7 @@ mod views;
 use std::collections::HashMap;
 
 use flowmeter::metering::{
-    Backend, Configuration, EndReason, Export, ExportRefused, FlowKey, FlowRecord, Flows, Flush,
+    Backend, Configuration, EndReason, Export, ExportRefused, FlowKey, FlowRecord, Flush,
     MeteringProcess, Seed, Swept, Tally, Timeouts,
 };
 use flowmeter::packet::Packet;
@@ -75,13 +75,11 @@ struct Run {
 
 impl Run {
     fn new(backend: Backend, flows: usize, timeouts: Timeouts) -> Self {
-        let configuration = Configuration {
-            flows: Flows::each(flows),
-            l2: true,
-            timeouts,
-            seed: SEED,
-            backend,
-        };
+        let mut configuration = Configuration::new(flows).unwrap();
+        configuration.l2 = true;
+        configuration.timeouts = timeouts;
+        configuration.seed = SEED;
+        configuration.backend = backend;
         Self {
             process: MeteringProcess::new(&configuration).unwrap(),
             collected: Collected::default(),

@@ -52,16 +52,15 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
         refuse_to_overwrite(output, &options.files)?;
     }
     let domains = domains(options)?;
-    let configuration = Configuration {
-        backend: options.backend.unwrap_or_else(Backend::detect),
-        l2: options.l2,
-        timeouts: Timeouts::from_millis(
-            options.active_timeout.saturating_mul(1000),
-            options.idle_timeout.saturating_mul(1000),
-        )
-        .context("a timeout is from 1 to 604800 seconds")?,
-        ..Configuration::new(options.flows as usize).context("no random seed for the flow table")?
-    };
+    let mut configuration =
+        Configuration::new(options.flows as usize).context("no random seed for the flow table")?;
+    configuration.backend = options.backend.unwrap_or_else(Backend::detect);
+    configuration.l2 = options.l2;
+    configuration.timeouts = Timeouts::from_millis(
+        options.active_timeout.saturating_mul(1000),
+        options.idle_timeout.saturating_mul(1000),
+    )
+    .context("a timeout is from 1 to 604800 seconds")?;
     let is_live = options.files.iter().any(|file| source::is_live(file));
     let signals = signals()?;
     let message_octets = message_octets(options);

@@ -87,13 +87,11 @@ impl Worker {
         top: Top,
     ) -> io::Result<Self> {
         let flows = configuration.flows;
-        let small = Configuration {
-            flows: Flows {
-                ipv4: flows.ipv4.min(STARTER_FLOWS),
-                ipv6: flows.ipv6.min(STARTER_FLOWS),
-                l2: flows.l2.min(STARTER_FLOWS),
-            },
-            ..*configuration
+        let mut small = *configuration;
+        small.flows = Flows {
+            ipv4: flows.ipv4.min(STARTER_FLOWS),
+            ipv6: flows.ipv6.min(STARTER_FLOWS),
+            l2: flows.l2.min(STARTER_FLOWS),
         };
         let channel = Channel {
             outlet,

@@ -66,12 +66,11 @@ pub(super) fn processes(
 ) -> io::Result<Vec<MeteringProcess>> {
     let processes = sizes.iter().enumerate().map(|(thread, flows)| {
         place(thread);
-        let mut process = MeteringProcess::new(&Configuration {
-            flows: *flows,
-            l2: true,
-            timeouts: settings.timeouts(),
-            ..Configuration::new(STARTER_FLOWS)?
-        })?;
+        let mut configuration = Configuration::new(STARTER_FLOWS)?;
+        configuration.flows = *flows;
+        configuration.l2 = true;
+        configuration.timeouts = settings.timeouts();
+        let mut process = MeteringProcess::new(&configuration)?;
         process.populate();
         Ok(process)
     });

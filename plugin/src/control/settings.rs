@@ -3,7 +3,7 @@
 
 use core::ops::RangeInclusive;
 
-use flowmeter::metering::{Family, Flows, Timeouts};
+use flowmeter::metering::{Family, Flows, MAX_FLOWS, Timeouts};
 use flowmeter::observation::ObservationDomainId;
 
 use crate::ffi::thread;
@@ -32,7 +32,7 @@ impl Settings {
     /// The range of timeouts, in seconds.
     pub(crate) const TIMEOUTS: RangeInclusive<u32> = 1..=Timeouts::MAX_MILLIS / 1000;
     /// The range of `flows_per_worker`.
-    pub(crate) const FLOWS: RangeInclusive<u32> = 1..=100_000_000;
+    pub(crate) const FLOWS: RangeInclusive<u32> = 1..=MAX_FLOWS as u32;
 
     /// The range of the main thread's domain. It leaves room for the workers' domains below 2³² −
     /// 1, which means the default in API messages. 0 means no specific domain (RFC 7011 §3.1).
