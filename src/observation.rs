@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where packets are observed (RFC 5470 §2: Observation Point, Observation Domain).
 //!
-//! A host describes each packet's observation point; the engine copies what it says into
-//! flow keys and records, and knows nothing of interfaces itself.
+//! A host describes each packet's observation point; the engine copies it into keys and records.
 
-/// Which way packets cross the observation point (IANA element 61, `flowDirection`).
+/// The direction in which packets pass the observation point (IANA element 61, `flowDirection`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Direction {
@@ -15,7 +14,7 @@ pub enum Direction {
     Egress = 1,
 }
 
-/// What the first octet of a packet's data belongs to.
+/// The header that a packet's data starts with.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -23,7 +22,7 @@ pub enum LinkType {
     /// An Ethernet header (IEEE 802.3).
     #[default]
     Ethernet,
-    /// An IPv4 or IPv6 header, told apart by its version.
+    /// An IPv4 or IPv6 header, by its version field.
     RawIp,
     /// Linux cooked capture, version 1: 16 octets.
     LinuxCooked,
@@ -39,7 +38,7 @@ pub enum LinkType {
     CiscoHdlc,
     /// FDDI.
     Fddi,
-    /// What Linux's netfilter logs: attributes of a packet, and the packet.
+    /// Linux netfilter log: attributes of a packet, and the packet.
     NetfilterLog,
     /// IEEE 802.11.
     Ieee80211,
@@ -47,37 +46,37 @@ pub enum LinkType {
     Radiotap,
     /// IEEE 802.11 or Ethernet behind Per-Packet Information (PPI).
     PacketInformation,
-    /// Anything that the engine cannot read: every packet of it is ignored.
+    /// A link layer that the engine cannot read: every packet is ignored.
     Unsupported,
 }
 
-/// The ids of the tables that packets are routed by, for each IP version; 0 where there is one table
-/// only, or none.
+/// The ids of the tables that packets are routed by, for each IP version; 0 if there is only one table
+/// or none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct VrfIds {
-    /// IPv4's.
+    /// The IPv4 table's id.
     pub ipv4: u32,
-    /// IPv6's.
+    /// The IPv6 table's id.
     pub ipv6: u32,
 }
 
-/// One observation point, as it is at the moment of one packet.
+/// The observation point of one packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ObservationPoint {
-    /// IANA element 10, `ingressInterface`; 0 where unknown.
+    /// IANA element 10, `ingressInterface`; 0 if unknown.
     pub ingress_interface: u32,
-    /// IANA element 14, `egressInterface`; 0 where unknown.
+    /// IANA element 14, `egressInterface`; 0 if unknown.
     pub egress_interface: u32,
     /// IANA element 234, `ingressVRFID`.
     pub ingress_vrf: VrfIds,
     /// IANA element 235, `egressVRFID`.
     pub egress_vrf: VrfIds,
-    /// IANA element 58, `vlanId`, where the host knows it (a sub-interface); 0 leaves it
-    /// to the packet's outermost tag.
+    /// IANA element 58, `vlanId`, if the host knows it, as for a sub-interface; with 0 it is that of
+    /// the packet's outermost tag.
     pub vlan: u16,
     /// IANA element 61, `flowDirection`.
     pub direction: Direction,
-    /// How the packet's data begins.
+    /// The header that the packet's data starts with.
     pub link_type: LinkType,
 }
 

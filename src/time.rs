@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Two times, and no clock: hosts bring both.
+//! Two kinds of time. Hosts provide both; the engine has no clock.
 //!
-//! A flow record carries the absolute time of its packets ([`Timestamp`]), which may
-//! step when somebody sets a clock or joins two captures. Timeouts are decided on [`Uptime`],
-//! which never steps back.
+//! A flow record has the absolute times of its packets ([`Timestamp`]), which step when a clock is
+//! set or two captures are joined. Timeouts are decided on [`Uptime`], which never steps back.
 
 /// Milliseconds since the Unix epoch, the precision of IANA elements 152 and 153
 /// (`dateTimeMilliseconds`, RFC 7011 §6.1.8).
@@ -31,7 +30,7 @@ impl Timestamp {
 /// Milliseconds since the metering process started: monotonic, unsigned 32 bits that
 /// wrap after 49 days, as IANA element 22 (`flowStartSysUpTime`) counts them.
 ///
-/// Only differences mean anything, and only between instants less than 49 days apart.
+/// Only differences between instants less than 49 days apart are meaningful.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Uptime(u32);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Why a packet is observed but not metered.
 
-/// Declares the reasons once: variant, the name that reports use, and what it means.
+/// Declares the reasons once: variant, name in reports, and meaning.
 macro_rules! ignored_reasons {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
         /// Why a packet belongs to no flow.
@@ -15,7 +15,7 @@ macro_rules! ignored_reasons {
             /// Every reason, in the order of their discriminants.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The name that counters and reports show.
+            /// The name in counters and reports.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
@@ -32,7 +32,7 @@ ignored_reasons! {
     LinkHeaderTruncated = "link_header_truncated",
     /// More VLAN tags or MPLS labels than [`MAX_TAGS`](crate::packet::MAX_TAGS).
     TooManyTags = "too_many_tags",
-    /// Not IP, and flows of other protocols were not asked for.
+    /// Not IP, and the process meters only IP.
     NonIp = "non_ip",
     /// The captured octets end inside the IP header.
     IpHeaderTruncated = "ip_header_truncated",

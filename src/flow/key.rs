@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Flow Keys (RFC 7011 §2), laid out to be compared and hashed as whole words.
 //!
-//! A key holds every property that tells two flows apart and nothing else; properties of
-//! a flow's first packet stand beside it as [`FlowKey::Attributes`]. Addresses and ports
-//! are kept as they are on the wire, in network byte order; other numbers in the machine's.
+//! A key has every property that distinguishes two flows and nothing else; properties of a flow's
+//! first packet are kept beside it as [`FlowKey::Attributes`]. Addresses and ports are in network
+//! byte order, as on the wire; other numbers in the machine's.
 
 use core::fmt::Debug;
 use core::hash::Hash;
@@ -12,12 +12,12 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::observation::{Direction, ObservationPoint};
 
-/// What the flow table and the encoder need of a key.
+/// A key of flows. Only the engine implements it: each type of key has its table and its template.
 pub trait FlowKey: Pod + Eq + Hash + Debug {
     /// What a flow keeps of its first packet beside the measures that every flow has.
     type Attributes: Pod + Debug;
 
-    /// The key as words. Two keys are equal exactly if these are.
+    /// The key as words. Two keys are equal exactly if their words are.
     type Words: AsRef<[u64]> + Pod;
 
     /// This key's words.
@@ -33,11 +33,11 @@ pub trait FlowKey: Pod + Eq + Hash + Debug {
         bytemuck::bytes_of(self) == bytemuck::bytes_of(other)
     }
 
-    /// The observation point's part.
+    /// The observation point's part of the key.
     fn observed(&self) -> &Observed;
 
     /// IANA elements 234 and 235, `ingressVRFID` and `egressVRFID`, of a packet that was observed at
-    /// `point`; zeros where records of such flows don't have them.
+    /// `point`; zeros for flows whose records do not have them.
     #[inline(always)]
     fn vrf_ids(_point: &ObservationPoint) -> [u32; 2] {
         [0; 2]
@@ -60,7 +60,7 @@ pub struct Observed {
 impl Observed {
     const VLAN: u16 = 0x0fff;
     const EGRESS_SHIFT: u16 = 15;
-    /// Where the direction stands, beside the VLAN.
+    /// The bit of the direction, beside the VLAN.
     pub(crate) const DIRECTION: u16 = 1 << Self::EGRESS_SHIFT;
 
     /// At `point`, in VLAN `vlan` (0: none; only the low 12 bits count), carrying `protocol`.
@@ -75,7 +75,7 @@ impl Observed {
         }
     }
 
-    /// It and the ports before it in a key, as the words that they make there.
+    /// The words that this and the ports before it make in a key.
     #[inline(always)]
     fn words_behind(self, ports: u32) -> [u64; 2] {
         let last = bytemuck::cast([self.vlan_and_direction, self.protocol]);
@@ -108,7 +108,7 @@ pub struct Ipv4Key {
     pub source: [u8; 4],
     /// IANA element 12, `destinationIPv4Address`.
     pub destination: [u8; 4],
-    /// The transport ports, or what stands for them.
+    /// The transport ports, or ICMP's type and code.
     pub ports: Ports,
     /// Where it was observed; the protocol is the IP protocol number.
     pub observed: Observed,
@@ -130,8 +130,8 @@ impl FlowKey for Ipv4Key {
 }
 
 impl Ipv4Key {
-    /// The key with these addresses and ports, as they follow each other on the wire. Made of
-    /// whole words, so that it is hashed without having been written.
+    /// The key with these addresses and ports, as they are on the wire. Made of whole words, so that
+    /// it can be hashed from registers.
     #[inline(always)]
     pub(crate) fn from_wire(addresses: [u64; 1], ports: u32, observed: Observed) -> Self {
         let [second, third] = observed.words_behind(ports);
@@ -147,7 +147,7 @@ pub struct Ipv6Key {
     pub source: [u8; 16],
     /// IANA element 28, `destinationIPv6Address`.
     pub destination: [u8; 16],
-    /// The transport ports, or what stands for them.
+    /// The transport ports, or ICMPv6's type and code.
     pub ports: Ports,
     /// Where it was observed; the protocol is the number of the upper-layer protocol.
     pub observed: Observed,
@@ -183,11 +183,11 @@ impl Ipv6Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(C)]
 pub struct L2Key {
-    /// IANA element 56, `sourceMacAddress`; zeros where the link layer has none.
+    /// IANA element 56, `sourceMacAddress`; zeros if the link layer has none.
     pub source: [u8; 6],
-    /// IANA element 80, `destinationMacAddress`; zeros where the link layer has none.
+    /// IANA element 80, `destinationMacAddress`; zeros if the link layer has none.
     pub destination: [u8; 6],
-    /// Where it was observed; the protocol is the EtherType, 0 where there is none.
+    /// Where it was observed; the protocol is the EtherType, or 0 if there is none.
     pub observed: Observed,
 }
 
@@ -203,8 +203,8 @@ impl FlowKey for L2Key {
 
 /// A transport header's source and destination port, in network byte order.
 ///
-/// Zero where the packet shows none: other protocols, later fragments, a header cut off.
-/// ICMP and ICMPv6 have their type and code in the destination's two octets.
+/// Zero if the packet has none: other protocols, later fragments, a header that is cut off. ICMP and
+/// ICMPv6 have their type and code in the destination's two octets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(C)]
 pub struct Ports {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The key of a layered flow: of a packet's headers those layers that a user has asked for.
+//! The key of a layered flow: those layers of a packet's headers that are selected.
 //!
-//! What is not recorded is zero in the key, so that flows which differ only there are one flow.
-//! A key says itself which of the layouts its records have; it knows nothing of their elements.
+//! Layers that are not selected are zero in the key, so flows that differ only there are one flow. A
+//! key has the number of the layout of its records; the elements of a layout are in `exporting`.
 
 use bytemuck::{Pod, Zeroable};
 
 use super::key::{FlowKey, Observed, Ports};
 
-/// The layers that are recorded.
+/// A set of layers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layers(u8);
 
@@ -20,17 +20,17 @@ impl Layers {
     /// Ports and TCP flags.
     pub const L4: Self = Self(4);
 
-    /// Those whose bits are set: 1 for L2, 2 for L3, 4 for L4; others do not count.
+    /// The layers whose bits are set: 1 for L2, 2 for L3, 4 for L4; other bits are ignored.
     pub const fn from_bits(bits: u8) -> Self {
         Self(bits & 7)
     }
 
-    /// See [`Self::from_bits`].
+    /// As in [`Self::from_bits`].
     pub const fn bits(self) -> u8 {
         self.0
     }
 
-    /// Whether `layer` is among them.
+    /// Whether `layer` is in the set.
     pub const fn has(self, layer: Self) -> bool {
         self.0 & layer.0 != 0
     }
@@ -48,12 +48,12 @@ pub enum LayoutKind {
     Ipv6 = 2,
 }
 
-/// One of the layouts that layered flows have, by number: less than [`Self::COUNT`].
+/// The layout of a layered flow's records, by number: less than [`Self::COUNT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Layout(u8);
 
 impl Layout {
-    /// Numbers that there are; those of no layers are not used.
+    /// The number of layouts; those without layers are not used.
     pub const COUNT: usize = 32;
 
     /// The layout of `kind` with these layers.
@@ -61,7 +61,7 @@ impl Layout {
         Self(layers.0 << 2 | kind as u8)
     }
 
-    /// The layout of this number, which may be any.
+    /// The layout of this number, modulo [`Self::COUNT`].
     pub(crate) const fn from_number(number: usize) -> Self {
         Self((number % Self::COUNT) as u8)
     }
@@ -76,31 +76,31 @@ impl Layout {
         Layers(self.0 >> 2)
     }
 
-    /// What it describes, where that is IP.
+    /// Whether its records describe this.
     pub(crate) const fn is(self, kind: LayoutKind) -> bool {
         self.0 & 3 == kind as u8
     }
 }
 
-/// What is recorded at a place.
+/// What is selected of the packets of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayerSelection {
     /// The layers.
     pub layers: Layers,
-    /// Whether frames are recorded there, whatever they carry, and not only IP packets.
+    /// Whether these are frames, whatever they carry, or only IP packets.
     pub frames: bool,
 }
 
 impl LayerSelection {
-    /// Whether IP packets are recorded as such: frames of which neither IP nor transport is
-    /// recorded are all alike.
+    /// Whether IP packets are distinguished from other frames: frames of which neither IP nor
+    /// transport is selected have one layout.
     pub(crate) fn is_of_ip(self) -> bool {
         let Self { layers, frames } = self;
         !frames || layers.has(Layers::L3) || layers.has(Layers::L4)
     }
 }
 
-/// The key of a layered flow.
+/// The key of a layered flow; zero where a layer is not selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
 #[repr(C)]
 pub struct LayeredKey {
@@ -112,7 +112,7 @@ pub struct LayeredKey {
     pub destination_mac: [u8; 6],
     /// IANA element 56.
     pub source_mac: [u8; 6],
-    /// The transport ports; never what stands for them.
+    /// The transport ports; zero for ICMP.
     pub ports: Ports,
     /// Where it was observed; the protocol is the IP protocol number.
     pub observed: Observed,
@@ -138,7 +138,7 @@ impl LayeredKey {
         Layout(self.layout)
     }
 
-    /// A key of a layout, and else of zeros.
+    /// A key of this layout, otherwise zero.
     pub(crate) fn of_layout(layout: Layout) -> Self {
         Self {
             layout: layout.0,

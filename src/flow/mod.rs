@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The nouns that everything else uses: keys, records, and why a packet has neither.
+//! The types that all other modules share: keys, records, and why a packet has neither.
 //!
-//! Knows no packets, tables or timeouts, and imports nothing but where and when packets are
-//! observed.
+//! Imports only `observation` and `time`.
 
 mod ignored;
 mod key;

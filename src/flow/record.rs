@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A flow as the table keeps it, and the Flow Record that it becomes (RFC 7011 §2).
+//! A flow as the table keeps it, and the Flow Record that is exported of it (RFC 7011 §2).
 //!
-//! A flow outlives its records: after the active timeout it goes on with zeroed counts.
-//! A record without packets is never made.
+//! A flow outlives its records: after the active timeout it goes on with zeroed counts. No record
+//! without packets is made.
 
 use bytemuck::Zeroable;
 
@@ -19,10 +19,10 @@ pub enum EndReason {
     IdleTimeout = 1,
     /// The flow went on for the active timeout; more records of it may follow.
     ActiveTimeout = 2,
-    /// TCP FIN or RST was seen, and then nothing for a short while, or the SYN of another connection
-    /// with the same key.
+    /// TCP FIN or RST was seen, and then nothing for a second, or the SYN of another connection with
+    /// the same key.
     EndOfFlow = 3,
-    /// The host asked for it.
+    /// The host ended it.
     ForcedEnd = 4,
     /// Its slot was needed for another flow.
     LackOfResources = 5,
@@ -38,7 +38,7 @@ impl EndReason {
         Self::LackOfResources,
     ];
 
-    /// The name that reports show.
+    /// The name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::IdleTimeout => "idle_timeout",
@@ -50,12 +50,12 @@ impl EndReason {
     }
 }
 
-/// What is exported of one flow.
+/// A Flow Record.
 #[derive(Clone, Copy, Debug)]
 pub struct FlowRecord<K: FlowKey> {
-    /// The flow.
+    /// The flow's key.
     pub key: K,
-    /// What was kept of its first packet.
+    /// What the flow keeps of its first packet.
     pub attributes: K::Attributes,
     /// IANA element 2, `packetDeltaCount`; never 0.
     pub packets: u64,
@@ -65,9 +65,9 @@ pub struct FlowRecord<K: FlowKey> {
     pub start: Timestamp,
     /// IANA element 153, `flowEndMilliseconds`; never before `start`.
     pub end: Timestamp,
-    /// IANA element 234, `ingressVRFID`, as the first packet met it.
+    /// IANA element 234, `ingressVRFID`, of the first packet.
     pub ingress_vrf: u32,
-    /// IANA element 235, `egressVRFID`, likewise.
+    /// IANA element 235, `egressVRFID`, of the first packet.
     pub egress_vrf: u32,
     /// IANA element 5, `ipClassOfService`, of the first packet.
     pub type_of_service: u8,
@@ -79,21 +79,21 @@ pub struct FlowRecord<K: FlowKey> {
 
 /// The measures of a live flow: 40 octets, so that with an IPv4 key it fills one cache line.
 ///
-/// Two clocks meet here. A record's *line* says which time belongs to which uptime: its start
-/// belongs to `began`, and time passes as uptime does. Nearly all packets stand on that line, and
-/// change nothing but `seen` ([`Self::is_on_line`]). Those that do not, because a clock was set or
-/// they come out of order, move the line or leave the record's end behind it ([`Self::add`]).
+/// It relates two clocks. A record's *line* says which time belongs to which uptime: its start belongs
+/// to `began`, and time passes as uptime does. Nearly all packets are on that line and change nothing
+/// but `seen` ([`Self::is_on_line`]). Those that are not, because a clock was set or because they are
+/// out of order, move the line or leave the record's end behind it ([`Self::add`]).
 ///
-/// There is room for one table's id. The other's halves are the low 16 bits of two words that need
-/// no more than the 48 above them: a packet each nanosecond takes three days to fill these, and
-/// milliseconds since 1970 fill them in the year 10889. Octets need no more than 56 bits: those of
-/// 16 days at 400 Gbit/s.
+/// There is room for one table's id. The halves of the other are the low 16 bits of two words that
+/// need only the 48 above them: with a packet each nanosecond they last for three days, and
+/// milliseconds since 1970 last until the year 10889. Octets need only 56 bits: those of 16 days at
+/// 400 Gbit/s.
 #[derive(Clone, Copy, Debug, Zeroable)]
 #[repr(C)]
 pub(crate) struct Flow {
     packets_and_vrf: u64,
-    /// The earliest time of the record. Between the counts, which would else be added to as a
-    /// vector, in more instructions.
+    /// The earliest time of the record. It is between the counts because otherwise the compiler adds
+    /// to these as a vector, in more instructions.
     start_and_vrf: u64,
     /// The type of service in the high octet.
     octets_and_service: u64,
@@ -102,7 +102,7 @@ pub(crate) struct Flow {
     /// The uptime of the latest packet.
     seen: u32,
     ingress_vrf: u32,
-    /// TCP flags of this record in the low octet, this file's own in the high one.
+    /// The record's TCP flags in the low octet, the flags of this file in the high one.
     flags: u16,
     /// Milliseconds from the latest time of the record to the one that belongs to `seen`.
     lag: u16,
@@ -118,10 +118,10 @@ const ENDED_BEFORE: u16 = 0x100;
 const EMPTY: u16 = 0x200;
 /// `lag` is not 0.
 const LAGS: u16 = 0x400;
-/// A packet of the batch under way was deferred, so all later ones are.
+/// A packet of the current batch was deferred, so all later ones of the flow are.
 const DEFERRED: u16 = 0x800;
 
-/// Where a record's times are with one more packet, in milliseconds.
+/// A record's times with one more packet, in milliseconds.
 #[derive(Clone, Copy)]
 struct Extent {
     /// From the start so far to the new one; never positive.
@@ -133,10 +133,10 @@ struct Extent {
 }
 
 impl Extent {
-    /// Longer than any active timeout, and still far from where uptime wraps around.
+    /// Longer than any active timeout, and far from where uptime wraps.
     const MAX_REACH: i64 = 1 << 31;
 
-    /// Whether a flow has room for it.
+    /// Whether a flow has room for these times.
     fn is_representable(&self) -> bool {
         self.reach < Self::MAX_REACH && self.lag <= i64::from(u16::MAX)
     }
@@ -151,13 +151,13 @@ impl Flow {
     const OCTETS: u64 = (1 << Self::OCTET_BITS) - 1;
     const OCTET_BITS: u32 = 56;
 
-    /// The flags of which a flow that ended has any.
+    /// A flow with any of these flags has ended.
     pub(crate) const ENDED: u16 = FIN_OR_RST | ENDED_BEFORE;
 
-    /// The flags of which a flow has any that can't simply count a packet.
+    /// A flow with any of these flags cannot simply count a packet.
     pub(crate) const UNUSUAL: u16 = EMPTY | LAGS | DEFERRED;
 
-    /// A flow that has yet to count its first packet.
+    /// A flow that has not counted its first packet yet.
     #[inline(always)]
     pub(crate) fn new<K: FlowKey>(
         type_of_service: u8,
@@ -180,14 +180,14 @@ impl Flow {
         }
     }
 
-    /// Whether a packet's time and uptime belong together as the record's do.
+    /// Whether a packet with this time and uptime is on the record's line.
     #[inline(always)]
     pub(crate) fn is_on_line(&self, time: Timestamp, uptime: Uptime) -> bool {
         let since_start = time.as_millis().wrapping_sub(self.start());
         since_start == u64::from(uptime.since(self.began()))
     }
 
-    /// Counts a packet that is on the line, or `packets` of one time, with `octets` in all.
+    /// Counts a packet on the line, or `packets` of the same time, with `octets` in all.
     #[inline(always)]
     pub(crate) fn count(&mut self, packets: u32, octets: u32, tcp_flags: u8, uptime: Uptime) {
         let packets = u64::from(packets) << Self::VRF_BITS;
@@ -197,9 +197,9 @@ impl Flow {
         self.flags |= u16::from(tcp_flags);
     }
 
-    /// Counts packets, wherever their time is: then the record's times contain it. Where they can't,
-    /// and the record could not be made before it got there, the time counts that belongs to the
-    /// uptime.
+    /// Counts packets with any time, and extends the record's times to contain it. If there is no room
+    /// for it, which happens only while records are refused, the time that belongs to the uptime
+    /// counts instead.
     #[inline(always)]
     pub(crate) fn add(
         &mut self,
@@ -215,7 +215,7 @@ impl Flow {
         self.count(packets, octets, tcp_flags, uptime);
     }
 
-    /// Makes the record's times contain `time`.
+    /// Extends the record's times to contain `time`.
     #[cold]
     fn extend(&mut self, time: Timestamp, uptime: Uptime) {
         let mut extent = self.extent(time, uptime);
@@ -233,8 +233,8 @@ impl Flow {
         self.flags = (self.flags & !LAGS) | if extent.lag > 0 { LAGS } else { 0 };
     }
 
-    /// The record's times with a packet at `time`. The line goes through that packet of the record
-    /// whose time is furthest ahead of its uptime, so no end is beyond it.
+    /// The record's times with a packet at `time`. The line goes through the packet whose time is
+    /// furthest ahead of its uptime, so no end is beyond the line.
     fn extent(&self, time: Timestamp, uptime: Uptime) -> Extent {
         let at = representable(time) as i64 - self.start() as i64;
         let age = i64::from(uptime.since(self.began()));
@@ -249,26 +249,26 @@ impl Flow {
         }
     }
 
-    /// Whether the record's times may contain `time` as well: they stay less than `active`
-    /// milliseconds apart, and there is room for them.
+    /// Whether the record may contain `time` as well: its times stay less than `active` milliseconds
+    /// apart, and there is room for them.
     pub(crate) fn fits(&self, time: Timestamp, uptime: Uptime, active: u32) -> bool {
         let extent = self.extent(time, uptime);
         let span = extent.reach - extent.lag;
         self.has_any(EMPTY) || (span < i64::from(active) && extent.is_representable())
     }
 
-    /// Has all further packets of the batch deferred.
+    /// Defers all further packets of the batch.
     #[inline(always)]
     pub(crate) fn defer(&mut self) {
         self.flags |= DEFERRED;
     }
 
-    /// The first deferred packet has come.
+    /// Ends the deferral, at the first deferred packet.
     pub(crate) fn undefer(&mut self) {
         self.flags &= !DEFERRED;
     }
 
-    /// Forgets what has been recorded; the flow goes on.
+    /// Clears what the record has reported; the flow goes on.
     pub(crate) fn clear(&mut self) {
         self.packets_and_vrf &= Self::VRF;
         self.octets_and_service &= !Self::OCTETS;
@@ -276,7 +276,7 @@ impl Flow {
         self.lag = 0;
     }
 
-    /// Makes a packet the first of the next record, if there was none yet.
+    /// Starts the next record at a packet, if it has none yet.
     pub(crate) fn resume(&mut self, time: Timestamp, uptime: Uptime) {
         if self.has_any(EMPTY) {
             let start = representable(time) << Self::VRF_BITS;
@@ -365,7 +365,7 @@ impl Flow {
     }
 }
 
-/// A time in milliseconds; the latest that there is room for, where it is later.
+/// A time in milliseconds, limited to what the slot has room for.
 #[inline(always)]
 fn representable(time: Timestamp) -> u64 {
     time.as_millis().min(u64::MAX >> Flow::VRF_BITS)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The sums that every account is kept in.
+//! Packets and octets, which every account has.
 
 use core::iter::Sum;
 use core::ops::{Add, AddAssign};
@@ -10,9 +10,9 @@ use bytemuck::{Pod, Zeroable};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Tally {
-    /// How many packets.
+    /// The number of packets.
     pub packets: u64,
-    /// How many octets they have together.
+    /// Their octets.
     pub octets: u64,
 }
 

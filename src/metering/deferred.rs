@@ -2,8 +2,8 @@
 //! The packets of a batch that need more than counting: their flow is new, was not where the
 //! first matching tag pointed, or may owe a record.
 //!
-//! They come after all others of their batch, and in their order. It knows nothing of
-//! timeouts beyond asking [`Timeouts`](super::expiration::Timeouts).
+//! They are counted after all others of their batch, in their order. Of timeouts this file has only
+//! what [`Timeouts`](super::expiration::Timeouts) says is due.
 
 use super::expiration::Test;
 use super::export::Export;
@@ -16,8 +16,7 @@ use crate::flow_table::{FlowTable, Place, Slot, SlotIndex};
 use crate::packet::{Packet, Packets};
 use crate::time::Uptime;
 
-/// Finds the flows of deferred packets, or begins them, and counts
-/// the packets.
+/// Finds or begins the flows of deferred packets, and counts the packets.
 #[inline(always)]
 pub(super) fn count_deferred<I: Instructions, K: FlowKey, P: Packets, E: Export<K>>(
     deferred: &[Pending<K>],
@@ -30,7 +29,7 @@ pub(super) fn count_deferred<I: Instructions, K: FlowKey, P: Packets, E: Export<
     if deferred.is_empty() {
         return;
     }
-    // Flows may have been seen after the deferred packet.
+    // Other packets of the batch may have been counted into the flow after the deferred one.
     let (_, now) = batch.packets.times(batch.numbers.end - 1);
     for step in deferred.chunks(STEP) {
         for pending in step {
@@ -60,7 +59,7 @@ pub(super) fn count_deferred<I: Instructions, K: FlowKey, P: Packets, E: Export<
     }
 }
 
-/// Begins the flow of a packet that has none, and makes room for it if need be.
+/// Begins the flow of a packet that has none, and evicts another if there is no free slot.
 #[inline(always)]
 fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
     pending: &Pending<K>,
@@ -86,8 +85,7 @@ fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
     table.write(place, &pending.candidates, slot)
 }
 
-/// Makes the last record of a flow whose slot is taken for another. Returns whether its time had
-/// come anyway.
+/// Exports the last record of a flow whose slot is needed. Returns whether the flow was over anyway.
 #[inline(never)]
 pub(super) fn evict<K: FlowKey, E: Export<K>>(
     slot: &Slot<K>,
@@ -106,8 +104,8 @@ pub(super) fn evict<K: FlowKey, E: Export<K>>(
     due.leaves
 }
 
-/// Makes the record that is due before a flow counts a packet, and begins it anew where that ended
-/// it.
+/// Exports the record that is due before a flow counts a packet, and begins the flow again if that
+/// record ended it.
 #[cold]
 #[inline(never)]
 fn settle<K: FlowKey, E: Export<K>>(
@@ -123,7 +121,7 @@ fn settle<K: FlowKey, E: Export<K>>(
         .due_before(&slot.flow, pending.tcp_flags, packet.time, packet.uptime);
     if let Some(reason) = due.record {
         if shared.offer(slot, reason, export).is_err() {
-            // The flow goes on and is tried again.
+            // The flow goes on; its record is offered again later.
             return;
         }
         slot.flow.clear();
@@ -137,7 +135,7 @@ fn settle<K: FlowKey, E: Export<K>>(
     }
 }
 
-/// A flow that has yet to count this packet.
+/// A flow that has not counted this packet yet.
 #[inline(always)]
 fn new_flow<K: FlowKey>(pending: &Pending<K>, packet: &Packet<'_>) -> Flow {
     let Packet {

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //! When a flow's record is due (RFC 5470 §5.1.1: Flow Expiration).
 //!
-//! A flow's fate is a function of its own packets' times and uptimes alone. Whether a packet of
-//! the flow or the sweep meets a passed deadline first changes neither the record nor its reason,
-//! so records do not depend on table size, batches, or the number of workers.
+//! What happens to a flow depends only on its own packets' times and uptimes. Whether a packet or
+//! the sweep comes first after a deadline changes neither the record nor its reason, so records do
+//! not depend on the table's size, on batches, or on the number of workers.
 
 use crate::flow::{EndReason, Flow, SYN};
 use crate::time::{Timestamp, Uptime};
 
-/// How long flows live, in milliseconds.
+/// The active and the idle timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     active: u32,
     idle: u32,
 }
 
-/// What is to be done with a flow now.
+/// What is due with a flow now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
-    /// The record to make, if one is due.
+    /// The reason of the record to export, if one is due.
     pub(super) record: Option<EndReason>,
     /// Whether the flow leaves the table.
     pub(super) leaves: bool,
@@ -33,7 +33,7 @@ impl Timeouts {
     /// acknowledgements, far below any retransmission of a new connection.
     pub const LINGER_MILLIS: u32 = 1000;
 
-    /// No flow outlives a packet: each packet has a record of its own.
+    /// Each packet has a record of its own.
     pub const EVERY_PACKET: Self = Self { active: 0, idle: 0 };
 
     /// Timeouts in milliseconds. `None` unless each is from 1 to [`Self::MAX_MILLIS`].
@@ -57,7 +57,7 @@ impl Timeouts {
         self.idle.max(self.active)
     }
 
-    /// The packet path's one test, for a batch; `closed` says that no record is taken.
+    /// The test that the packet path makes, for a batch; `closed` says that all records are refused.
     #[inline(always)]
     pub(super) fn test(&self, closed: bool) -> Test {
         if closed {
@@ -70,8 +70,7 @@ impl Timeouts {
         }
     }
 
-    /// What is due at `now`. Where several deadlines have passed, the earliest names the
-    /// reason.
+    /// What is due at `now`. If several deadlines have passed, the earliest names the reason.
     pub(super) fn due(&self, flow: &Flow, now: Uptime) -> Due {
         let idle = now.since(flow.seen());
         let (limit, reason) = if flow.ended() {
@@ -96,9 +95,9 @@ impl Timeouts {
 
     /// What is due before the flow counts a packet at `time` and `now` with these flags.
     ///
-    /// A SYN after FIN or RST is the first packet of another connection with the same key. And a
-    /// record ends before a packet whose time would make it longer than the active timeout, or is
-    /// too far behind for its times: somebody has set a clock.
+    /// A SYN after FIN or RST is the first packet of another connection with the same key. A record
+    /// also ends before a packet whose time would make it longer than the active timeout, or is too
+    /// far behind the record's times, as after a clock was set.
     pub(super) fn due_before(
         &self,
         flow: &Flow,
@@ -121,17 +120,17 @@ impl Timeouts {
     }
 }
 
-/// Whether a flow may need more than counting when it has a packet.
+/// Whether a packet of a flow may need more than counting.
 #[derive(Clone, Copy)]
 pub(super) struct Test {
     active: u32,
     idle: u32,
-    /// The flags of which such a flow has any.
+    /// A flow with any of these flags needs more.
     flags: u16,
 }
 
 impl Test {
-    /// Of a flow whose record is refused the packets are only counted, as far as that is simple.
+    /// While all records are refused: packets are counted wherever that is simple.
     const CLOSED: Self = Self {
         active: u32::MAX,
         idle: u32::MAX,

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Where records go: the metering process's only view of an exporter.
+//! Where records go: all that a metering process knows of an exporter.
 
 use crate::flow::{FlowKey, FlowRecord, Ipv4Key, Ipv6Key, L2Key};
 
-/// Why an exporter takes no record now. It may later.
+/// Why an exporter accepts no record now. It may later.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ExportRefused {
-    /// Nobody has said where records go.
+    /// No collector is configured.
     NoCollector,
-    /// There is no way to the collector.
+    /// There is no path to the collector.
     CollectorUnreachable,
-    /// There is no memory for a message, or enough messages have left for the moment.
+    /// There is no memory for a message, or pacing holds messages back.
     NoBuffer,
 }
 
@@ -24,7 +24,7 @@ impl ExportRefused {
         Self::NoBuffer,
     ];
 
-    /// The name that reports show.
+    /// The name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::NoCollector => "no_collector",
@@ -34,27 +34,28 @@ impl ExportRefused {
     }
 }
 
-/// Takes records of flows with keys of type `K`.
+/// Accepts records of flows with keys of type `K`.
 pub trait Export<K: FlowKey> {
-    /// Takes `record`, wholly or not at all.
+    /// Accepts `record`, completely or not at all. Called for each record that is due, in the middle
+    /// of a batch: it should take a bounded time and must not block.
     ///
     /// # Errors
-    /// [`ExportRefused`] where it could not be taken. The flow then stays.
+    /// [`ExportRefused`] if it was not accepted. The flow then stays.
     fn export(&mut self, record: &FlowRecord<K>) -> Result<(), ExportRefused>;
 
-    /// Why no record at all is taken during this call of the metering process; `None` where some
-    /// may be.
+    /// Why all records are refused during this call of the metering process; `None` if some may be
+    /// accepted.
     ///
-    /// It is asked once a batch or sweep. While there is a reason, nothing counts as due, so
-    /// packets cost what they cost without timeouts; only flows that have to make room are still
-    /// offered, and counted as lost.
+    /// It is called once a batch or sweep. While there is a reason, nothing counts as due, so packets
+    /// cost what they cost without timeouts; only the records of evicted flows are still offered, and
+    /// counted as lost.
     #[inline(always)]
     fn closed(&self) -> Option<ExportRefused> {
         None
     }
 }
 
-/// Takes records of every kind.
+/// Accepts records of every family.
 pub trait ExportAll: Export<Ipv4Key> + Export<Ipv6Key> + Export<L2Key> {}
 
 impl<E: Export<Ipv4Key> + Export<Ipv6Key> + Export<L2Key>> ExportAll for E {}

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The families of flows, each of which has a table of its own.
 //!
-//! A family may begin with a small table and get its full one when it is needed: a host makes that
-//! elsewhere, as a [`Table`], and hands it to the process, which moves the flows.
+//! A family may start with a small table and get its full one when it is needed: a host creates that
+//! elsewhere, as a [`Table`], and passes it to the process, which moves the flows.
 
 use std::io;
 
 use crate::flow::{Ipv4Key, Ipv6Key, L2Key};
 use crate::flow_table::FlowTable;
 
-/// What flows have their table in common.
+/// A kind of flows that share a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
     /// IPv4 packets.
@@ -24,7 +24,7 @@ impl Family {
     /// Every family.
     pub const ALL: [Self; 3] = [Self::Ipv4, Self::Ipv6, Self::L2];
 
-    /// The name that reports show.
+    /// The name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ipv4 => "ipv4",
@@ -33,7 +33,7 @@ impl Family {
         }
     }
 
-    /// Octets of memory that a table for so many flows takes once every slot has been used.
+    /// Octets of memory that a table for `flows` flows takes once every slot has been used.
     pub fn octets_for(self, flows: usize) -> usize {
         match self {
             Self::Ipv4 => FlowTable::<Ipv4Key>::octets_for(flows),
@@ -43,14 +43,14 @@ impl Family {
     }
 }
 
-/// Flows of a starter table, from which a family moves to its full one.
+/// The capacity of a starter table, which a family has until it gets its full one.
 ///
 /// Enough for a thread that meets the family by chance (neighbour discovery, a few connections);
-/// few enough that moving all of them stays within the time of a frame
+/// few enough that moving all of them takes no longer than a frame
 /// (`a_full_starter_table` in `benches/metering/`).
 pub const STARTER_FLOWS: usize = 1024;
 
-/// Flows for which each family's table has room.
+/// The capacity of each family's table, in flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flows {
     /// [`Family::Ipv4`].
@@ -62,7 +62,7 @@ pub struct Flows {
 }
 
 impl Flows {
-    /// As many for each family.
+    /// The same capacity for each family.
     pub const fn each(flows: usize) -> Self {
         Self {
             ipv4: flows,
@@ -71,7 +71,7 @@ impl Flows {
         }
     }
 
-    /// Those of `family`.
+    /// The capacity for `family`.
     pub const fn of(&self, family: Family) -> usize {
         match family {
             Family::Ipv4 => self.ipv4,
@@ -92,10 +92,11 @@ pub(super) enum AnyFamily {
 }
 
 impl Table {
-    /// A table for so many flows.
+    /// A table for `flows` flows.
     ///
     /// # Errors
-    /// Where the system has not the memory.
+    /// If `flows` is not from 1 to [`MAX_FLOWS`](super::MAX_FLOWS), or if the system has not enough
+    /// memory.
     pub fn new(family: Family, flows: usize) -> io::Result<Self> {
         Ok(Self(match family {
             Family::Ipv4 => AnyFamily::Ipv4(FlowTable::new(flows)?),
@@ -114,7 +115,7 @@ impl Table {
         }
     }
 
-    /// Whose it is.
+    /// Its family.
     pub fn family(&self) -> Family {
         match self.0 {
             AnyFamily::Ipv4(_) => Family::Ipv4,
@@ -123,7 +124,7 @@ impl Table {
         }
     }
 
-    /// Flows for which it has room.
+    /// Its capacity, in flows.
     pub fn capacity(&self) -> usize {
         match &self.0 {
             AnyFamily::Ipv4(table) => table.capacity(),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The packets of one kind in a batch, and their way through the phases.
 //!
-//! Each phase is a short loop, whose values fit in registers, and asks for the memory that the
-//! next one needs. Packets that need more than counting are left to [`count_deferred`](super::deferred::count_deferred).
-//! It knows nothing of timeouts beyond asking [`Test`].
+//! Each phase is a short loop, whose values fit in registers, and prefetches the memory that the
+//! next one needs. Packets that need more than counting are left to
+//! [`count_deferred`](super::deferred::count_deferred). Of timeouts it has only a [`Test`].
 
 use core::ops::Range;
 
@@ -15,20 +15,20 @@ use crate::flow_table::group::{Instructions, Seed};
 use crate::flow_table::{FlowTable, Lookup, Slot, SlotIndex, prefetch_slot};
 use crate::packet::{Headers, Packet, Packets};
 
-/// Packets that go through a phase together: as many cache misses as a core has under way at a
-/// time. With 64, 1 M flows took half as much time again (`benches/record/`).
+/// The packets that pass a phase together: about as many cache misses as a core can have in flight.
+/// With 64, 1 M flows took half as much time again (`benches/record/`).
 pub(super) const STEP: usize = 16;
 
-/// How many packets ahead their headers are asked for: enough to cover the time that one
-/// header takes from memory (`benches/metering/`).
+/// How many packets ahead headers are prefetched: enough to cover the time that one header takes
+/// from memory (`benches/metering/`).
 const AHEAD: usize = 8;
 
-/// One kind of packets of a batch, and the table to which they go.
+/// The packets of a batch that go into one table, and that table.
 pub(super) struct Phases<'q, 't, K: FlowKey> {
     queue: &'q mut Queue<K>,
-    /// Packets in the queue; never more than the batch's.
+    /// The number of packets in the queue; at most the batch's.
     length: usize,
-    /// Packets beyond one each that those in the queue count as.
+    /// How many more packets those in the queue count as than one each.
     further: u64,
     lookup: Lookup<'t>,
     slots: &'t mut [Slot<K>],
@@ -47,7 +47,7 @@ impl<'q, 't, K: FlowKey> Phases<'q, 't, K> {
         }
     }
 
-    /// Phase one: packets from `number` on are read while `read` can. Returns their octets.
+    /// Phase one: reads packets from `number` on until `read` returns none. Returns their octets.
     #[inline(always)]
     pub(super) fn run<P: Packets>(
         &mut self,
@@ -74,7 +74,7 @@ impl<'q, 't, K: FlowKey> Phases<'q, 't, K> {
         octets
     }
 
-    /// The same for one packet with these headers.
+    /// Phase one for a single packet, with these headers. Returns its octets.
     #[inline(always)]
     pub(super) fn push(&mut self, number: usize, headers: Headers<K>) -> u32 {
         if self.length < BATCH {
@@ -90,15 +90,16 @@ impl<'q, 't, K: FlowKey> Phases<'q, 't, K> {
         headers.octets
     }
 
-    /// Packets beyond one each that those so far count as.
+    /// How many more packets those so far count as than one each.
     #[inline(always)]
     pub(super) fn further(&self) -> u64 {
         self.further
     }
 
-    /// The other phases. Keys are hashed, and then packets go on in steps, one behind the other:
-    /// while a step is counted, the slots of the next are on their way from memory. Returns the
-    /// packets that are deferred: those that `test` is true of, and those whose flow is not at once found.
+    /// The other phases. First all keys are hashed. Then packets are processed in steps, each two
+    /// phases behind the next: while one step is counted, the slots of the next one are fetched
+    /// from memory. Returns the packets that are deferred: those that `test` holds for, and those
+    /// whose flow was not found at the first matching tag.
     #[inline(always)]
     pub(super) fn finish<I: Instructions, P: Packets>(
         self,
@@ -139,7 +140,7 @@ impl<'q, 't, K: FlowKey> Phases<'q, 't, K> {
     }
 }
 
-/// Phase two: keys are hashed, and the control octets of their groups asked for.
+/// Phase two: hashes keys, and prefetches the control octets of their groups.
 #[inline(always)]
 fn hash<I: Instructions, K: FlowKey>(
     queue: &mut Queue<K>,
@@ -147,7 +148,7 @@ fn hash<I: Instructions, K: FlowKey>(
     lookup: Lookup<'_>,
     seed: &Seed,
 ) {
-    // Those that follow make the last eight whole; nobody asks for theirs.
+    // Hashing is in eights. The entries beyond the last packet are not used.
     let length = length.next_multiple_of(8).min(BATCH);
     let words = size_of::<K>() / size_of::<u64>();
     I::hash_all(
@@ -166,7 +167,7 @@ fn hash<I: Instructions, K: FlowKey>(
     }
 }
 
-/// Phase three: control octets are matched, and what is behind them asked for.
+/// Phase three: matches control octets, and prefetches the slots behind them.
 #[inline(always)]
 fn probe<I: Instructions, K: FlowKey>(
     queue: &mut Queue<K>,
@@ -189,7 +190,7 @@ fn probe<I: Instructions, K: FlowKey>(
     }
 }
 
-/// Phase four where some packets count as several; out of the others' way.
+/// Phase four where some packets count as several; out of line, so that the usual case stays small.
 #[inline(never)]
 fn count_superframes<K: FlowKey, P: Packets>(
     queue: &Queue<K>,
@@ -202,8 +203,8 @@ fn count_superframes<K: FlowKey, P: Packets>(
     count::<true, _, _>(queue, step, deferred, batch, slots, test)
 }
 
-/// Phase four: packets are counted into their flows, but for those that are deferred. Returns the total of
-/// all of them, each counted as one packet.
+/// Phase four: counts packets into their flows, except those that are deferred. Returns the total of
+/// all of them, each as one packet.
 #[inline(always)]
 fn count<const SUPERFRAMES: bool, K: FlowKey, P: Packets>(
     queue: &Queue<K>,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is known of a batch's packets of one kind between the phases.
+//! The measures of a batch's packets between the phases, for one table.
 //!
-//! Each measure has an array of its own: a phase touches only those that it needs, and can
-//! work on several packets at a time. It knows nothing of tables.
+//! Each measure has an array of its own: a phase touches only those that it needs, and can process
+//! several packets at a time.
 
 use core::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::flow_table::{Candidates, SlotIndex};
 use crate::packet::{Headers, Packet, Packets};
 use crate::time::{Timestamp, Uptime};
 
-/// Packets in a batch at most, as in a frame of VPP.
+/// The most packets in a batch; as many as in a frame of VPP.
 pub(super) const BATCH: usize = 256;
 
 /// A batch: some of the packets of one call.
@@ -34,34 +34,34 @@ impl<P: Packets> Batch<P> {
     }
 }
 
-/// Room for the packets of one kind in a batch.
+/// Room for the packets of a batch that go into one table.
 pub(super) struct Queue<K: FlowKey> {
     pub(super) keys: [K; BATCH],
-    /// Their keys' hashes, and in the same place their tags.
+    /// The keys' hashes, with the tags in their low octets.
     pub(super) tags: [u64; BATCH],
-    /// Their candidates' groups.
+    /// The candidates' groups.
     pub(super) groups: [u64; BATCH],
     /// The slots that the probe found.
     pub(super) probed: [SlotIndex; BATCH],
     pub(super) octets: [u32; BATCH],
-    /// How many packets each counts as, where some count as several; see [`Self::put_superframe`].
+    /// How many packets each one counts as, if any counts as several; see [`Self::put_superframe`].
     pub(super) packets: [u32; BATCH],
     pub(super) tcp_flags: [u8; BATCH],
     type_of_service: [u8; BATCH],
     attributes: [K::Attributes; BATCH],
-    /// Their numbers in the call.
+    /// The packets' numbers in the call.
     pub(super) numbers: [u32; BATCH],
     deferred: [Pending<K>; BATCH],
 }
 
-/// A deferred packet. Times and the like are asked of [`Packets`]
-/// again where they are needed: a host knows them without looking, or has them in a cache.
+/// A deferred packet. Its times and observation point are read from [`Packets`] again when they are
+/// needed: a host has them as constants or in a cache.
 #[derive(Clone, Copy)]
 pub(super) struct Pending<K: FlowKey> {
     pub(super) key: K,
     pub(super) octets: u32,
     pub(super) packets: u32,
-    /// Its number in the call.
+    /// The packet's number in the call.
     pub(super) number: u32,
     pub(super) candidates: Candidates,
     pub(super) tcp_flags: u8,
@@ -76,7 +76,7 @@ pub(super) struct Deferred {
 }
 
 impl<K: FlowKey> Queue<K> {
-    /// Room, where a process has it to stay.
+    /// An empty queue.
     pub(super) fn new() -> Box<Self> {
         let empty = Pending {
             key: K::zeroed(),
@@ -103,7 +103,7 @@ impl<K: FlowKey> Queue<K> {
         })
     }
 
-    /// Writes down what was read of packet `number`.
+    /// Stores the headers of packet `number`.
     #[inline(always)]
     pub(super) fn put(&mut self, place: usize, number: usize, headers: Headers<K>) {
         let place = place % BATCH;
@@ -115,7 +115,7 @@ impl<K: FlowKey> Queue<K> {
         self.numbers[place] = number as u32;
     }
 
-    /// Where the key of the packet at `place` may stand.
+    /// The candidates for the key of the packet at `place`.
     #[inline(always)]
     pub(super) fn candidates(&self, place: usize) -> Candidates {
         Candidates {
@@ -124,8 +124,8 @@ impl<K: FlowKey> Queue<K> {
         }
     }
 
-    /// Notes that the packet at `place` counts as several, the batch's first of this kind or not.
-    /// All batches without such packets spare themselves the counts.
+    /// Stores how many packets the one at `place` counts as. `is_first` is true for the first such
+    /// packet of the batch; batches without one never write these counts.
     #[cold]
     pub(super) fn put_superframe(&mut self, place: usize, packets: u32, is_first: bool) {
         if is_first {
@@ -134,7 +134,7 @@ impl<K: FlowKey> Queue<K> {
         self.packets[place % BATCH] = packets;
     }
 
-    /// What is known of those that wait; `superframes` says that some packets count as several.
+    /// Copies what is stored of deferred packets; `superframes` says that some count as several.
     #[inline(always)]
     pub(super) fn gather(&mut self, deferred: &Deferred, superframes: bool) -> &[Pending<K>] {
         let places = deferred.places.get(..deferred.length).unwrap_or_default();

@@ -27,7 +27,7 @@ impl Shared {
         };
     }
 
-    /// Offers the record of the flow in `slot`; it is counted if it is taken.
+    /// Offers the record of the flow in `slot`, and counts it if it is accepted.
     pub(super) fn offer<K: FlowKey, E: Export<K>>(
         &mut self,
         slot: &Slot<K>,

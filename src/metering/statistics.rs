@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The accounts of a metering process, and the invariant that they keep.
 //!
-//! observed = metered + ignored (by reason), and metered = in records + in live flows +
-//! lost, for packets and for octets, exactly. Each term is counted where it happens; none
-//! is derived from another, so that a mistake shows.
+//! observed = metered + ignored (by reason), and metered = in records + in live flows + lost, for
+//! packets and for octets, exactly. Each term is counted where it happens; none is derived from
+//! another, so a mistake is visible.
 
 use core::iter::Sum;
 use core::ops::{Add, AddAssign};
@@ -13,13 +13,13 @@ use bytemuck::{Pod, Zeroable};
 use super::export::ExportRefused;
 use crate::flow::{EndReason, IgnoredReason, Tally};
 
-/// Records, and the packets and octets that stand in them.
+/// Records, and the packets and octets that they report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Records {
-    /// How many records.
+    /// The number of records.
     pub records: u64,
-    /// What they report.
+    /// The packets and octets in them.
     pub tally: Tally,
 }
 
@@ -48,51 +48,49 @@ impl Sum for Records {
     }
 }
 
-/// What a metering process has done since it started. All words, so that a host can
-/// publish them as such.
+/// What a metering process has done since it started. All fields are words, for hosts to publish.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Statistics {
-    /// Every packet that was handed in.
+    /// Every packet that was passed in.
     pub observed: Tally,
     /// Packets that were counted into a flow.
     pub metered: Tally,
     /// Packets that belong to no flow, by [`IgnoredReason`].
     pub ignored: [Tally; IgnoredReason::ALL.len()],
-    /// Flows that were begun.
+    /// The number of flows that began.
     pub flows: u64,
     /// Records that were exported, by [`EndReason`].
     pub exported: [Records; EndReason::ALL.len()],
-    /// Records whose flow had to make room while the exporter could take none, by why it
-    /// could not.
+    /// Records that were refused when their flow was evicted, by the reason of the refusal.
     pub lost: [Records; ExportRefused::ALL.len()],
 }
 
 impl Statistics {
-    /// Counts a packet that belongs to no flow; tells its octets.
+    /// Counts a packet that belongs to no flow. Returns its octets.
     pub(super) fn ignore(&mut self, reason: IgnoredReason, octets: u32) -> u32 {
         self.ignored[reason as usize] += Tally::packet(octets);
         octets
     }
 
-    /// All that was ignored.
+    /// The total of ignored packets.
     pub fn ignored(&self) -> Tally {
         self.ignored.iter().copied().sum()
     }
 
-    /// All records that were exported.
+    /// The total of exported records.
     pub fn exported(&self) -> Records {
         self.exported.iter().copied().sum()
     }
 
-    /// All records that were lost.
+    /// The total of lost records.
     pub fn lost(&self) -> Records {
         self.lost.iter().copied().sum()
     }
 
-    /// What stands in live flows, by these accounts. Who wants to know that it is so counts
-    /// the flows and asks [`Self::balanced`].
+    /// What live flows must hold by these accounts. To verify that they do, count the flows and call
+    /// [`Self::balanced`].
     pub fn live(&self) -> Tally {
         let left = self.exported().tally + self.lost().tally;
         Tally {
@@ -101,7 +99,7 @@ impl Statistics {
         }
     }
 
-    /// Whether the accounts agree, given what stands in live flows.
+    /// Whether the accounts agree, given what live flows hold.
     pub fn balanced(&self, live: Tally) -> bool {
         self.observed == self.metered + self.ignored()
             && self.metered == self.exported().tally + live + self.lost().tally

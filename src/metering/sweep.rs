@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The sweep: a cursor that visits every slot in turn and makes the records that are due.
+//! The sweep: a cursor that visits every slot in turn, to export the records that are due.
 //!
-//! It decides how many groups a call visits, and nothing of when a flow expires. A flow
-//! leaves its table only once its record was taken; where none is taken the cursor stands still.
+//! It decides how many groups a call visits, not when a flow expires. A flow leaves its table only
+//! after its record was accepted; when one is refused, the cursor stops there.
 
 use super::expiration::{Due, Timeouts};
 use super::export::ExportRefused;
@@ -10,48 +10,48 @@ use crate::flow::{EndReason, FlowKey, Observed};
 use crate::flow_table::Slot;
 use crate::time::Uptime;
 
-/// Milliseconds in which every slot is visited once, budget permitting: up to 1 M flows.
+/// Milliseconds of a round, in which every slot is visited once, in tables for up to 1 M flows.
 const ROUND_MILLIS: u32 = 1000;
 
 /// Groups of a table for 1 M flows.
 const GROUPS_IN_ROUND: usize = 73_750;
 
-/// The same for tables of any size: a larger one takes longer, so that what the sweep costs
-/// in a second stays within bounds.
+/// Milliseconds of the longest round. Larger tables have longer rounds, which bounds the time that
+/// the sweep takes in a second.
 const MAX_ROUND_MILLIS: u32 = 5000;
 
-/// How far a call came.
+/// How far a call got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Swept {
-    /// All that was to be visited was.
+    /// Everything that was to be visited was visited.
     Done,
-    /// The budget ended first.
+    /// The budget was used up before that.
     More,
-    /// The exporter took no more records, for this reason.
+    /// The exporter refused a record, for this reason.
     Refused(ExportRefused),
 }
 
-/// Where the sweep of a table stands.
+/// The position and schedule of the sweep through a table.
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
     last: Option<Uptime>,
-    /// Groups that are to be visited, times [`round_millis`].
+    /// The number of groups to visit, times [`round_millis`].
     credit: u64,
     next_to_expire: usize,
 }
 
-/// How far one flush has come. A host keeps it from call to call, and begins another for
-/// another choice of flows.
+/// The position of a flush. A host keeps it from call to call, and starts a new one for another
+/// selection of flows.
 #[derive(Debug, Default)]
 pub struct Flush {
     next: usize,
-    /// The tables among which that is: flows have moved since to where it may have been already.
+    /// The generation of tables that it is in: when a table is replaced, flows move.
     generation: u32,
 }
 
 impl Sweep {
-    /// Visits as many of `groups` as the time since the call before asks for; none where no record
-    /// is taken, but then they are visited at once when records are taken again.
+    /// Visits as many of `groups` as are due since the last call. Visits none while records are
+    /// refused (`closed`); they are visited at once when records are accepted again.
     #[inline(always)]
     pub(super) fn advance(
         &mut self,
@@ -87,7 +87,7 @@ impl Sweep {
         }
     }
 
-    /// Milliseconds by which the cursor is behind, as of the last call; at most one round.
+    /// Milliseconds by which the cursor is behind its schedule, as of the last call; at most a round.
     pub(super) fn lag_millis(&self, groups: usize) -> u32 {
         let round = round_millis(groups);
         let undone = self.credit / round;
@@ -95,7 +95,7 @@ impl Sweep {
     }
 }
 
-/// Milliseconds in which all of so many groups are visited.
+/// Milliseconds in which so many groups are visited once.
 fn round_millis(groups: usize) -> u64 {
     let round = groups as u64 * u64::from(ROUND_MILLIS) / GROUPS_IN_ROUND as u64;
     round.clamp(ROUND_MILLIS.into(), MAX_ROUND_MILLIS.into())
@@ -131,13 +131,13 @@ impl Flush {
     }
 }
 
-/// Says what is due with a flow.
+/// Decides what is due with a flow.
 pub trait Decide {
     /// What is due with the flow in `slot` now.
     fn due<K: FlowKey>(&self, slot: &Slot<K>) -> Due;
 }
 
-/// Flows end when their time has come.
+/// Flows end when they expire.
 pub(super) struct Expiring {
     pub(super) timeouts: Timeouts,
     pub(super) now: Uptime,
@@ -149,7 +149,7 @@ impl Decide for Expiring {
     }
 }
 
-/// Selected flows end, whether their time has come or not.
+/// Selected flows end, whether they have expired or not.
 pub(super) struct Flushing<F> {
     pub(super) expiring: Expiring,
     pub(super) select: F,

@@ -313,7 +313,7 @@ fn defect_10_interfaces_are_what_the_host_says() {
 }
 
 /// Defect 11: a hash collision exported and overwrote a live flow. While there is room no
-/// flow gives way, and none is split.
+/// flow is evicted, and none is split.
 #[test]
 fn defect_11_flows_do_not_collide() {
     let mut meter = Meter::new(60_000);
@@ -338,7 +338,7 @@ fn defect_11_flows_do_not_collide() {
     assert_eq!(flow_records(&collector).count(), 60_000);
 }
 
-/// Defect 12: 31 MiB for each thread, whatever the load. The size follows what is asked for.
+/// Defect 12: 31 MiB for each thread, whatever the load. The size follows the capacity.
 #[test]
 fn defect_12_memory_follows_the_number_of_flows() {
     let octets = |flows: usize| Family::Ipv4.octets_for(flows);
@@ -348,7 +348,7 @@ fn defect_12_memory_follows_the_number_of_flows() {
 
 /// Defect 13: without a buffer, a flow's counts were credited to the one that took its place.
 #[test]
-fn defect_13_a_flow_that_gives_way_without_a_buffer_is_lost_and_counted() {
+fn defect_13_an_evicted_flow_without_a_buffer_is_lost_and_counted() {
     let mut meter = Meter::new(1);
     meter.exporting.transport().buffers = 0;
     for id in 0..40 {
@@ -394,7 +394,7 @@ fn defect_14_the_active_timeout_needs_no_packet() {
 
 /// Defect 15: expiry could delete a flow without exporting it. Without a buffer it stays.
 #[test]
-fn defect_15_a_flow_leaves_only_when_its_record_stands_in_a_message() {
+fn defect_15_a_flow_leaves_only_when_its_record_is_in_a_message() {
     let mut meter = Meter::new(1000);
     meter.observe(0, &udp(1));
     meter.exporting.transport().buffers = 0;

@@ -35,7 +35,7 @@ impl Export<LayeredKey> for Collected {
     }
 }
 
-/// A frame with an IPv4 UDP packet, or with an EtherType of nobody's.
+/// A frame with an IPv4 UDP packet, or with an unassigned EtherType.
 fn frame(station: u8, vlan: bool, host: u8, port: u8, is_ip: bool) -> Vec<u8> {
     let mut octets = vec![2, 0, 0, 0, 0, station, 2, 0, 0, 0, 1, station];
     if vlan {
@@ -128,11 +128,11 @@ fn timeouts() -> Timeouts {
 }
 
 #[test]
-fn what_is_not_recorded_does_not_tell_flows_apart() {
+fn layers_that_are_not_selected_distinguish_no_flows() {
     let frames: Vec<_> = (0..16)
         .map(|n| frame(n & 1, n & 2 != 0, n >> 2 & 1, n >> 3, true))
         .collect();
-    // A VLAN stands in no layout: it tells none apart.
+    // No layout has a VLAN, so it distinguishes none.
     for (layers, flows) in [(1, 2), (2, 2), (4, 2), (3, 4), (6, 4), (7, 8)] {
         let mut meter = Meter::new(layers, timeouts());
         meter.observe(&frames);
@@ -200,7 +200,7 @@ fn every_packet_leaves_a_record_at_once_and_in_order() {
 }
 
 #[test]
-fn packets_whose_records_are_not_taken_wait_as_flows() {
+fn packets_whose_records_are_refused_stay_as_flows() {
     let mut meter = Meter::new(7, Timeouts::EVERY_PACKET);
     meter.collected.full = true;
     let frames: Vec<_> = (0..90).map(|n| frame(0, false, 0, n % 3, true)).collect();
@@ -257,7 +257,7 @@ fn a_closed_gate_is_offered_nothing_and_loses_nothing() {
 }
 
 #[test]
-fn flows_expire_as_everywhere() {
+fn flows_expire_as_in_other_processes() {
     let mut meter = Meter::new(7, timeouts());
     for second in 0..12 {
         meter.expire(second * 1000);

@@ -217,7 +217,7 @@ proptest! {
         same(&run.finish(&sent), &naive.finish(sent.last()), Backend::detect())?;
     }
 
-    /// In a table of one group even who gives way is known: whoever has been idle longest.
+    /// In a table of one group the evicted flow is known: the one that has been idle longest.
     /// Packet by packet, because within a frame packets whose flow is found at once come
     /// before the others.
     #[test]
@@ -402,7 +402,7 @@ proptest! {
     }
 }
 
-/// The sweep stands still while the gate is closed, and goes through all flows when it opens.
+/// The sweep stops while the gate is closed, and visits all flows when it opens.
 #[test]
 fn what_was_due_while_the_gate_was_closed_is_exported_when_it_opens() {
     let sent: Vec<Sent> = (0..100).map(|id| Sent::at(id, 0)).collect();

@@ -7,7 +7,7 @@ use flowmeter::packet::Packet;
 use flowmeter::time::{Timestamp, Uptime};
 use proptest::prelude::*;
 
-/// What tells two flows of this traffic apart.
+/// What distinguishes two flows of this traffic.
 pub(crate) type Key = (Kind, u16);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
