@@ -186,6 +186,29 @@ plugins {{
         return int(Path(task).read_text().split()[1]) / 1e9
 
 
+class Nodes:
+    """Clocks, vectors and calls of every node at one moment, of one thread or of all."""
+
+    def __init__(self, stats, thread=None):
+        self.names = stats.names("/sys/node/names")
+        self.clocks = stats.simple("/sys/node/clocks", thread)
+        self.vectors = stats.simple("/sys/node/vectors", thread)
+        self.calls = stats.simple("/sys/node/calls", thread)
+
+    def since(self, earlier):
+        """The differences to `earlier`: {name: (clocks, vectors, calls)}, without idle nodes."""
+        done = {}
+        for index, name in enumerate(self.names):
+            now = self.clocks[index], self.vectors[index], self.calls[index]
+            then = (0, 0, 0)
+            if index < len(earlier.clocks):
+                then = earlier.clocks[index], earlier.vectors[index], earlier.calls[index]
+            grown = tuple(new - old for new, old in zip(now, then))
+            if name and grown[0]:
+                done[name] = grown
+        return done
+
+
 def stolen(core):
     """Seconds in which the hypervisor has not run this core (steal time)."""
     for line in Path("/proc/stat").read_text().splitlines():

@@ -64,9 +64,9 @@ class Segment:
         _, value = self._entry(name)
         return [self._text(pointer) for pointer in self._vector(*POINTER.unpack(value), "Q")]
 
-    def simple(self, name):
-        """A counter by index, summed over all threads."""
-        return self._sum(name, SIMPLE, 1)[0]
+    def simple(self, name, thread=None):
+        """A counter by index, of one thread or summed over all."""
+        return self._sum(name, SIMPLE, 1, thread)[0]
 
     def combined(self, name):
         """Packets and octets by index, summed over all threads."""
@@ -100,12 +100,13 @@ class Segment:
         self._refresh()
         return sorted(name for name in self.entries if name.startswith(prefix))
 
-    def _sum(self, name, wanted, width):
+    def _sum(self, name, wanted, width, thread=None):
         kind, value = self._entry(name)
         if kind != wanted:
             raise KeyError(f"{name} is of kind {kind}, not {wanted}")
+        threads = self._vector(*POINTER.unpack(value), "Q")
         sums = []
-        for vector in self._vector(*POINTER.unpack(value), "Q"):
+        for vector in threads if thread is None else threads[thread : thread + 1]:
             counts = self._vector(vector, "Q", width)
             if len(counts) > len(sums):
                 sums += [0] * (len(counts) - len(sums))
