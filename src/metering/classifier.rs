@@ -9,9 +9,9 @@
 use core::ops::Range;
 use std::io;
 
+use super::configuration::Configuration;
 use super::export::ExportRefused;
 use super::metered_table::AnyTable;
-use super::process::Configuration;
 use super::queue::Batch;
 use super::shared::Shared;
 use super::sweep::{Decide, Swept};

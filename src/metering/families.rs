@@ -12,18 +12,17 @@ use core::ops::Range;
 use std::io;
 
 use super::classifier::{Classifier, ExportTo};
+use super::configuration::Configuration;
 use super::deferred::count_deferred;
 use super::export::{Export, ExportAll, ExportRefused};
 use super::family::Family;
 use super::metered_table::{AnyTable, MeteredTable};
 use super::phases::Phases;
-use super::process::{Configuration, MeteringProcess};
 use super::queue::Batch;
 use super::shared::Shared;
 use super::sweep::{Decide, Swept};
 use crate::flow::{IgnoredReason, Ipv4Key, Ipv6Key, L2Key, Tally};
-use crate::flow_table::Usage;
-use crate::flow_table::group::{Instructions, Task};
+use crate::flow_table::group::{Instructions, Seed};
 use crate::packet::{Dissection, Packet, Packets, dissect, plain_ipv4, plain_ipv6};
 use crate::time::Uptime;
 
@@ -48,6 +47,20 @@ impl Families {
     pub(super) fn each(&self) -> impl Iterator<Item = (Family, &dyn AnyTable)> {
         let tables = Family::ALL.into_iter();
         tables.filter_map(|family| Some((family, self.of(family)?)))
+    }
+
+    /// Whether the flow of `packet` is in a table.
+    #[inline(always)]
+    pub(super) fn holds<I: Instructions>(&self, seed: &Seed, packet: &Packet<'_>) -> bool {
+        match dissect(packet) {
+            Dissection::Ipv4(headers) => self.ipv4.table.holds::<I>(seed, &headers.key),
+            Dissection::Ipv6(headers) => self.ipv6.table.holds::<I>(seed, &headers.key),
+            Dissection::NonIp(headers) => self
+                .l2
+                .as_ref()
+                .is_some_and(|l2| l2.table.holds::<I>(seed, &headers.key)),
+            Dissection::Ignored(_) => false,
+        }
     }
 }
 
@@ -200,63 +213,4 @@ impl<E: ExportAll> ExportTo<E> for Families {
 #[inline(never)]
 fn dissect_any(packet: &Packet<'_>) -> Dissection {
     dissect(packet)
-}
-
-impl MeteringProcess<Families> {
-    /// Creates a process with empty tables.
-    ///
-    /// # Errors
-    /// If the system has not enough memory.
-    pub fn new(configuration: &Configuration) -> io::Result<Self> {
-        Self::with_classifier(configuration)
-    }
-
-    /// Meters `packets`, in batches of up to 256. Their uptimes never step back, here or from
-    /// call to call.
-    ///
-    /// A record that a packet makes due is offered to `export`. If it is refused, the flow stays
-    /// and goes on, unless its slot is needed: then the record is counted as lost.
-    #[inline]
-    pub fn observe<P: Packets, E: ExportAll>(&mut self, packets: P, export: &mut E) {
-        self.observe_as(packets, (), export);
-    }
-
-    /// Whether a packet would be counted into a flow that is already there. For tracing a few
-    /// packets: it reads headers and looks into the table once more.
-    pub fn is_known(&self, packet: &Packet<'_>) -> bool {
-        self.backend.run(IsKnown {
-            process: self,
-            packet,
-        })
-    }
-
-    /// How full the table of `family` is and was.
-    pub fn usage(&self, family: Family) -> Usage {
-        let table = self.classifier.of(family);
-        table.map_or_else(Usage::default, AnyTable::usage)
-    }
-}
-
-/// Looks for one packet's flow.
-struct IsKnown<'a, 'p> {
-    process: &'a MeteringProcess<Families>,
-    packet: &'a Packet<'p>,
-}
-
-impl Task for IsKnown<'_, '_> {
-    type Output = bool;
-
-    #[inline(always)]
-    fn run<I: Instructions>(self) -> bool {
-        let Families { ipv4, ipv6, l2 } = &self.process.classifier;
-        let seed = &self.process.shared.seed;
-        match dissect(self.packet) {
-            Dissection::Ipv4(headers) => ipv4.table.holds::<I>(seed, &headers.key),
-            Dissection::Ipv6(headers) => ipv6.table.holds::<I>(seed, &headers.key),
-            Dissection::NonIp(headers) => l2
-                .as_ref()
-                .is_some_and(|l2| l2.table.holds::<I>(seed, &headers.key)),
-            Dissection::Ignored(_) => false,
-        }
-    }
 }

@@ -6,12 +6,13 @@ use core::ops::Range;
 use std::io;
 
 use super::classifier::{Classifier, ExportTo};
+use super::configuration::Configuration;
 use super::deferred::count_deferred;
 use super::expiration::Timeouts;
 use super::export::{Export, ExportRefused};
 use super::metered_table::{AnyTable, MeteredTable};
 use super::phases::Phases;
-use super::process::{Configuration, MeteringProcess};
+use super::process::MeteringProcess;
 use super::queue::Batch;
 use super::shared::Shared;
 use super::sweep::{Decide, Swept};

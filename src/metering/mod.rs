@@ -2,6 +2,7 @@
 //! The Metering Process (RFC 5470 §5.1): packets in, flow records out.
 
 mod classifier;
+mod configuration;
 mod deferred;
 mod expiration;
 mod export;
@@ -18,12 +19,13 @@ mod statistics;
 mod sweep;
 
 pub use classifier::{Classifier, ExportTo};
+pub use configuration::Configuration;
 pub use expiration::Timeouts;
 pub use export::{Export, ExportAll, ExportRefused};
 pub use families::Families;
 pub use family::{Family, Flows, STARTER_FLOWS, Table};
 pub use layered::Layered;
-pub use process::{Configuration, MeteringProcess};
+pub use process::MeteringProcess;
 pub use statistics::{Records, Statistics};
 pub use sweep::{Flush, Swept};
 

@@ -9,54 +9,21 @@ use core::ops::Range;
 use std::io;
 
 use super::classifier::{Classifier, ExportTo};
+use super::configuration::Configuration;
 use super::expiration::Timeouts;
+use super::export::ExportAll;
 use super::families::Families;
-use super::family::Flows;
+use super::family::Family;
 use super::metered_table::AnyTable;
 use super::queue::{BATCH, Batch};
 use super::shared::Shared;
 use super::statistics::{Records, Statistics};
 use super::sweep::{Expiring, Flush, Flushing, Swept};
 use crate::flow::{Observed, Tally};
-use crate::flow_table::group::{Backend, GROUP, Instructions, Seed, Task};
-use crate::packet::Packets;
+use crate::flow_table::Usage;
+use crate::flow_table::group::{Backend, GROUP, Instructions, Task};
+use crate::packet::{Packet, Packets};
 use crate::time::Uptime;
-
-/// How a metering process is set up.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug)]
-pub struct Configuration {
-    /// The number of flows that each family's table has room for; [`STARTER_FLOWS`] for a family
-    /// that may never come, which gets a full table later ([`MeteringProcess::adopt`]).
-    ///
-    /// [`STARTER_FLOWS`]: super::STARTER_FLOWS
-    pub flows: Flows,
-    /// Whether frames that are not IP make flows too; else they are ignored.
-    pub l2: bool,
-    /// When flows expire.
-    pub timeouts: Timeouts,
-    /// The key of the hash.
-    pub seed: Seed,
-    /// The instruction set.
-    pub backend: Backend,
-}
-
-impl Configuration {
-    /// Room for `flows` flows of each family, and defaults for the rest: no L2 flows, timeouts of
-    /// 60 and 15 seconds, a random seed, the best instruction set.
-    ///
-    /// # Errors
-    /// If the system has no source of randomness.
-    pub fn new(flows: usize) -> io::Result<Self> {
-        Ok(Self {
-            flows: Flows::each(flows),
-            l2: false,
-            timeouts: Timeouts::default(),
-            seed: Seed::random()?,
-            backend: Backend::detect(),
-        })
-    }
-}
 
 /// A Metering Process for one worker, whose packets `C` classifies: [`Families`] or
 /// [`Layered`](super::Layered).
@@ -304,5 +271,58 @@ impl<C: ExportTo<E>, P: Packets, E> Task for Observe<'_, C, P, E> {
             classifier, shared, ..
         } = process;
         classifier.observe::<I, P>(&batch, selection, shared, export);
+    }
+}
+
+impl MeteringProcess<Families> {
+    /// Creates a process with empty tables.
+    ///
+    /// # Errors
+    /// If the system has not enough memory.
+    pub fn new(configuration: &Configuration) -> io::Result<Self> {
+        Self::with_classifier(configuration)
+    }
+
+    /// Meters `packets`, in batches of up to 256. Their uptimes never step back, here or from
+    /// call to call.
+    ///
+    /// A record that a packet makes due is offered to `export`. If it is refused, the flow stays
+    /// and goes on, unless its slot is needed: then the record is counted as lost.
+    #[inline]
+    pub fn observe<P: Packets, E: ExportAll>(&mut self, packets: P, export: &mut E) {
+        self.observe_as(packets, (), export);
+    }
+
+    /// Whether a packet would be counted into a flow that is already there. For tracing a few
+    /// packets: it reads headers and looks into the table once more.
+    pub fn is_known(&self, packet: &Packet<'_>) -> bool {
+        self.backend.run(IsKnown {
+            process: self,
+            packet,
+        })
+    }
+
+    /// How full the table of `family` is and was.
+    pub fn usage(&self, family: Family) -> Usage {
+        let table = self.classifier.of(family);
+        table.map_or_else(Usage::default, AnyTable::usage)
+    }
+}
+
+/// Looks for one packet's flow.
+struct IsKnown<'a, 'p> {
+    process: &'a MeteringProcess<Families>,
+    packet: &'a Packet<'p>,
+}
+
+impl Task for IsKnown<'_, '_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<I: Instructions>(self) -> bool {
+        let MeteringProcess {
+            classifier, shared, ..
+        } = self.process;
+        classifier.holds::<I>(&shared.seed, self.packet)
     }
 }
