@@ -124,6 +124,12 @@ def ethernet(
     return mac(destination) + mac(source) + tags + struct.pack("!H", ether_type) + payload
 
 
+def is_mld_report(frame: bytes) -> bool:
+    """Whether it is an Ethernet frame with a Multicast Listener Report (RFC 3810 §5.2): ICMPv6 of
+    type 143 behind a hop-by-hop header of eight octets."""
+    return frame[12:14] == b"\x86\xdd" and frame[20] == 0 and frame[54:55] == b":" and frame[62] == 143
+
+
 def mac(address: str) -> bytes:
     return bytes.fromhex(address.replace(":", ""))
 
