@@ -6,6 +6,7 @@
 //! sent them.
 
 mod data_record;
+mod data_type;
 pub mod information_element;
 mod layered;
 mod message;
