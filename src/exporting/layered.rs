@@ -7,9 +7,9 @@
 //! ids are constants, as for other records.
 
 use super::information_element::*;
-use super::message::MessageKind;
-use super::process::{ExportingProcess, Transport};
+use super::process::ExportingProcess;
 use super::template::{FieldSpecifier, Template, TemplateId};
+use super::writer::Transport;
 use crate::metering::{Export, ExportRefused, FlowRecord, LayeredKey, Layers, Layout, LayoutKind};
 use crate::time::Timestamp;
 
@@ -184,48 +184,15 @@ fn encode(record: &FlowRecord<LayeredKey>) -> Octets {
     octets
 }
 
-impl<T: Transport> ExportingProcess<T> {
-    /// Announces these templates instead of all templates and options, each in a message of its
-    /// own and again in each interval; not yet now, see [`Self::announce_one`].
-    pub fn announce_only(&mut self, templates: Vec<Template>) {
-        self.chosen = Some(templates);
-        self.written = 0;
-    }
-
-    /// Announces a template of [`Self::announce_only`] now, and counts the interval from here.
-    ///
-    /// # Errors
-    /// Where there was no buffer.
-    pub fn announce_one(&mut self, template: Template) -> Result<(), ExportRefused> {
-        self.announce_template(template, MessageKind::Templates)?;
-        self.send_open();
-        self.announced = Some(self.uptime);
-        Ok(())
-    }
-
-    /// Goes on where there was no buffer the time before.
-    pub(super) fn announce_these(&mut self, kind: MessageKind) -> Result<(), ExportRefused> {
-        while let Some(template) = self.chosen.iter().flatten().nth(self.written).copied() {
-            self.announce_template(template, kind)?;
-            self.send_open();
-            self.written += 1;
-        }
-        self.written = 0;
-        self.announced = Some(self.uptime);
-        Ok(())
-    }
-}
-
 impl<T: Transport> Export<LayeredKey> for ExportingProcess<T> {
-    /// That the template was announced before is the host's to see to: one process announces
-    /// for all that send in the same domain.
     fn export(&mut self, record: &FlowRecord<LayeredKey>) -> Result<(), ExportRefused> {
+        let layout = record.key.layout();
+        if !self.writer.session.has(layout) {
+            self.announce_layout(layout)?;
+        }
         let Octets { octets, length } = encode(record);
-        let template = record.key.layout().template().id;
-        let message = self.append(MessageKind::Data, template.0, &octets[..length])?;
-        message.data_records += 1;
-        message.flow_records += 1;
-        Ok(())
+        self.writer
+            .append_flow(&layout.template(), &octets[..length])
     }
 }
 

@@ -6,7 +6,7 @@
 
 use core::ops::Range;
 
-use flowmeter::exporting::Sequence;
+use flowmeter::exporting::Session;
 use flowmeter::flow::Observed;
 use flowmeter::metering::{
     Configuration, Flush, Layers, Recorder, Records, Statistics, Swept, Timeouts,
@@ -69,15 +69,14 @@ impl Recording {
         shared: &'static Shared,
         nodes: LookupNodes,
     ) -> impl Iterator<Item = ThreadMeter<Self>> {
-        let sequence = Sequence::default();
+        let session = Session::default();
         recorders
             .into_iter()
             .zip(0..)
             .map(move |(recorder, thread)| {
                 let mut outlet = Outlet::new(shared, DOMAIN, nodes);
-                outlet.exporting().share_sequence(&sequence);
+                outlet.exporting().share_session(&session);
                 outlet.exporting().set_linger(LINGER_MILLIS);
-                outlet.exporting().announce_only(Vec::new());
                 let mut meter = ThreadMeter::new(outlet);
                 meter.replace(Self {
                     recorder,
@@ -180,21 +179,19 @@ impl ThreadMeter<Recording> {
         let exporting = self.outlet.exporting();
         for layout in missing {
             // If there is no buffer now, the next sweep tries again.
-            if exporting.announce_one(layout.template()).is_err() {
+            if exporting.announce_layout(layout).is_err() {
                 break;
             }
             announcements.set_made(layout);
         }
         exporting.transport().enqueue_pending();
-        self.update_repeated_templates();
     }
 
     /// Sets the templates that are repeated in each interval.
     pub(crate) fn update_repeated_templates(&mut self) {
         if self.announces() {
             let made = self.outlet.shared().announcements.made();
-            let templates = made.map(|layout| layout.template()).collect();
-            self.outlet.exporting().announce_only(templates);
+            self.outlet.exporting().retain_layouts(made);
         }
     }
 
