@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Generates the code of the binary API, compiles the C code, and sets the plugin's commit and the
-//! version of VPP that it is built for.
+//! Generates the code of the binary API, compiles the C code, and sets the version of VPP that the
+//! plugin is built for.
 
 use std::env;
 use std::fs;
@@ -19,16 +19,9 @@ fn main() {
         println!("cargo::rerun-if-changed=src/{folder}");
     }
     println!("cargo::rerun-if-changed=../include");
-    for file in ["HEAD", "logs/HEAD"] {
-        // git knows their paths in a worktree; a missing path would cause a rebuild each time.
-        if let Some(path) = git(&["rev-parse", "--git-path", file]) {
-            println!("cargo::rerun-if-changed={path}");
-        }
-    }
     for what in ["VERSION", "REQUIRED"] {
         println!("cargo::rustc-env=FLOWMETER_VPP_{what}={}", of_shim(what));
     }
-    println!("cargo::rustc-env=FLOWMETER_COMMIT={}", commit());
 
     let headers = PathBuf::from(of_shim("HEADERS"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
@@ -173,23 +166,4 @@ fn beside_library(file: &Path) {
     if let Err(error) = fs::copy(file, folder.join(name)) {
         println!("cargo::warning={}: {error}", folder.join(name).display());
     }
-}
-
-/// The commit that this is built from, if it is built in a repository.
-fn commit() -> String {
-    git(&[
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=10",
-        "--exclude=*",
-    ])
-    .unwrap_or_else(|| "unknown commit".to_owned())
-}
-
-/// Runs git and returns its output, if it succeeds.
-fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(arguments).output().ok()?;
-    let answer = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    (output.status.success() && !answer.is_empty()).then_some(answer)
 }

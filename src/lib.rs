@@ -88,3 +88,10 @@ pub mod metering;
 pub mod observation;
 pub mod packet;
 pub mod time;
+
+/// The version, the commit that it was built from, and the day of that commit:
+/// `0.1.0 (153a55f86b 2026-11-28)`.
+///
+/// `+changes` after the commit means that files differed from it. A package from a registry has no
+/// day, and code from neither git nor a registry has the version alone.
+pub const VERSION: &str = env!("FLOWMETER_VERSION");

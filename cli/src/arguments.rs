@@ -12,7 +12,7 @@ use flowmeter::metering::{Backend, MAX_FLOWS, Timeouts};
 
 /// Meters the flows of captured traffic and exports them as IPFIX (RFC 7011).
 #[derive(Debug, Parser)]
-#[command(name = "flowmeter", version, about, max_term_width = 100)]
+#[command(name = "flowmeter", version = flowmeter::VERSION, about, max_term_width = 100)]
 #[command(after_help = "\
 Examples:
   flowmeter replay capture.pcapng                         show the flows of a capture

@@ -52,6 +52,14 @@ fn a_wrong_command_line_is_refused_before_anything_is_done() {
     }
 }
 
+/// The version has the commit, as the engine's has.
+#[test]
+fn the_version_is_the_engines() {
+    let finished = run_flowmeter(["--version"]).expect_code(0);
+    assert_eq!(finished.out, format!("flowmeter {}\n", flowmeter::VERSION));
+    assert!(flowmeter::VERSION.starts_with(env!("CARGO_PKG_VERSION")));
+}
+
 #[test]
 fn every_option_is_described() {
     for (command, expected) in [

@@ -23,9 +23,7 @@ mod ffi;
 mod frontends;
 mod hooks;
 
-/// The plugin's version.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The commit that the plugin was built from.
-const COMMIT: &str = env!("FLOWMETER_COMMIT");
+use flowmeter::VERSION;
+
 /// The version of VPP that the plugin was built for.
 const VPP_VERSION: &str = env!("FLOWMETER_VPP_VERSION");

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The records that VPP's flowprobe exports, for collectors and scripts that know them.
+//! The records that VPP's flowprobe exports, for collectors and scripts that expect them.
 //!
-//! Elements, their order and what stands in them are flowprobe's, where that differs from the
-//! RFCs too: `ethernetType` is in the machine's byte order, and of the two halves of
-//! `flowStartNanoseconds` and `flowEndNanoseconds` the second counts nanoseconds, where
-//! RFC 7011 §6.1.10 has fractions of a second. Template ids are constants, as everywhere here.
+//! Elements, their order and their values are flowprobe's, even where these differ from the RFCs:
+//! `ethernetType` is in the machine's byte order, and the second half of `flowStartNanoseconds` and
+//! `flowEndNanoseconds` counts nanoseconds, where RFC 7011 §6.1.10 has fractions of a second. Template
+//! ids are constants, as for other records.
 
 use super::information_element::*;
-use super::message::MessageKind;
-use super::process::{ExportingProcess, Transport};
+use super::process::ExportingProcess;
 use super::template::{FieldSpecifier, Template, TemplateId};
+use super::writer::Transport;
 use crate::metering::{Export, ExportRefused, FlowRecord, LayeredKey, Layers, Layout, LayoutKind};
 use crate::time::Timestamp;
 
-/// The first layout's template id; each other's is its number more.
+/// The template id of layout 0. A layout's id is this plus its number.
 const FIRST_TEMPLATE: u16 = 272;
 
 /// Elements of the longest layout.
@@ -21,61 +21,55 @@ const FIELDS: usize = 16;
 /// Octets of the longest record: with everything, and IPv6 addresses.
 const OCTETS: usize = 33 + 14 + 41 + 6;
 
-/// One element of all layouts, and which of them have it.
+/// A field, and the layouts that have it.
 struct Field {
-    element: InformationElement,
-    length: u16,
+    specifier: FieldSpecifier,
     layer: Option<Layers>,
     kind: Option<LayoutKind>,
 }
 
-const fn common(element: InformationElement, length: u16) -> Field {
+const fn common(element: InformationElement) -> Field {
     Field {
-        element,
-        length,
+        specifier: FieldSpecifier::new(element),
         layer: None,
         kind: None,
     }
 }
 
-const fn layer(element: InformationElement, length: u16, layer: Layers) -> Field {
+const fn layer(layer: Layers, element: InformationElement) -> Field {
     Field {
-        element,
-        length,
         layer: Some(layer),
-        kind: None,
+        ..common(element)
     }
 }
 
-const fn address(element: InformationElement, length: u16, kind: LayoutKind) -> Field {
+const fn address(kind: LayoutKind, element: InformationElement) -> Field {
     Field {
-        element,
-        length,
-        layer: Some(Layers::L3),
         kind: Some(kind),
+        ..layer(Layers::L3, element)
     }
 }
 
-/// Every element, in the order that all layouts have.
+/// Every field, in the order that all layouts have.
 const ALL: [Field; 18] = [
-    common(INGRESS_INTERFACE, 4),
-    common(EGRESS_INTERFACE, 4),
-    common(FLOW_DIRECTION, 1),
-    common(PACKET_DELTA_COUNT, 8),
-    common(FLOW_START_NANOSECONDS, 8),
-    common(FLOW_END_NANOSECONDS, 8),
-    layer(SOURCE_MAC_ADDRESS, 6, Layers::L2),
-    layer(DESTINATION_MAC_ADDRESS, 6, Layers::L2),
-    layer(ETHERNET_TYPE, 2, Layers::L2),
-    address(SOURCE_IPV4_ADDRESS, 4, LayoutKind::Ipv4),
-    address(DESTINATION_IPV4_ADDRESS, 4, LayoutKind::Ipv4),
-    address(SOURCE_IPV6_ADDRESS, 16, LayoutKind::Ipv6),
-    address(DESTINATION_IPV6_ADDRESS, 16, LayoutKind::Ipv6),
-    layer(PROTOCOL_IDENTIFIER, 1, Layers::L3),
-    layer(OCTET_DELTA_COUNT, 8, Layers::L3),
-    layer(SOURCE_TRANSPORT_PORT, 2, Layers::L4),
-    layer(DESTINATION_TRANSPORT_PORT, 2, Layers::L4),
-    layer(TCP_CONTROL_BITS, 2, Layers::L4),
+    common(INGRESS_INTERFACE),
+    common(EGRESS_INTERFACE),
+    common(FLOW_DIRECTION),
+    common(PACKET_DELTA_COUNT),
+    common(FLOW_START_NANOSECONDS),
+    common(FLOW_END_NANOSECONDS),
+    layer(Layers::L2, SOURCE_MAC_ADDRESS),
+    layer(Layers::L2, DESTINATION_MAC_ADDRESS),
+    layer(Layers::L2, ETHERNET_TYPE),
+    address(LayoutKind::Ipv4, SOURCE_IPV4_ADDRESS),
+    address(LayoutKind::Ipv4, DESTINATION_IPV4_ADDRESS),
+    address(LayoutKind::Ipv6, SOURCE_IPV6_ADDRESS),
+    address(LayoutKind::Ipv6, DESTINATION_IPV6_ADDRESS),
+    layer(Layers::L3, PROTOCOL_IDENTIFIER),
+    layer(Layers::L3, OCTET_DELTA_COUNT),
+    layer(Layers::L4, SOURCE_TRANSPORT_PORT),
+    layer(Layers::L4, DESTINATION_TRANSPORT_PORT),
+    layer(Layers::L4, TCP_CONTROL_BITS),
 ];
 
 impl Field {
@@ -96,25 +90,19 @@ impl Field {
     }
 }
 
-/// The elements of each layout, and how many they are.
+/// The fields of each layout, and their number.
 static LAYOUTS: [([FieldSpecifier; FIELDS], usize); Layout::COUNT] = layouts();
 
 const fn layouts() -> [([FieldSpecifier; FIELDS], usize); Layout::COUNT] {
-    let none = FieldSpecifier {
-        element: INGRESS_INTERFACE,
-        length: 0,
-    };
-    let mut layouts = [([none; FIELDS], 0); Layout::COUNT];
+    let unused = FieldSpecifier::new(INGRESS_INTERFACE);
+    let mut layouts = [([unused; FIELDS], 0); Layout::COUNT];
     let mut number = 0;
     while number < Layout::COUNT {
         let (fields, length) = &mut layouts[number];
         let mut index = 0;
         while index < ALL.len() {
             if ALL[index].is_in(Layout::from_number(number)) {
-                fields[*length] = FieldSpecifier {
-                    element: ALL[index].element,
-                    length: ALL[index].length,
-                };
+                fields[*length] = ALL[index].specifier;
                 *length += 1;
             }
             index += 1;
@@ -125,7 +113,7 @@ const fn layouts() -> [([FieldSpecifier; FIELDS], usize); Layout::COUNT] {
 }
 
 impl Layout {
-    /// Its template.
+    /// Returns its template.
     pub fn template(self) -> Template {
         let (fields, length) = &LAYOUTS[self.number()];
         Template {
@@ -196,48 +184,15 @@ fn encode(record: &FlowRecord<LayeredKey>) -> Octets {
     octets
 }
 
-impl<T: Transport> ExportingProcess<T> {
-    /// Announces these templates instead of all templates and options, each in a message of its
-    /// own and again in each interval; not yet now, see [`Self::announce_one`].
-    pub fn announce_only(&mut self, templates: Vec<Template>) {
-        self.chosen = Some(templates);
-        self.written = 0;
-    }
-
-    /// Announces a template of [`Self::announce_only`] now, and counts the interval from here.
-    ///
-    /// # Errors
-    /// Where there was no buffer.
-    pub fn announce_one(&mut self, template: Template) -> Result<(), ExportRefused> {
-        self.announce_template(template, MessageKind::Templates)?;
-        self.send_open();
-        self.announced = Some(self.uptime);
-        Ok(())
-    }
-
-    /// Goes on where there was no buffer the time before.
-    pub(super) fn announce_these(&mut self, kind: MessageKind) -> Result<(), ExportRefused> {
-        while let Some(template) = self.chosen.iter().flatten().nth(self.written).copied() {
-            self.announce_template(template, kind)?;
-            self.send_open();
-            self.written += 1;
-        }
-        self.written = 0;
-        self.announced = Some(self.uptime);
-        Ok(())
-    }
-}
-
 impl<T: Transport> Export<LayeredKey> for ExportingProcess<T> {
-    /// That the template was announced before is the host's to see to: one process announces
-    /// for all that send in the same domain.
     fn export(&mut self, record: &FlowRecord<LayeredKey>) -> Result<(), ExportRefused> {
+        let layout = record.key.layout();
+        if !self.writer.session.has(layout) {
+            self.announce_layout(layout)?;
+        }
         let Octets { octets, length } = encode(record);
-        let template = record.key.layout().template().id;
-        let message = self.append(MessageKind::Data, template.0, &octets[..length])?;
-        message.data_records += 1;
-        message.flow_records += 1;
-        Ok(())
+        self.writer
+            .append_flow(&layout.template(), &octets[..length])
     }
 }
 
@@ -251,7 +206,7 @@ mod tests {
     fn numbers(bits: u8, kind: LayoutKind) -> Vec<u16> {
         let layout = Layout::new(Layers::from_bits(bits), kind);
         let fields = layout.template().fields.iter();
-        fields.map(|field| field.element.number()).collect()
+        fields.map(|field| field.element().number()).collect()
     }
 
     #[test]

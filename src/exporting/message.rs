@@ -6,13 +6,13 @@
 use crate::observation::ObservationDomainId;
 use crate::time::Timestamp;
 
-/// What a finished message holds.
+/// The content of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageKind {
-    /// Templates that this process sends for the first time: every collector needs them.
+    /// Templates that this process sends for the first time in a session. Every collector needs them.
     Templates,
-    /// Templates that were sent before. They are for datagrams, which may be lost and whose
-    /// reader may have restarted (RFC 7011 §8.4); a stream or a file does without.
+    /// Templates that were sent before, for datagrams, which may be lost and whose receiver may have
+    /// restarted (RFC 7011 §8.4). A stream or a file does not need them.
     RepeatedTemplates,
     /// Data Records.
     Data,
@@ -21,15 +21,15 @@ pub enum MessageKind {
 /// A finished message: the first `length` octets of `buffer`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<B> {
-    /// The buffer that the transport gave.
+    /// The buffer that the transport provided.
     pub buffer: B,
     /// Octets of the message.
     pub length: usize,
-    /// What it holds.
+    /// Its content.
     pub kind: MessageKind,
-    /// Its Data Records, options among them.
+    /// The number of its Data Records, including options.
     pub data_records: u32,
-    /// Its flow records.
+    /// The number of its flow records.
     pub flow_records: u32,
 }
 
@@ -44,19 +44,19 @@ const HEADER: usize = 16;
 const SET_HEADER: usize = 4;
 const VERSION: u16 = 10;
 
-/// What a message's header says beside its length.
+/// The fields of a message header, except for the length.
 pub(super) struct Header {
     pub(super) export_time: Timestamp,
     pub(super) sequence: u32,
     pub(super) domain: ObservationDomainId,
 }
 
-/// A message that takes more records.
+/// A message to which records can be appended.
 pub(super) struct OpenMessage<B> {
     buffer: B,
     kind: MessageKind,
     length: usize,
-    /// Id and start of the set that is open; 0 where none is.
+    /// The id and the start of the open set; the id is 0 if none is open.
     set: u16,
     set_start: usize,
     pub(super) data_records: u32,
@@ -80,13 +80,13 @@ impl<B: AsMut<[u8]>> OpenMessage<B> {
         self.kind
     }
 
-    /// Whether it holds nothing yet.
+    /// Whether it has no record yet.
     pub(super) fn is_empty(&self) -> bool {
         self.length == HEADER
     }
 
-    /// Adds `record` to the open set if that has the id `set`, else to a new one; `false`
-    /// where it does not fit.
+    /// Appends `record` to the open set if that has the id `set`, else to a new one. Returns `false`
+    /// if it does not fit.
     #[inline(always)]
     pub(super) fn append(&mut self, set: u16, record: &[u8]) -> bool {
         let start = if self.set == set {

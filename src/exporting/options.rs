@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Options Data Records: what collectors are told about the meter itself.
+//! Options Data Records: the interfaces of the device, and how packets are selected.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use super::information_element::*;
 use super::template::{FieldSpecifier, Template, TemplateId};
 use crate::observation::ObservationDomainId;
 
-/// An interface, as records number it.
+/// An interface of the device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
-    /// The number that stands in `ingressInterface` and `egressInterface`.
+    /// The number that records have in `ingressInterface` and `egressInterface`.
     pub number: u32,
-    /// What the device calls it; cut to 64 octets.
+    /// The device's name of it; cut to 64 octets.
     pub name: String,
-    /// What people call it; cut to 64 octets. Some collectors show this one.
+    /// The operator's name of it; cut to 64 octets. Some collectors show this one.
     pub description: String,
 }
 
-/// The interfaces of a device at a time, and which of them have changed before.
+/// The interfaces of a device, and which of them the last update has changed.
 #[derive(Clone, Debug, Default)]
 pub struct Interfaces {
     all: Arc<[Interface]>,
@@ -26,17 +26,17 @@ pub struct Interfaces {
 }
 
 impl Interfaces {
-    /// All interfaces, in the order of their numbers.
+    /// Returns all interfaces, in the order of their numbers.
     pub fn all(&self) -> &Arc<[Interface]> {
         &self.all
     }
 
-    /// Those that are new or have changed.
+    /// Returns those that are new or have changed.
     pub fn changed(&self) -> &Arc<[Interface]> {
         &self.changed
     }
 
-    /// What follows when these are the interfaces; `None` where none has changed.
+    /// Returns the state after an update to these interfaces, or `None` if none has changed.
     #[must_use]
     pub fn update(&self, mut interfaces: Vec<Interface>) -> Option<Self> {
         interfaces.sort_by_key(|interface| interface.number);
@@ -64,25 +64,24 @@ pub(super) const INTERFACES: Template = Template {
     id: TemplateId(512),
     scope_fields: 1,
     fields: &[
-        field(OBSERVATION_DOMAIN_ID, 4),
-        field(INGRESS_INTERFACE, 4),
-        field(INTERFACE_NAME, NAME as u16),
-        field(INTERFACE_DESCRIPTION, NAME as u16),
+        FieldSpecifier::new(OBSERVATION_DOMAIN_ID),
+        FieldSpecifier::new(INGRESS_INTERFACE),
+        FieldSpecifier::with_length(INTERFACE_NAME, NAME as u16),
+        FieldSpecifier::with_length(INTERFACE_DESCRIPTION, NAME as u16),
     ],
 };
 
-/// Options Template 513: how packets are selected. One of one, always.
+/// Options Template 513: how packets are selected. The interval is 1: every packet.
 pub(super) const SAMPLING: Template = Template {
     id: TemplateId(513),
     scope_fields: 1,
-    fields: &[field(OBSERVATION_DOMAIN_ID, 4), field(SAMPLING_INTERVAL, 4)],
+    fields: &[
+        FieldSpecifier::new(OBSERVATION_DOMAIN_ID),
+        FieldSpecifier::new(SAMPLING_INTERVAL),
+    ],
 };
 
-const fn field(element: InformationElement, length: u16) -> FieldSpecifier {
-    FieldSpecifier { element, length }
-}
-
-/// The Data Record of Options Template 512 for `interface`.
+/// Returns the Data Record of Options Template 512 for `interface`.
 pub(super) fn interface_record(
     domain: ObservationDomainId,
     interface: &Interface,
@@ -95,7 +94,7 @@ pub(super) fn interface_record(
     octets
 }
 
-/// The Data Record of Options Template 513.
+/// Returns the Data Record of Options Template 513.
 pub(super) fn sampling_record(domain: ObservationDomainId) -> [u8; SAMPLING.record_length()] {
     let mut octets = [0; SAMPLING.record_length()];
     octets[..4].copy_from_slice(&domain.0.to_be_bytes());

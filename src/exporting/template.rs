@@ -3,32 +3,67 @@
 
 use super::information_element::InformationElement;
 
-/// A Template ID: 256 or more (RFC 7011 §3.4.1).
+/// A Template ID, 256 or larger (RFC 7011 §3.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TemplateId(pub u16);
 
-/// A Field Specifier (RFC 7011 §3.2): an element and the octets it takes in a record.
+/// A Field Specifier (RFC 7011 §3.2): an element and the octets that it has in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldSpecifier {
-    /// The element.
-    pub element: InformationElement,
-    /// Octets of its value; never variable.
-    pub length: u16,
+    element: InformationElement,
+    length: u16,
 }
 
-/// A Template, or an Options Template where some of its fields are scope fields.
+impl FieldSpecifier {
+    /// Returns a field of as many octets as the element's type has.
+    ///
+    /// # Panics
+    /// If the type has no fixed length; in a constant, this stops the build.
+    pub const fn new(element: InformationElement) -> Self {
+        match element.data_type().length() {
+            Some(length) => Self { element, length },
+            None => panic!("a type without a length: use with_length"),
+        }
+    }
+
+    /// Returns a field of `length` octets, not variable: a string, or a number in reduced-size
+    /// encoding (RFC 7011 §6.2).
+    ///
+    /// # Panics
+    /// If the element's type does not allow this length; in a constant, this stops the build.
+    pub const fn with_length(element: InformationElement, length: u16) -> Self {
+        assert!(element.data_type().allows(length));
+        assert!(length != VARIABLE);
+        Self { element, length }
+    }
+
+    /// Returns the element.
+    pub const fn element(self) -> InformationElement {
+        self.element
+    }
+
+    /// Returns the octets of a value.
+    pub const fn length(self) -> u16 {
+        self.length
+    }
+}
+
+/// The length that stands for a variable one (RFC 7011 §7).
+const VARIABLE: u16 = 0xffff;
+
+/// A Template, or an Options Template if some of its fields are scope fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Template {
-    /// Its id, the same everywhere.
+    /// Its id, a constant of the layout.
     pub id: TemplateId,
-    /// How many of the fields, counted from the first, are the scope (RFC 7011 §3.4.2.1).
+    /// The number of scope fields, which come first (RFC 7011 §3.4.2.1).
     pub scope_fields: u16,
     /// Its fields, in the order of a record.
     pub fields: &'static [FieldSpecifier],
 }
 
 impl Template {
-    /// Octets of one Data Record.
+    /// Returns the octets of one Data Record.
     pub const fn record_length(&self) -> usize {
         let mut length = 0;
         let mut index = 0;
@@ -44,7 +79,7 @@ impl Template {
         self.scope_fields > 0
     }
 
-    /// The Template Record, or Options Template Record, that announces it.
+    /// Returns the Template Record, or Options Template Record, in network byte order.
     pub(super) fn to_octets(self) -> Vec<u8> {
         let mut octets = Vec::with_capacity(6 + 4 * self.fields.len());
         octets.extend(self.id.0.to_be_bytes());

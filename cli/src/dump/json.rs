@@ -94,7 +94,7 @@ fn hexadecimal(octets: &[u8]) -> Value {
 
 /// Units since the Unix epoch. Micro- and nanoseconds are sent as NTP timestamps, which
 /// count from 1900 and in fractions of 2³² (RFC 7011 §6.1.9).
-fn ntp_time(seconds: u32, fraction: u32, units_in_second: i64) -> i64 {
+pub(super) fn ntp_time(seconds: u32, fraction: u32, units_in_second: i64) -> i64 {
     const SECONDS_FROM_1900_TO_1970: i64 = 2_208_988_800;
     let seconds = i64::from(seconds) - SECONDS_FROM_1900_TO_1970;
     // To the nearest: no unit is a whole number of fractions.

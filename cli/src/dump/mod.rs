@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `flowmeter dump`: an IPFIX file (RFC 5655) read back and shown.
 //!
-//! `records` reads messages and sets, `template` cuts records into values, and `element` says
-//! what those are. Elements and values are netflow_parser's, a decoder that is not ours; the
-//! cutting is ours, because its own skips what it cannot read. `json` and `table` are the two
-//! ways to show a record, `error` says what can go wrong. Memory does not grow with the file,
-//! and no octets make it panic.
+//! `records` reads messages and sets, `template` splits records into values, and `element` has
+//! the names and types of elements, from the engine's table. netflow_parser, an independent
+//! decoder, decodes the values; it does not split the records, because it skips what it cannot
+//! read. `json` and `table` are the two ways to show a record, `error` has what can go wrong.
+//! Memory does not grow with the file, and no octets cause a panic.
 
 mod element;
 mod error;

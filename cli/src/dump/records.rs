@@ -11,7 +11,7 @@ use std::io::Read;
 use std::rc::Rc;
 use std::vec;
 
-use netflow_parser::variable_versions::ipfix::lookup::{IANAIPFixField, IPFixField};
+use flowmeter::exporting::information_element::{OCTET_DELTA_COUNT, PACKET_DELTA_COUNT};
 
 use super::error::{Malformed, Problem};
 use super::template::{Record, Template, TemplateRecord, take_number};
@@ -414,9 +414,9 @@ impl Counts {
         }
         self.flow_records += 1;
         for (element, value) in record.fields() {
-            let sum = match element.id {
-                IPFixField::IANA(IANAIPFixField::PacketDeltaCount) => &mut self.packets,
-                IPFixField::IANA(IANAIPFixField::OctetDeltaCount) => &mut self.octets,
+            let sum = match element.iana {
+                Some(PACKET_DELTA_COUNT) => &mut self.packets,
+                Some(OCTET_DELTA_COUNT) => &mut self.octets,
                 _ => continue,
             };
             *sum = sum.saturating_add(value.as_u64().unwrap_or(0));

@@ -10,11 +10,12 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
+use flowmeter::exporting::information_element::*;
 use flowmeter::metering::EndReason;
 use netflow_parser::FieldValue;
-use netflow_parser::variable_versions::ipfix::lookup::IANAIPFixField as Iana;
-use netflow_parser::variable_versions::ipfix::lookup::IPFixField;
+use netflow_parser::variable_versions::field_value::DurationValue;
 
+use super::json::ntp_time;
 use super::template::Record;
 use crate::text;
 
@@ -26,8 +27,8 @@ const HEADINGS: [&str; COLUMNS] = [
     "protocol",
     "source",
     "destination",
-    "packets",
-    "octets",
+    unit(PACKET_DELTA_COUNT),
+    unit(OCTET_DELTA_COUNT),
     "flags",
     "end reason",
 ];
@@ -122,44 +123,48 @@ impl Flow {
     fn new(record: &Record) -> Self {
         let mut flow = Self::default();
         for (element, value) in record.fields() {
-            if let IPFixField::IANA(element) = element.id {
+            if let Some(element) = element.iana {
                 flow.add(element, value);
             }
         }
         flow
     }
 
-    fn add(&mut self, element: Iana, value: &FieldValue) {
+    fn add(&mut self, element: InformationElement, value: &FieldValue) {
         match element {
-            Iana::FlowStartMilliseconds => self.start = value.as_u64(),
-            Iana::FlowEndMilliseconds => self.end = value.as_u64(),
-            Iana::FlowStartSeconds => self.start = value.as_u64().map(milliseconds),
-            Iana::FlowEndSeconds => self.end = value.as_u64().map(milliseconds),
-            Iana::ProtocolIdentifier => self.protocol = value.as_u8(),
-            Iana::EthernetType => self.ether_type = value.as_u16(),
-            Iana::SourceIpv4address | Iana::SourceIpv6address => {
+            FLOW_START_SECONDS
+            | FLOW_START_MILLISECONDS
+            | FLOW_START_MICROSECONDS
+            | FLOW_START_NANOSECONDS => self.start = time(element, value),
+            FLOW_END_SECONDS
+            | FLOW_END_MILLISECONDS
+            | FLOW_END_MICROSECONDS
+            | FLOW_END_NANOSECONDS => self.end = time(element, value),
+            PROTOCOL_IDENTIFIER => self.protocol = value.as_u8(),
+            ETHERNET_TYPE => self.ether_type = value.as_u16(),
+            SOURCE_IPV4_ADDRESS | SOURCE_IPV6_ADDRESS => {
                 self.source = ip_address(value).or(self.source);
             }
-            Iana::DestinationIpv4address | Iana::DestinationIpv6address => {
+            DESTINATION_IPV4_ADDRESS | DESTINATION_IPV6_ADDRESS => {
                 self.destination = ip_address(value).or(self.destination);
             }
-            // An IP flow may have them too, and is told by its IP addresses.
-            Iana::SourceMacaddress => self.source = self.source.or(mac_address(value)),
-            Iana::DestinationMacaddress => {
+            // An IP flow may have them too, and shows its IP addresses.
+            SOURCE_MAC_ADDRESS => self.source = self.source.or(mac_address(value)),
+            DESTINATION_MAC_ADDRESS => {
                 self.destination = self.destination.or(mac_address(value));
             }
-            Iana::SourceTransportPort => self.source_port = value.as_u16().unwrap_or(0),
-            Iana::DestinationTransportPort => {
+            SOURCE_TRANSPORT_PORT => self.source_port = value.as_u16().unwrap_or(0),
+            DESTINATION_TRANSPORT_PORT => {
                 self.destination_port = value.as_u16().unwrap_or(0);
             }
-            Iana::IcmpTypeCodeIpv4 | Iana::IcmpTypeCodeIpv6 => {
+            ICMP_TYPE_CODE_IPV4 | ICMP_TYPE_CODE_IPV6 => {
                 self.icmp_type_code = value.as_u16().unwrap_or(0);
             }
-            Iana::PacketDeltaCount => self.packets = value.as_u64(),
-            Iana::OctetDeltaCount => self.octets = value.as_u64(),
+            PACKET_DELTA_COUNT => self.packets = value.as_u64(),
+            OCTET_DELTA_COUNT => self.octets = value.as_u64(),
             // The lower octet has the flags that have letters.
-            Iana::TcpControlBits => self.tcp_flags = value.as_u16().map(|bits| bits as u8),
-            Iana::FlowEndReason => self.end_reason = value.as_u8(),
+            TCP_CONTROL_BITS => self.tcp_flags = value.as_u16().map(|bits| bits as u8),
+            FLOW_END_REASON => self.end_reason = value.as_u8(),
             _ => {}
         }
     }
@@ -221,8 +226,27 @@ fn mac_address(value: &FieldValue) -> Option<Address> {
     }
 }
 
-fn milliseconds(seconds: u64) -> u64 {
-    seconds.saturating_mul(1000)
+/// The unit of an element's values, or its name if they have none.
+const fn unit(element: InformationElement) -> &'static str {
+    match element.unit() {
+        Some(unit) => unit.name(),
+        None => element.name(),
+    }
+}
+
+/// Returns the milliseconds since the Unix epoch of a dateTime element's value.
+fn time(element: InformationElement, value: &FieldValue) -> Option<u64> {
+    match (element.data_type(), value) {
+        (DataType::DateTimeSeconds, value) => Some(value.as_u64()?.saturating_mul(1000)),
+        (
+            _,
+            FieldValue::Duration(
+                DurationValue::MicrosNtp { seconds, fraction }
+                | DurationValue::NanosNtp { seconds, fraction },
+            ),
+        ) => ntp_time(*seconds, *fraction, 1000).try_into().ok(),
+        (_, value) => value.as_u64(),
+    }
 }
 
 /// As RFC 3339 writes it, of milliseconds since the Unix epoch.

@@ -10,6 +10,7 @@ use flowmeter::metering::{EndReason, Export, FlowKey, FlowRecord};
 use flowmeter::observation::{Direction, ObservationDomainId, ObservationPoint};
 use flowmeter::time::{Timestamp, Uptime};
 use netflow_parser::variable_versions::ipfix::FlowSetBody;
+use netflow_parser::variable_versions::ipfix::lookup::IPFixField;
 use netflow_parser::{FieldValue, NetflowPacket, NetflowParser};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -501,7 +502,10 @@ fn another_implementation_reads_the_same() {
             let record = record.unwrap();
             let fields = record.fields();
             fields
-                .map(|(element, value)| (element.id, octets_of(value)))
+                .map(|(element, value)| {
+                    let iana = element.iana.expect("IANA has it");
+                    (IPFixField::new(iana.number(), None), octets_of(value))
+                })
                 .collect()
         })
         .collect();

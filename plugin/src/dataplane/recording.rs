@@ -4,7 +4,7 @@
 //! The processes of all threads export in one observation domain with one sequence; only the first
 //! thread's process sends templates.
 
-use flowmeter::exporting::Sequence;
+use flowmeter::exporting::Session;
 use flowmeter::metering::{
     Configuration, LayerSelection, Layered, Layers, MeteringProcess, Timeouts,
 };
@@ -67,15 +67,14 @@ impl Recording {
         shared: &'static Shared,
         nodes: LookupNodes,
     ) -> impl Iterator<Item = Self> {
-        let sequence = Sequence::default();
+        let session = Session::default();
         processes
             .into_iter()
             .zip(0..)
             .map(move |(process, thread)| {
                 let mut outlet = Outlet::new(shared, DOMAIN, nodes);
-                outlet.exporting().share_sequence(&sequence);
+                outlet.exporting().share_session(&session);
                 outlet.exporting().set_linger(LINGER_MILLIS);
-                outlet.exporting().announce_only(Vec::new());
                 let mut meter = ThreadMeter::new(outlet);
                 meter.replace(process);
                 Self {
@@ -160,21 +159,19 @@ impl Recording {
         let exporting = self.meter.outlet.exporting();
         for layout in missing {
             // If there is no buffer now, the next sweep tries again.
-            if exporting.announce_one(layout.template()).is_err() {
+            if exporting.announce_layout(layout).is_err() {
                 break;
             }
             announcements.set_made(layout);
         }
         exporting.transport().enqueue_pending();
-        self.update_repeated_templates();
     }
 
     /// Sets the templates that are repeated in each interval.
     pub(crate) fn update_repeated_templates(&mut self) {
         if self.announces {
             let made = self.meter.outlet.shared().announcements.made();
-            let templates = made.map(|layout| layout.template()).collect();
-            self.meter.outlet.exporting().announce_only(templates);
+            self.meter.outlet.exporting().retain_layouts(made);
         }
     }
 

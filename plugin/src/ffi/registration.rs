@@ -6,7 +6,7 @@ use core::ffi::{CStr, c_char};
 
 use vpp_sys::vlib_plugin_registration_t;
 
-use crate::{COMMIT, VERSION, VPP_VERSION};
+use crate::{VERSION, VPP_VERSION};
 
 /// VPP's structure, in the section that VPP reads.
 #[repr(transparent)]
@@ -23,10 +23,10 @@ unsafe impl Sync for Registration {}
 pub static vlib_plugin_registration: Registration = Registration({
     // SAFETY: all zeros are a valid value: no strings, enabled by default.
     let mut registration: vlib_plugin_registration_t = unsafe { core::mem::zeroed() };
-    registration.version = texts([VERSION, " ", COMMIT]);
+    registration.version = text(VERSION);
     // Structures change between releases, so a binary is for one release. VPP compares this prefix
     // with its own version; vpp-sys/build/release.rs chooses it.
-    registration.version_required = texts([env!("FLOWMETER_VPP_REQUIRED")]);
+    registration.version_required = text(env!("FLOWMETER_VPP_REQUIRED"));
     registration.description = c"Flow meter: exact flow records, exported as IPFIX".as_ptr();
     registration.early_init = c"flowmeter_early_init".as_ptr();
     registration
@@ -49,20 +49,14 @@ pub(crate) unsafe fn check_version() -> Result<(), String> {
     }
 }
 
-/// Concatenates strings, cut to leave a terminating zero.
-const fn texts<const N: usize, const M: usize>(texts: [&str; N]) -> [c_char; M] {
-    let mut all = [0; M];
-    let mut length = 0;
-    let mut number = 0;
-    while number < N {
-        let octets = texts[number].as_bytes();
-        let mut index = 0;
-        while index < octets.len() && length < M - 1 {
-            all[length] = octets[index] as c_char;
-            length += 1;
-            index += 1;
-        }
-        number += 1;
+/// Returns a string as C has it, cut to leave a terminating zero.
+const fn text<const LENGTH: usize>(text: &str) -> [c_char; LENGTH] {
+    let octets = text.as_bytes();
+    let mut characters = [0; LENGTH];
+    let mut index = 0;
+    while index < octets.len() && index < LENGTH - 1 {
+        characters[index] = octets[index] as c_char;
+        index += 1;
     }
-    all
+    characters
 }

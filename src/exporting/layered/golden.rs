@@ -4,9 +4,11 @@
 
 use bytemuck::Zeroable;
 
-use super::super::message::Message;
+use super::super::message::{Message, MessageKind};
+use super::super::options::{Interface, Interfaces};
+use super::super::writer::Session;
 use super::*;
-use crate::flow::{LayoutKind::*, Observed, Ports};
+use crate::flow::{Ipv4Key, LayoutKind::*, Observed, Ports};
 use crate::metering::EndReason;
 use crate::observation::{Direction, ObservationDomainId, ObservationPoint};
 use crate::time::Uptime;
@@ -286,15 +288,21 @@ fn sent(process: &mut ExportingProcess<Kept>) -> Vec<(MessageKind, u8, u16, Stri
     messages.into_iter().map(one).collect()
 }
 
-/// RFC 7011 §3.1: Data Records count in the sequence.
+/// RFC 7011 §8: a template precedes its Data Records, which count in the sequence (§3.1).
 #[test]
 #[cfg(target_endian = "little")]
-fn records_stand_in_sets_of_their_template() {
-    for (bits, kind, _, octets) in GOLDEN {
+fn records_follow_their_template_in_sets_of_its_id() {
+    for (bits, kind, template, octets) in GOLDEN {
         let layers = Layers::from_bits(bits);
         let id = 272 + u16::from(bits) * 4 + kind as u16;
-        let mut process = process(2);
+        let mut process = process(0);
         let record = record(layers, kind);
+        assert_eq!(process.export(&record), Err(ExportRefused::NoBuffer));
+        process.transport().buffers = 1;
+        assert_eq!(process.export(&record), Err(ExportRefused::NoBuffer));
+        let announced = (MessageKind::Templates, 0, 2, template.to_string());
+        assert_eq!(sent(&mut process), [announced], "and no more");
+        process.transport().buffers = 2;
         assert_eq!(process.export(&record), Ok(()));
         assert_eq!(process.export(&record), Ok(()));
         process.flush();
@@ -309,32 +317,41 @@ fn records_stand_in_sets_of_their_template() {
     }
 }
 
-/// Chosen templates are announced one by one, and again in each interval, from where a lack of
-/// buffers ended it.
+/// Layouts are announced one by one, and again in each interval, from where a lack of buffers ended
+/// it.
 #[test]
-fn chosen_templates_are_announced_instead_of_all() {
+fn announced_layouts_are_repeated() {
     let (_, _, first, _) = GOLDEN[1];
     let (_, _, second, _) = GOLDEN[20];
-    let layouts = [(1, Ipv4), (7, Ipv6)]
-        .map(|(bits, kind)| Layout::new(Layers::from_bits(bits), kind).template());
+    let layouts =
+        [(1, Ipv4), (7, Ipv6)].map(|(bits, kind)| Layout::new(Layers::from_bits(bits), kind));
     let mut process = process(0);
     let tick = |process: &mut ExportingProcess<Kept>, buffers, seconds: u32| {
         process.transport().buffers = buffers;
         process.tick(Timestamp::default(), Uptime::from_millis(seconds * 1000));
         sent(process)
     };
-    process.announce_only(layouts.to_vec());
     assert_eq!(tick(&mut process, 9, 0), [], "not by itself");
     process.transport().buffers = 0;
     assert_eq!(
-        process.announce_one(layouts[0]),
+        process.announce_layout(layouts[0]),
         Err(ExportRefused::NoBuffer)
     );
     assert_eq!(sent(&mut process), []);
     assert_eq!(tick(&mut process, 9, 40), [], "none was announced before");
-    assert_eq!(process.announce_one(layouts[0]), Ok(()));
     let of = |kind, octets: &str| (kind, 0, 2, octets.to_string());
-    assert_eq!(sent(&mut process), [of(MessageKind::Templates, first)]);
+    for (layout, octets) in layouts.into_iter().zip([first, second]) {
+        assert_eq!(process.announce_layout(layout), Ok(()));
+        assert_eq!(sent(&mut process), [of(MessageKind::Templates, octets)]);
+    }
+    // Interfaces are announced with the families' templates only.
+    let interface = Interface {
+        number: 1,
+        name: "a".to_owned(),
+        description: "b".to_owned(),
+    };
+    let interfaces = Interfaces::default().update(vec![interface]);
+    process.set_interfaces(&interfaces.expect("another interface"));
     assert_eq!(tick(&mut process, 9, 69), []);
     let repeated = MessageKind::RepeatedTemplates;
     assert_eq!(tick(&mut process, 1, 70), [of(repeated, first)]);
@@ -342,4 +359,76 @@ fn chosen_templates_are_announced_instead_of_all() {
     assert_eq!(tick(&mut process, 9, 100), []);
     let both = [of(repeated, first), of(repeated, second)];
     assert_eq!(tick(&mut process, 9, 101), both);
+
+    process.retain_layouts([layouts[0]]);
+    assert_eq!(tick(&mut process, 9, 131), [of(repeated, first)]);
+    let record = record(Layers::from_bits(7), Ipv6);
+    assert_eq!(process.export(&record), Ok(()));
+    assert_eq!(sent(&mut process), [of(MessageKind::Templates, second)]);
+    process.restart();
+    sent(&mut process);
+    assert_eq!(process.export(&record), Ok(()));
+    assert_eq!(sent(&mut process), [of(MessageKind::Templates, second)]);
+}
+
+/// Processes of a session send what any of them announced, in one sequence.
+#[test]
+fn a_shared_session_has_one_sequence_and_the_templates_of_all() {
+    let session = Session::default();
+    let mut processes = [process(9), process(9)];
+    for process in &mut processes {
+        process.share_session(&session);
+    }
+    let record = record(Layers::from_bits(2), Ipv4);
+    let mut kinds = Vec::new();
+    for process in &mut processes {
+        assert_eq!(process.export(&record), Ok(()));
+        process.flush();
+        kinds.extend(
+            sent(process)
+                .into_iter()
+                .map(|(kind, sequence, ..)| (kind, sequence)),
+        );
+    }
+    let expected = [
+        (MessageKind::Templates, 0),
+        (MessageKind::Data, 0),
+        (MessageKind::Data, 1),
+    ];
+    assert_eq!(kinds, expected);
+}
+
+/// A process may export records of families and layered ones: each follow their own templates.
+#[test]
+fn families_and_layouts_are_announced_each() {
+    let mut process = process(9);
+    let layered = record(Layers::from_bits(2), Ipv4);
+    assert_eq!(process.export(&layered), Ok(()));
+    let point = ObservationPoint::default();
+    let routed = FlowRecord {
+        key: Ipv4Key {
+            source: [192, 0, 2, 1],
+            destination: [192, 0, 2, 2],
+            ports: Ports::default(),
+            observed: Observed::new(&point, 0, 17),
+        },
+        attributes: (),
+        packets: 1,
+        octets: 28,
+        start: Timestamp::default(),
+        end: Timestamp::default(),
+        ingress_vrf: 0,
+        egress_vrf: 0,
+        type_of_service: 0,
+        tcp_flags: 0,
+        end_reason: EndReason::ForcedEnd,
+    };
+    assert_eq!(process.export(&routed), Ok(()));
+    process.flush();
+    let sets: Vec<_> = sent(&mut process)
+        .into_iter()
+        .map(|(_, _, set, _)| set)
+        .collect();
+    // Templates of the layout, its record, templates of the families, sampling, and the record.
+    assert_eq!(sets, [2, 281, 2, 513, 256]);
 }

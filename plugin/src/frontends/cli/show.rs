@@ -16,7 +16,7 @@ use crate::export::shared::Gate;
 use crate::ffi::interface::Interface;
 use crate::ffi::refusal::Refusal;
 use crate::ffi::{Main, text, thread};
-use crate::{COMMIT, VERSION, VPP_VERSION};
+use crate::{VERSION, VPP_VERSION};
 
 /// `show flowmeter [interfaces|exporter|statistics|memory|verify] | flows …`.
 pub(crate) fn show(main: Main, words: Vec<&str>) -> Result<(), String> {
@@ -25,10 +25,7 @@ pub(crate) fn show(main: Main, words: Vec<&str>) -> Result<(), String> {
     let mut out = String::new();
     match words.next() {
         None => {
-            let _ = writeln!(
-                out,
-                "flowmeter {VERSION} (commit {COMMIT}), built for VPP {VPP_VERSION}"
-            );
+            let _ = writeln!(out, "flowmeter {VERSION}, built for VPP {VPP_VERSION}");
             show_settings(main, &mut out)?;
             show_exporter(main, &mut out)?;
             show_interfaces(main, &mut out)?;
