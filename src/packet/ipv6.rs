@@ -9,12 +9,13 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::dissect::{Dissection, Headers};
-use super::link::Link;
-use super::transport::{self, Transport, protocol};
+use super::cursor::Cursor;
+use super::dissection::{Dissection, Headers};
+use super::transport::{self, Transport};
 use super::wire::{clip, split_header};
 use super::{MAX_EXTENSION_HEADERS, segments};
 use crate::flow::{IgnoredReason, Ipv6Key};
+use crate::number::protocol;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -60,29 +61,25 @@ impl FragmentHeader {
     }
 }
 
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
-const DESTINATION: u8 = 60;
-
 /// The header's own octets.
 const HEADER: u32 = size_of::<Ipv6Header>() as u32;
 
 /// Whether `octets` can be an IPv6 packet, where nothing before them says what they are. Where the
 /// capture ends inside the header, its version decides.
-pub(super) fn can_be(octets: &[u8], link: &Link<'_>) -> bool {
+pub(super) fn can_be(octets: &[u8], cursor: &Cursor<'_>) -> bool {
     let is_version_6 = octets.first().is_some_and(|first| first >> 4 == 6);
-    let on_wire = link.on_wire_from(octets);
+    let on_wire = cursor.on_wire_from(octets);
     let Some((header, _)) = split_header::<Ipv6Header>(octets) else {
         return is_version_6 && on_wire >= HEADER;
     };
     let total = HEADER + u32::from(u16::from_be_bytes(header.payload_length));
-    is_version_6 && (link.segment_size() > 0 || total <= on_wire)
+    is_version_6 && (cursor.segment_size() > 0 || total <= on_wire)
 }
 
 /// Reads the packet that `octets` begin with.
 #[inline]
-pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
+pub(super) fn read(cursor: &Cursor<'_>) -> Dissection {
+    let octets = cursor.rest();
     let Some((header, after)) = split_header::<Ipv6Header>(octets) else {
         return Dissection::Ignored(IgnoredReason::IpHeaderTruncated);
     };
@@ -90,8 +87,8 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
     if version_class_and_label >> 28 != 6 {
         return Dissection::Ignored(IgnoredReason::IpVersion);
     }
-    let segment_size = link.segment_size();
-    let on_wire = link.on_wire_from(octets);
+    let segment_size = cursor.segment_size();
+    let on_wire = cursor.on_wire_from(octets);
     let (total, payload) = match u16::from_be_bytes(header.payload_length) {
         _ if segment_size > 0 => (on_wire, after),
         0 => without_payload_length(header.next_header, after, on_wire),
@@ -114,7 +111,7 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
             source: header.source,
             destination: header.destination,
             ports,
-            observed: link.observed(protocol.into()),
+            observed: cursor.observed(protocol.into()),
         },
         octets,
         packets,
@@ -130,7 +127,7 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
 fn skip_extension_headers(mut next: u8, mut octets: &[u8]) -> (u8, &[u8]) {
     for _ in 0..MAX_EXTENSION_HEADERS {
         match next {
-            HOP_BY_HOP | ROUTING | DESTINATION => {
+            protocol::HOP_BY_HOP | protocol::IPV6_ROUTE | protocol::IPV6_OPTIONS => {
                 let Some((header, rest)) = split_header::<ExtensionHeader>(octets) else {
                     return (next, &[]);
                 };
@@ -139,7 +136,7 @@ fn skip_extension_headers(mut next: u8, mut octets: &[u8]) -> (u8, &[u8]) {
                 };
                 (next, octets) = (header.next_header, rest);
             }
-            FRAGMENT => {
+            protocol::IPV6_FRAGMENT => {
                 let Some((header, rest)) = split_header::<FragmentHeader>(octets) else {
                     return (next, &[]);
                 };
@@ -160,7 +157,7 @@ fn without_payload_length(next: u8, after: &[u8], on_wire: u32) -> (u32, &[u8]) 
     const PADDED: u32 = HEADER + 8;
 
     match next {
-        HOP_BY_HOP => match jumbo_payload_length(after) {
+        protocol::HOP_BY_HOP => match jumbo_payload_length(after) {
             Some(length) => {
                 let payload = usize::try_from(length).map_or(after, |length| clip(after, length));
                 (on_wire.min(HEADER.saturating_add(length)), payload)

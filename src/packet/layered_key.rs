@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The key of a layered flow, of a packet's headers: by the fast path or by dissection.
 
-use super::ether_type::{IPV4, IPV6};
 use super::plain::{plain_ipv4, plain_ipv6};
-use super::transport::protocol;
 use super::{Dissection, Headers, Packet, dissect};
 use crate::flow::{
     FlowKey, IgnoredReason, Ipv4Key, Ipv6Key, L2Key, LayerSelection, LayeredKey, Layers, Layout,
     LayoutKind, Observed, Ports,
 };
+use crate::number::ether_type::{IPV4, IPV6};
+use crate::number::protocol;
 use crate::observation::{LinkType, ObservationPoint};
 
 impl LayeredKey {

@@ -4,10 +4,10 @@
 //! What it reads, [`dissect`](crate::packet::dissect()) reads alike; it is only faster. A packet
 //! that says it is longer than its frame is left to that.
 
-use super::ether_type::{IPV4, IPV6, VLAN};
-use super::transport::protocol;
 use super::{Headers, Packet};
 use crate::flow::{Ipv4Key, Ipv6Key, Observed};
+use crate::number::ether_type::{IPV4, IPV6, VLAN};
+use crate::number::protocol;
 use crate::observation::LinkType;
 
 /// Offsets in an IPv4 header without options (RFC 791 §3.1) and in the TCP header (RFC 9293

@@ -4,7 +4,7 @@
 //! Each segment has all headers and a part of the payload. Knows no IP header; only TCP (RFC 9293)
 //! and UDP (RFC 768) are segmented.
 
-use super::transport::protocol;
+use crate::number::protocol;
 
 /// Octets of a UDP header, and of a TCP header without options.
 const UDP_HEADER: u32 = 8;

@@ -6,17 +6,7 @@
 
 use super::wire::split_header;
 use crate::flow::Ports;
-
-/// IANA protocol numbers.
-pub(super) mod protocol {
-    pub(in crate::packet) const ICMP: u8 = 1;
-    pub(in crate::packet) const TCP: u8 = 6;
-    pub(in crate::packet) const UDP: u8 = 17;
-    pub(in crate::packet) const DCCP: u8 = 33;
-    pub(in crate::packet) const ICMPV6: u8 = 58;
-    pub(in crate::packet) const SCTP: u8 = 132;
-    pub(in crate::packet) const UDP_LITE: u8 = 136;
-}
+use crate::number::protocol;
 
 /// What was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
