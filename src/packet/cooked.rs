@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Linux cooked capture (LINKTYPE_LINUX_SLL and LINKTYPE_LINUX_SLL2): what a capture of
-//! all interfaces at once has in place of each one's own header.
+//! Linux cooked capture (LINKTYPE_LINUX_SLL and LINKTYPE_LINUX_SLL2): what captures of all
+//! interfaces have in place of each interface's own header.
 //!
-//! Owns the two headers; the rest is as behind an Ethernet header, except that numbers
-//! below the least EtherType are Linux's own and never lengths.
+//! Owns the two headers. What follows is as behind an Ethernet header, but numbers below the least
+//! EtherType are Linux's own and never lengths.
 
 use bytemuck::{Pod, Zeroable};
 

@@ -54,7 +54,8 @@ pub fn dissect(packet: &Packet<'_>) -> Dissection {
             Next::Label(number) => mpls::read_label(&mut cursor, number),
             Next::LabelledPayload(number) => mpls::read_payload(&mut cursor, number),
             Next::Ppp(number) => ppp::read(&mut cursor, number),
-            Next::Ieee80211 { padded } => wireless::read(&mut cursor, padded),
+            Next::Ieee80211 => wireless::read(&mut cursor, false),
+            Next::PaddedIeee80211 => wireless::read(&mut cursor, true),
         };
     }
     Dissection::Ignored(IgnoredReason::TooManyTags)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The IPv6 header and its extension headers (RFC 8200 §3, §4).
 //!
-//! Knows nothing of link layers but how many octets one left on the wire: no packet counts
-//! more, whatever its Payload Length or its jumbo payload option. Extension
-//! headers are hop-by-hop options, routing, fragment and destination options; everything
-//! else is an upper layer, also the authentication header and ESP. At most
-//! [`MAX_EXTENSION_HEADERS`] are read, each only if it is there whole.
+//! Knows nothing of link layers but how many octets on the wire were behind them: no packet counts
+//! more, whatever its Payload Length or its jumbo payload option. Extension headers are hop-by-hop
+//! options, routing, fragment and destination options; everything else is an upper layer, also the
+//! authentication header and ESP. At most [`MAX_EXTENSION_HEADERS`] are read, each only if it was
+//! captured whole.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -37,7 +37,7 @@ struct ExtensionHeader {
 }
 
 impl ExtensionHeader {
-    /// Octets after the first two: the length counts groups of 8 beyond the first.
+    /// Returns the octets after the first two: the length counts groups of 8 beyond the first.
     #[inline]
     fn octets_after(&self) -> usize {
         usize::from(self.length) * 8 + 6
@@ -64,7 +64,7 @@ impl FragmentHeader {
 /// The header's own octets.
 const HEADER: u32 = size_of::<Ipv6Header>() as u32;
 
-/// Whether `octets` can be an IPv6 packet, where nothing before them says what they are. Where the
+/// Returns whether `octets` can be an IPv6 packet, if nothing before them says what they are. If the
 /// capture ends inside the header, its version decides.
 pub(super) fn can_be(octets: &[u8], cursor: &Cursor<'_>) -> bool {
     let is_version_6 = octets.first().is_some_and(|first| first >> 4 == 6);
@@ -76,7 +76,7 @@ pub(super) fn can_be(octets: &[u8], cursor: &Cursor<'_>) -> bool {
     is_version_6 && (cursor.segment_size() > 0 || total <= on_wire)
 }
 
-/// Reads the packet that `octets` begin with.
+/// Reads the packet at the cursor.
 #[inline]
 pub(super) fn read(cursor: &Cursor<'_>) -> Dissection {
     let octets = cursor.rest();
@@ -121,8 +121,8 @@ pub(super) fn read(cursor: &Cursor<'_>) -> Dissection {
     })
 }
 
-/// The upper layer's protocol and octets: none where nothing of them may be read. Where a
-/// header is not there whole, or is one too many, the protocol is that header's number.
+/// Returns the upper layer's protocol, and those of its octets that may be read. If a header was
+/// not captured whole, or is one too many, the protocol is that header's number.
 #[inline]
 fn skip_extension_headers(mut next: u8, mut octets: &[u8]) -> (u8, &[u8]) {
     for _ in 0..MAX_EXTENSION_HEADERS {
@@ -151,9 +151,9 @@ fn skip_extension_headers(mut next: u8, mut octets: &[u8]) -> (u8, &[u8]) {
     (next, octets)
 }
 
-/// Octets of a packet whose Payload Length is 0, and those of its payload.
+/// Returns how many octets a packet with Payload Length 0 has, and its payload.
 fn without_payload_length(next: u8, after: &[u8], on_wire: u32) -> (u32, &[u8]) {
-    /// More than this and a short Ethernet frame's padding (46 octets) can't be meant.
+    /// What is longer cannot be the padding of a short Ethernet frame (46 octets).
     const PADDED: u32 = HEADER + 8;
 
     match next {
@@ -164,18 +164,18 @@ fn without_payload_length(next: u8, after: &[u8], on_wire: u32) -> (u32, &[u8]) 
             }
             None => (HEADER, &[]),
         },
-        // Left for the network card to fill in when it segments the packet.
+        // The network card fills it in when it segments the packet.
         protocol::TCP | protocol::UDP if on_wire > PADDED => (on_wire, after),
         _ => (HEADER, &[]),
     }
 }
 
-/// The length in a jumbo payload option (RFC 2675 §2) of the hop-by-hop options header
+/// Returns the length in a jumbo payload option (RFC 2675 §2) of the hop-by-hop options header
 /// that `octets` begin with.
 fn jumbo_payload_length(octets: &[u8]) -> Option<u32> {
     const PAD1: u8 = 0x00;
     const JUMBO_PAYLOAD: u8 = 0xc2;
-    /// One of padding alone may have 2,054 options, which nobody shall make us read.
+    /// A header may have 2,054 options of padding; no packet shall take that long to read.
     const MAX_OPTIONS: usize = 16;
 
     let (header, rest) = split_header::<ExtensionHeader>(octets)?;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! MPLS label stacks (RFC 3032 §2.1).
 //!
-//! Knows nothing of what labels mean, and so not what they carry. Routers on the path take what
-//! begins with IP's version for IP (RFC 4928 §2), which MAC addresses in an Ethernet pseudowire
-//! may do as well. Here the header's and the packet's length must fit the frame, too. Else it may
-//! be a pseudowire, with a control word or without one (RFC 4448 §4.6), which is read if what it
-//! carries is IP by the same rule. Everything else is a frame that is not IP.
+//! Labels do not say what follows them. Routers take a payload for IP if it begins with IP's
+//! version (RFC 4928 §2), but so may the MAC addresses in an Ethernet pseudowire. Here the lengths
+//! of header and packet must fit the frame, too. Otherwise it may be a pseudowire, with or without
+//! a control word (RFC 4448 §4.6), which is read if it carries IP by the same rule. Everything else
+//! is a frame that is not IP.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -31,6 +31,7 @@ impl Label {
 }
 
 /// Reads a label; `ether_type` is the EtherType of the frame if it is not IP.
+#[inline(always)]
 pub(super) fn read_label(cursor: &mut Cursor<'_>, ether_type: u16) -> Step {
     let label: &Label = cursor.take()?;
     cursor.count_tag()?;

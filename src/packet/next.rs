@@ -18,8 +18,10 @@ pub(super) enum Next {
     Ethernet,
     /// An LLC header.
     LogicalLink,
-    /// An IEEE 802.11 header, which may be padded to a multiple of four octets.
-    Ieee80211 { padded: bool },
+    /// An IEEE 802.11 header.
+    Ieee80211,
+    /// An IEEE 802.11 header that is padded to a multiple of four octets.
+    PaddedIeee80211,
     /// A PPP header. The number is the EtherType of the frame if it is not IP.
     Ppp(u16),
     /// An MPLS label, with the same number.

@@ -6,6 +6,7 @@ use super::dissection::{Dissection, Headers};
 use crate::flow::L2Key;
 
 /// Returns what a frame of the protocol of this EtherType is; 0 if it has no EtherType.
+#[inline]
 pub(super) fn read(cursor: &Cursor<'_>, ether_type: u16) -> Dissection {
     let [source, destination] = cursor.addresses();
     Dissection::NonIp(Headers {

@@ -8,7 +8,7 @@ use super::cursor::Cursor;
 use super::next::{Next, Step};
 use crate::flow::IgnoredReason;
 
-/// HDLC's address of all stations, and unnumbered information (RFC 1662 §3.1).
+/// HDLC's broadcast address, and unnumbered information (RFC 1662 §3.1).
 const ADDRESS: u8 = 0xff;
 const CONTROL: u8 = 0x03;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! IEEE 802.11 frames, bare or behind what a receiver adds to them: radiotap or PPI.
+//! IEEE 802.11 frames, and the headers that receivers add before them: radiotap and PPI.
 //!
-//! Owns these headers as far as they say where the frame's body begins. Bodies that hold LLC are
-//! those of data frames that are neither protected nor a later fragment nor several in one
-//! (A-MSDU); all other frames are not IP.
+//! Owns these headers as far as they say where the frame's body begins. The body is LLC in data
+//! frames that are not protected, no later fragment, and not several frames in one (A-MSDU). All
+//! other frames are not IP.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -12,7 +12,7 @@ use super::next::{Next, Step};
 use super::wire::clip;
 use crate::flow::IgnoredReason;
 
-/// IEEE 802.11 §9.3.2.1, without what not all data frames have.
+/// IEEE 802.11 §9.3.2.1, without the fields that only some data frames have.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct DataHeader {
@@ -124,7 +124,11 @@ pub(super) fn read_radiotap(cursor: &mut Cursor<'_>) -> Step {
     cursor.skip(length - size_of::<RadiotapHeader>())?;
     let flags = radiotap_flags(clip(octets, length));
     let padded = flags.is_some_and(|flags| flags & PADDED != 0);
-    Ok(Next::Ieee80211 { padded })
+    Ok(if padded {
+        Next::PaddedIeee80211
+    } else {
+        Next::Ieee80211
+    })
 }
 
 /// Returns the field "flags" of a whole radiotap header. Only the time stamp may be before it.
@@ -178,7 +182,7 @@ pub(super) fn read_packet_information(cursor: &mut Cursor<'_>) -> Step {
     cursor.skip(length - size_of::<PacketInformationHeader>())?;
     match u32::from_le_bytes(header.link_type) {
         ETHERNET => Ok(Next::Ethernet),
-        IEEE_802_11 => Ok(Next::Ieee80211 { padded: false }),
+        IEEE_802_11 => Ok(Next::Ieee80211),
         _ => Err(IgnoredReason::UnsupportedLinkType),
     }
 }
