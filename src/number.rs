@@ -85,6 +85,12 @@ pub mod protocol {
         /// MPLS in IP (RFC 4023).
         MPLS_IN_IP = 137 "MPLS-in-IP",
     }
+
+    /// Returns whether packets of this protocol have a type and a code, and no ports: ICMP and
+    /// ICMPv6.
+    pub const fn is_icmp(number: u8) -> bool {
+        matches!(number, ICMP | ICMPV6)
+    }
 }
 
 /// EtherTypes (IANA, "IEEE 802 Numbers"), in the machine's byte order.
