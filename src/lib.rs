@@ -85,6 +85,7 @@ pub mod exporting;
 pub mod flow;
 mod flow_table;
 pub mod metering;
+pub mod number;
 pub mod observation;
 pub mod packet;
 pub mod time;

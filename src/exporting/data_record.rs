@@ -7,6 +7,7 @@ use super::information_element::*;
 use super::template::{FieldSpecifier, Template, TemplateId};
 use crate::flow::{FlowKey, Ipv4Key, Ipv6Key, L2Key, Observed};
 use crate::metering::FlowRecord;
+use crate::number::protocol;
 use crate::observation::Direction;
 
 /// A key whose flow records have a template.
@@ -64,7 +65,7 @@ macro_rules! field {
 
 /// The layout that IPv4 and IPv6 share: between their addresses and their last fields.
 macro_rules! ip_flow_template {
-    ($key:ty, $id:literal, version $version:literal, icmp $icmp:literal, |$record:ident| {
+    ($key:ty, $id:literal, version $version:literal, icmp $icmp:expr, |$record:ident| {
         $source:ident, $destination:ident,
         $icmp_type_code:ident
         $(, $element:ident: $value:expr)*
@@ -73,7 +74,7 @@ macro_rules! ip_flow_template {
             $source: $record.key.source,
             $destination: $record.key.destination,
             SOURCE_TRANSPORT_PORT: $record.key.ports.source,
-            DESTINATION_TRANSPORT_PORT: if $record.key.observed.protocol == $icmp {
+            DESTINATION_TRANSPORT_PORT: if $record.key.observed.protocol == u16::from($icmp) {
                 [0; 2]
             } else {
                 $record.key.ports.destination
@@ -88,7 +89,7 @@ macro_rules! ip_flow_template {
             OCTET_DELTA_COUNT: $record.octets.to_be_bytes(),
             FLOW_START_MILLISECONDS: $record.start.as_millis().to_be_bytes(),
             FLOW_END_MILLISECONDS: $record.end.as_millis().to_be_bytes(),
-            $icmp_type_code: if $record.key.observed.protocol == $icmp {
+            $icmp_type_code: if $record.key.observed.protocol == u16::from($icmp) {
                 $record.key.ports.destination
             } else {
                 [0; 2]
@@ -104,12 +105,12 @@ macro_rules! ip_flow_template {
     };
 }
 
-ip_flow_template!(Ipv4Key, 256, version 4, icmp 1, |record| {
+ip_flow_template!(Ipv4Key, 256, version 4, icmp protocol::ICMP, |record| {
     SOURCE_IPV4_ADDRESS, DESTINATION_IPV4_ADDRESS,
     ICMP_TYPE_CODE_IPV4
 });
 
-ip_flow_template!(Ipv6Key, 257, version 6, icmp 58, |record| {
+ip_flow_template!(Ipv6Key, 257, version 6, icmp protocol::ICMPV6, |record| {
     SOURCE_IPV6_ADDRESS, DESTINATION_IPV6_ADDRESS,
     ICMP_TYPE_CODE_IPV6,
     FLOW_LABEL_IPV6: record.attributes.to_be_bytes()

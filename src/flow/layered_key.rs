@@ -138,7 +138,8 @@ impl LayeredKey {
         Layout(self.layout)
     }
 
-    /// A key of this layout, otherwise zero.
+    /// Returns a key of a layout, in which all else is zero.
+    #[cfg(test)]
     pub(crate) fn of_layout(layout: Layout) -> Self {
         Self {
             layout: layout.0,

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Linux cooked capture (LINKTYPE_LINUX_SLL and LINKTYPE_LINUX_SLL2): what a capture of
-//! all interfaces at once has in place of each one's own header.
+//! Linux cooked capture (LINKTYPE_LINUX_SLL and LINKTYPE_LINUX_SLL2): what captures of all
+//! interfaces have in place of each interface's own header.
 //!
-//! Owns the two headers; the rest is as behind an Ethernet header, except that numbers
-//! below the least EtherType are Linux's own and never lengths.
+//! Owns the two headers. What follows is as behind an Ethernet header, but numbers below the least
+//! EtherType are Linux's own and never lengths.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::dissect::Dissection;
-use super::ether_type::{self, Lesser};
-use super::link::Link;
-use super::wire::split_header;
+use super::cursor::Cursor;
+use super::next::{Next, Step};
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -34,33 +32,23 @@ struct Version2 {
     address: [u8; 8],
 }
 
-/// Reads a packet behind a version 1 header.
-pub(super) fn read_version_1<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
-    let Some((header, rest)) = split_header::<Version1>(octets) else {
-        return Dissection::LINK_TRUNCATED;
-    };
+/// Reads a version 1 header.
+pub(super) fn read_version_1(cursor: &mut Cursor<'_>) -> Step {
+    let header: &Version1 = cursor.take()?;
     let length = u16::from_be_bytes(header.address_length);
-    let link = link.with_source(source(length, &header.address));
-    read(header.hardware, header.protocol, rest, link)
+    cursor.set_source(source(length, &header.address));
+    Ok(announced(cursor, header.hardware, header.protocol))
 }
 
-/// Reads a packet behind a version 2 header.
-pub(super) fn read_version_2<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
-    let Some((header, rest)) = split_header::<Version2>(octets) else {
-        return Dissection::LINK_TRUNCATED;
-    };
+/// Reads a version 2 header.
+pub(super) fn read_version_2(cursor: &mut Cursor<'_>) -> Step {
+    let header: &Version2 = cursor.take()?;
     let length = u16::from(header.address_length);
-    let link = link.with_source(source(length, &header.address));
-    read(header.hardware, header.protocol, rest, link)
+    cursor.set_source(source(length, &header.address));
+    Ok(announced(cursor, header.hardware, header.protocol))
 }
 
-/// Reads what follows a header of either version.
-fn read<'a>(hardware: [u8; 2], protocol: [u8; 2], rest: &'a [u8], link: Link<'a>) -> Dissection {
-    let ether_type = ether_type(hardware, protocol);
-    ether_type::read(ether_type, rest, link, Lesser::Unknown)
-}
-
-/// The source address if it is a MAC address; those of IP tunnels are not.
+/// Returns the source address if it is a MAC address; those of IP tunnels are not.
 fn source(length: u16, address: &[u8; 8]) -> &[u8; 6] {
     match (length, address.first_chunk()) {
         (6, Some(address)) => address,
@@ -68,11 +56,12 @@ fn source(length: u16, address: &[u8; 8]) -> &[u8; 6] {
     }
 }
 
-/// The EtherType, or 0 where the protocol is something else.
-fn ether_type(hardware: [u8; 2], protocol: [u8; 2]) -> u16 {
+/// Returns what a header of either version announces.
+fn announced(cursor: &mut Cursor<'_>, hardware: [u8; 2], protocol: [u8; 2]) -> Next {
+    cursor.no_more_lengths();
     match u16::from_be_bytes(hardware) {
-        // ARPHRD_FRAD, ARPHRD_IEEE80211_RADIOTAP, ARPHRD_NETLINK.
-        770 | 803 | 824 => 0,
-        _ => u16::from_be_bytes(protocol),
+        // ARPHRD_FRAD, ARPHRD_IEEE80211_RADIOTAP, ARPHRD_NETLINK: it is no EtherType.
+        770 | 803 | 824 => Next::NonIp(0),
+        _ => Next::EtherType(u16::from_be_bytes(protocol)),
     }
 }

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The Ethernet header (IEEE 802.3 §3.1.1).
 //!
-//! Owns the MAC addresses' place; what the type or length means is `ether_type`'s.
+//! Owns the MAC addresses' place. An inner frame's addresses take the place of the outer ones.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::dissect::Dissection;
-use super::ether_type::{self, Lesser};
-use super::link::Link;
-use super::wire::split_header;
+use super::cursor::Cursor;
+use super::next::{Next, Step};
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -18,29 +16,11 @@ struct EthernetHeader {
     type_or_length: [u8; 2],
 }
 
-/// Reads an Ethernet frame.
-#[inline]
-pub(super) fn read<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
-    let Some((header, rest)) = split_header::<EthernetHeader>(octets) else {
-        return Dissection::LINK_TRUNCATED;
-    };
-    let link = link
-        .with_source(&header.source)
-        .with_destination(&header.destination);
-    ether_type::read(
-        u16::from_be_bytes(header.type_or_length),
-        rest,
-        link,
-        Lesser::Length,
-    )
-}
-
-/// The type or length of a frame within a frame and what follows it; `None` where the octets end
-/// before. Its addresses are the packet's from then on.
-pub(super) fn inner<'a>(octets: &'a [u8], link: &mut Link<'a>) -> Option<(u16, &'a [u8])> {
-    let (header, rest) = split_header::<EthernetHeader>(octets)?;
-    *link = link
-        .with_source(&header.source)
-        .with_destination(&header.destination);
-    Some((u16::from_be_bytes(header.type_or_length), rest))
+/// Reads a header.
+#[inline(always)]
+pub(super) fn read(cursor: &mut Cursor<'_>) -> Step {
+    let header: &EthernetHeader = cursor.take()?;
+    cursor.set_source(&header.source);
+    cursor.set_destination(&header.destination);
+    Ok(Next::EtherType(u16::from_be_bytes(header.type_or_length)))
 }

@@ -5,10 +5,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::dissect::Dissection;
-use super::link::Link;
-use super::logical_link;
-use super::wire::split_header;
+use super::cursor::Cursor;
+use super::next::{Next, Step};
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -19,7 +17,7 @@ struct FddiHeader {
 }
 
 impl FddiHeader {
-    /// LLC in frames that are asynchronous or synchronous, of any priority.
+    /// Returns whether LLC follows: in asynchronous or synchronous frames of any priority.
     fn is_logical_link(&self) -> bool {
         const FORMAT: u8 = 0x30;
         const LOGICAL_LINK: u8 = 0x10;
@@ -27,16 +25,14 @@ impl FddiHeader {
     }
 }
 
-/// Reads a frame.
-pub(super) fn read<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
-    let Some((header, rest)) = split_header::<FddiHeader>(octets) else {
-        return Dissection::LINK_TRUNCATED;
-    };
-    let link = link
-        .with_source(&header.source)
-        .with_destination(&header.destination);
-    if !header.is_logical_link() {
-        return link.non_ip(0);
-    }
-    logical_link::read(rest, link)
+/// Reads a header.
+pub(super) fn read(cursor: &mut Cursor<'_>) -> Step {
+    let header: &FddiHeader = cursor.take()?;
+    cursor.set_source(&header.source);
+    cursor.set_destination(&header.destination);
+    Ok(if header.is_logical_link() {
+        Next::LogicalLink
+    } else {
+        Next::NonIp(0)
+    })
 }

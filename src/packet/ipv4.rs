@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The IPv4 header (RFC 791 §3.1).
 //!
-//! Knows nothing of link layers but how many octets one left on the wire: no packet counts more,
-//! whatever its Total Length. The header with its options is there whole and no longer than the
-//! packet, or there is no key.
+//! Knows nothing of link layers but how many octets on the wire were behind them: no packet counts
+//! more, whatever its Total Length. A packet has a key only if its header was captured with all
+//! options and is not longer than the packet.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::dissect::{Dissection, Headers};
-use super::link::Link;
+use super::cursor::Cursor;
+use super::dissection::{Dissection, Headers};
 use super::segments;
 use super::transport::{self, Transport};
 use super::wire::{clip, split_header};
@@ -30,7 +30,7 @@ struct Ipv4Header {
 }
 
 impl Ipv4Header {
-    /// Octets of the header with its options.
+    /// Returns the octets of the header with its options.
     #[inline]
     fn length(&self) -> usize {
         usize::from(self.version_and_length & 0x0f) * 4
@@ -42,11 +42,11 @@ impl Ipv4Header {
     }
 }
 
-/// Whether `octets` can be an IPv4 packet, where nothing before them says what they are. Where the
+/// Returns whether `octets` can be an IPv4 packet, if nothing before them says what they are. If the
 /// capture ends inside the header, its version decides.
-pub(super) fn can_be(octets: &[u8], link: &Link<'_>) -> bool {
+pub(super) fn can_be(octets: &[u8], cursor: &Cursor<'_>) -> bool {
     let is_version_4 = octets.first().is_some_and(|first| first >> 4 == 4);
-    let on_wire = link.on_wire_from(octets);
+    let on_wire = cursor.on_wire_from(octets);
     let Some((header, _)) = split_header::<Ipv4Header>(octets) else {
         return is_version_4 && on_wire as usize >= size_of::<Ipv4Header>();
     };
@@ -54,12 +54,13 @@ pub(super) fn can_be(octets: &[u8], link: &Link<'_>) -> bool {
     let total = u32::from(u16::from_be_bytes(header.total_length));
     is_version_4
         && length >= size_of::<Ipv4Header>()
-        && (link.segment_size() > 0 || (length as u32..=on_wire).contains(&total))
+        && (cursor.segment_size() > 0 || (length as u32..=on_wire).contains(&total))
 }
 
-/// Reads the packet that `octets` begin with.
+/// Reads the packet at the cursor.
 #[inline]
-pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
+pub(super) fn read(cursor: &Cursor<'_>) -> Dissection {
+    let octets = cursor.rest();
     let Some((header, _)) = split_header::<Ipv4Header>(octets) else {
         return Dissection::Ignored(IgnoredReason::IpHeaderTruncated);
     };
@@ -73,14 +74,14 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
     let Some(after) = octets.get(length..) else {
         return Dissection::Ignored(IgnoredReason::IpHeaderTruncated);
     };
-    let segment_size = link.segment_size();
+    let segment_size = cursor.segment_size();
     let (total, payload) = match usize::from(u16::from_be_bytes(header.total_length)) {
-        _ if segment_size > 0 => (link.on_wire_from(octets), after),
-        // Left for the network card to fill in when it segments the packet.
-        0 => (link.on_wire_from(octets), after),
+        _ if segment_size > 0 => (cursor.on_wire_from(octets), after),
+        // The network card fills it in when it segments the packet.
+        0 => (cursor.on_wire_from(octets), after),
         total if total < length => return Dissection::Ignored(IgnoredReason::Ipv4TotalLength),
         total => (
-            link.on_wire_from(octets).min(total as u32),
+            cursor.on_wire_from(octets).min(total as u32),
             clip(after, total - length),
         ),
     };
@@ -99,7 +100,7 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
             source: header.source,
             destination: header.destination,
             ports,
-            observed: link.observed(header.protocol.into()),
+            observed: cursor.observed(header.protocol.into()),
         },
         octets,
         packets,

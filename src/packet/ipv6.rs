@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The IPv6 header and its extension headers (RFC 8200 §3, §4).
 //!
-//! Knows nothing of link layers but how many octets one left on the wire: no packet counts
-//! more, whatever its Payload Length or its jumbo payload option. Extension
-//! headers are hop-by-hop options, routing, fragment and destination options; everything
-//! else is an upper layer, also the authentication header and ESP. At most
-//! [`MAX_EXTENSION_HEADERS`] are read, each only if it is there whole.
+//! Knows nothing of link layers but how many octets on the wire were behind them: no packet counts
+//! more, whatever its Payload Length or its jumbo payload option. Extension headers are hop-by-hop
+//! options, routing, fragment and destination options; everything else is an upper layer, also the
+//! authentication header and ESP. At most [`MAX_EXTENSION_HEADERS`] are read, each only if it was
+//! captured whole.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::dissect::{Dissection, Headers};
-use super::link::Link;
-use super::transport::{self, Transport, protocol};
+use super::cursor::Cursor;
+use super::dissection::{Dissection, Headers};
+use super::transport::{self, Transport};
 use super::wire::{clip, split_header};
 use super::{MAX_EXTENSION_HEADERS, segments};
 use crate::flow::{IgnoredReason, Ipv6Key};
+use crate::number::protocol;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -36,7 +37,7 @@ struct ExtensionHeader {
 }
 
 impl ExtensionHeader {
-    /// Octets after the first two: the length counts groups of 8 beyond the first.
+    /// Returns the octets after the first two: the length counts groups of 8 beyond the first.
     #[inline]
     fn octets_after(&self) -> usize {
         usize::from(self.length) * 8 + 6
@@ -60,29 +61,25 @@ impl FragmentHeader {
     }
 }
 
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
-const DESTINATION: u8 = 60;
-
 /// The header's own octets.
 const HEADER: u32 = size_of::<Ipv6Header>() as u32;
 
-/// Whether `octets` can be an IPv6 packet, where nothing before them says what they are. Where the
+/// Returns whether `octets` can be an IPv6 packet, if nothing before them says what they are. If the
 /// capture ends inside the header, its version decides.
-pub(super) fn can_be(octets: &[u8], link: &Link<'_>) -> bool {
+pub(super) fn can_be(octets: &[u8], cursor: &Cursor<'_>) -> bool {
     let is_version_6 = octets.first().is_some_and(|first| first >> 4 == 6);
-    let on_wire = link.on_wire_from(octets);
+    let on_wire = cursor.on_wire_from(octets);
     let Some((header, _)) = split_header::<Ipv6Header>(octets) else {
         return is_version_6 && on_wire >= HEADER;
     };
     let total = HEADER + u32::from(u16::from_be_bytes(header.payload_length));
-    is_version_6 && (link.segment_size() > 0 || total <= on_wire)
+    is_version_6 && (cursor.segment_size() > 0 || total <= on_wire)
 }
 
-/// Reads the packet that `octets` begin with.
+/// Reads the packet at the cursor.
 #[inline]
-pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
+pub(super) fn read(cursor: &Cursor<'_>) -> Dissection {
+    let octets = cursor.rest();
     let Some((header, after)) = split_header::<Ipv6Header>(octets) else {
         return Dissection::Ignored(IgnoredReason::IpHeaderTruncated);
     };
@@ -90,8 +87,8 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
     if version_class_and_label >> 28 != 6 {
         return Dissection::Ignored(IgnoredReason::IpVersion);
     }
-    let segment_size = link.segment_size();
-    let on_wire = link.on_wire_from(octets);
+    let segment_size = cursor.segment_size();
+    let on_wire = cursor.on_wire_from(octets);
     let (total, payload) = match u16::from_be_bytes(header.payload_length) {
         _ if segment_size > 0 => (on_wire, after),
         0 => without_payload_length(header.next_header, after, on_wire),
@@ -114,7 +111,7 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
             source: header.source,
             destination: header.destination,
             ports,
-            observed: link.observed(protocol.into()),
+            observed: cursor.observed(protocol.into()),
         },
         octets,
         packets,
@@ -124,13 +121,13 @@ pub(super) fn read(octets: &[u8], link: &Link<'_>) -> Dissection {
     })
 }
 
-/// The upper layer's protocol and octets: none where nothing of them may be read. Where a
-/// header is not there whole, or is one too many, the protocol is that header's number.
+/// Returns the upper layer's protocol, and those of its octets that may be read. If a header was
+/// not captured whole, or is one too many, the protocol is that header's number.
 #[inline]
 fn skip_extension_headers(mut next: u8, mut octets: &[u8]) -> (u8, &[u8]) {
     for _ in 0..MAX_EXTENSION_HEADERS {
         match next {
-            HOP_BY_HOP | ROUTING | DESTINATION => {
+            protocol::HOP_BY_HOP | protocol::IPV6_ROUTE | protocol::IPV6_OPTIONS => {
                 let Some((header, rest)) = split_header::<ExtensionHeader>(octets) else {
                     return (next, &[]);
                 };
@@ -139,7 +136,7 @@ fn skip_extension_headers(mut next: u8, mut octets: &[u8]) -> (u8, &[u8]) {
                 };
                 (next, octets) = (header.next_header, rest);
             }
-            FRAGMENT => {
+            protocol::IPV6_FRAGMENT => {
                 let Some((header, rest)) = split_header::<FragmentHeader>(octets) else {
                     return (next, &[]);
                 };
@@ -154,31 +151,31 @@ fn skip_extension_headers(mut next: u8, mut octets: &[u8]) -> (u8, &[u8]) {
     (next, octets)
 }
 
-/// Octets of a packet whose Payload Length is 0, and those of its payload.
+/// Returns how many octets a packet with Payload Length 0 has, and its payload.
 fn without_payload_length(next: u8, after: &[u8], on_wire: u32) -> (u32, &[u8]) {
-    /// More than this and a short Ethernet frame's padding (46 octets) can't be meant.
+    /// What is longer cannot be the padding of a short Ethernet frame (46 octets).
     const PADDED: u32 = HEADER + 8;
 
     match next {
-        HOP_BY_HOP => match jumbo_payload_length(after) {
+        protocol::HOP_BY_HOP => match jumbo_payload_length(after) {
             Some(length) => {
                 let payload = usize::try_from(length).map_or(after, |length| clip(after, length));
                 (on_wire.min(HEADER.saturating_add(length)), payload)
             }
             None => (HEADER, &[]),
         },
-        // Left for the network card to fill in when it segments the packet.
+        // The network card fills it in when it segments the packet.
         protocol::TCP | protocol::UDP if on_wire > PADDED => (on_wire, after),
         _ => (HEADER, &[]),
     }
 }
 
-/// The length in a jumbo payload option (RFC 2675 §2) of the hop-by-hop options header
+/// Returns the length in a jumbo payload option (RFC 2675 §2) of the hop-by-hop options header
 /// that `octets` begin with.
 fn jumbo_payload_length(octets: &[u8]) -> Option<u32> {
     const PAD1: u8 = 0x00;
     const JUMBO_PAYLOAD: u8 = 0xc2;
-    /// One of padding alone may have 2,054 options, which nobody shall make us read.
+    /// A header may have 2,054 options of padding; no packet shall take that long to read.
     const MAX_OPTIONS: usize = 16;
 
     let (header, rest) = split_header::<ExtensionHeader>(octets)?;

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! LLC (IEEE 802.2) and SNAP (RFC 1042), which stand behind a length.
+//! LLC (IEEE 802.2) and SNAP (RFC 1042), which follow a length.
 //!
-//! A frame has at most one LLC header: a length behind SNAP is no length, so that nothing
-//! recurs.
+//! A frame has at most one LLC header: a length behind SNAP is no length.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::dissect::Dissection;
-use super::ether_type::{self, Lesser};
-use super::ipv4;
-use super::link::Link;
-use super::wire::split_header;
+use super::cursor::Cursor;
+use super::next::{Next, Step};
 
 /// Destination SAP, source SAP, and a control field of one octet (IEEE 802.2 §3.2).
 type LogicalLinkHeader = [u8; 3];
@@ -33,29 +29,29 @@ impl SnapHeader {
     const ETHER_TYPE: [u8; 3] = [0; 3];
 }
 
-/// Reads what follows a length.
-pub(super) fn read<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
-    let Some((header, rest)) = split_header::<LogicalLinkHeader>(octets) else {
-        return Dissection::LINK_TRUNCATED;
-    };
-    match *header {
-        SNAP => snap(rest, link),
-        IP => ipv4::read(rest, &link),
-        _ => link.non_ip(0),
+/// Reads what follows a number below the least EtherType.
+pub(super) fn read_length(cursor: &mut Cursor<'_>) -> Step {
+    if cursor.has_lengths() {
+        read(cursor)
+    } else {
+        Ok(Next::NonIp(0))
     }
 }
 
-fn snap<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
-    let Some((header, rest)) = split_header::<SnapHeader>(octets) else {
-        return Dissection::LINK_TRUNCATED;
-    };
-    if header.organization != SnapHeader::ETHER_TYPE {
-        return link.non_ip(0);
+/// Reads an LLC header, and a SNAP header if it announces one.
+pub(super) fn read(cursor: &mut Cursor<'_>) -> Step {
+    match *cursor.take::<LogicalLinkHeader>()? {
+        SNAP => read_snap(cursor),
+        IP => Ok(Next::Ipv4),
+        _ => Ok(Next::NonIp(0)),
     }
-    ether_type::read(
-        u16::from_be_bytes(header.protocol),
-        rest,
-        link,
-        Lesser::Unknown,
-    )
+}
+
+fn read_snap(cursor: &mut Cursor<'_>) -> Step {
+    let header: &SnapHeader = cursor.take()?;
+    if header.organization != SnapHeader::ETHER_TYPE {
+        return Ok(Next::NonIp(0));
+    }
+    cursor.no_more_lengths();
+    Ok(Next::EtherType(u16::from_be_bytes(header.protocol)))
 }

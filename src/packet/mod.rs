@@ -5,37 +5,45 @@
 //! reason why it has none. It borrows, allocates nothing, and cannot fail on any octets.
 //! The outermost IP header makes the flow: what a tunnel carries is not looked at.
 //!
-//! Each header has a file, which reads it and hands the rest on: from `link` by way of
-//! `ethernet`, `cooked`, `ppp`, `cisco_hdlc`, `fddi`, `netfilter_log` or `wireless`, then
-//! `ether_type` with what it looks through, `logical_link` and `mpls`, to `ipv4` or `ipv6`, and
-//! from there to `transport`. `wire` is how headers are read.
+//! Each header has a file with its parser. A parser reads its header at the `cursor` and returns
+//! what comes `next`; it calls no other parser. The loop in `dissect` calls the next one, until
+//! `ipv4`, `ipv6` or `non_ip` makes the key. So encapsulations nest without recursion, and a new
+//! one is a file and a line in that loop. `plain` reads the most usual headers at once, which is
+//! faster, and `layered_key` makes the keys of layered flows.
 
+mod bsd;
 mod cisco_hdlc;
 mod cooked;
+mod cursor;
 mod dissect;
-mod ether_type;
+mod dissection;
 mod ethernet;
 mod fddi;
 mod ipv4;
 mod ipv6;
 mod layered_key;
-mod link;
 mod logical_link;
 mod mac_in_mac;
 mod mpls;
 mod netfilter_log;
+mod next;
+mod non_ip;
 mod plain;
 mod port_extension;
 mod ppp;
+mod pppoe;
+mod raw_ip;
 mod segments;
 mod service_header;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod vlan;
 mod wire;
 mod wireless;
 
-pub use dissect::{Dissection, Headers, dissect};
+pub use dissect::dissect;
+pub use dissection::{Dissection, Headers};
 pub(crate) use plain::{plain_ipv4, plain_ipv6};
 
 use crate::cpu::prefetch;
@@ -58,13 +66,14 @@ pub struct Packet<'a> {
     /// Where the packet is yet to be cut into segments (a superframe of segmentation offload, as
     /// TSO and UDP's GSO make it), the octets of payload that each will have; else 0.
     ///
-    /// Such a packet counts as the segments that it becomes, in packets and octets. How long it
-    /// is says [`Self::length`] alone; what its IP header says may be out of date.
+    /// Such a packet counts as the segments that it becomes, in packets and octets. Its length is
+    /// [`Self::length`]; the lengths in its IP header may be out of date.
     pub segment_size: u16,
 }
 
 impl Packet<'_> {
-    /// Octets on the wire, whatever `length` says: what was captured was also there.
+    /// Returns how many octets there were on the wire: at least those captured, whatever `length`
+    /// says.
     #[inline]
     pub(crate) fn octets_on_wire(&self) -> u32 {
         let captured = u32::try_from(self.data.len()).unwrap_or(u32::MAX);
@@ -73,38 +82,40 @@ impl Packet<'_> {
 }
 
 /// The packets of one call, as a host keeps them: each is made into a [`Packet`] when it is
-/// read, so that none of them is written down only to be read again.
+/// read, so that a host need not build a list of them.
 ///
-/// Copied, so that what it consists of stays in registers.
+/// It is copied, so that its fields stay in registers.
 pub trait Packets: Copy {
-    /// How many there are.
+    /// Returns how many there are.
     fn count(&self) -> usize;
 
-    /// Packet number `number`, less than [`Self::count`].
+    /// Returns packet number `number`, which is less than [`Self::count`].
     ///
-    /// It is asked for when its headers are read, and again where they are unusual or begin a
-    /// flow; the answer must be the same throughout a call.
+    /// It is called when the packet's headers are read, and again if they are unusual or begin a
+    /// flow; it must return the same throughout a call of the metering process.
     fn packet(&self, number: usize) -> Packet<'_>;
 
-    /// Packet number `number` as it begins: like [`Self::packet`], but its data may end behind the
-    /// usual headers (Ethernet with a VLAN tag at most, IP, and TCP or UDP), TCP's flags being the
-    /// last octet that is needed. It may not be one that is yet to be segmented. For hosts that get
-    /// at these more cheaply.
+    /// Returns the beginning of packet number `number`: like [`Self::packet`], but its data may end
+    /// behind the usual headers (Ethernet with at most one VLAN tag, IP, and TCP or UDP). The last
+    /// octet that is needed is TCP's flags. The packet must not be one that is yet to be segmented.
+    ///
+    /// This is for hosts in which it costs less than the whole packet.
     #[inline(always)]
     fn head(&self, number: usize) -> Packet<'_> {
         self.packet(number)
     }
 
-    /// The time and the uptime of packet number `number`, as [`Self::packet`] says; asked for
-    /// when it is counted. A host whose packets all have the same answers with a constant.
+    /// Returns the time and the uptime of packet number `number`, which are those of
+    /// [`Self::packet`]. It is called when the packet is counted. A host whose packets all have
+    /// the same times returns a constant.
     #[inline(always)]
     fn times(&self, number: usize) -> (Timestamp, Uptime) {
         let packet = self.packet(number);
         (packet.time, packet.uptime)
     }
 
-    /// Asks the processor for what [`Self::packet`] and the reading of its headers will need;
-    /// the number may be any.
+    /// Prefetches the memory that [`Self::packet`] and the reading of its headers need. The number
+    /// may be any.
     fn prefetch(&self, number: usize);
 }
 
@@ -127,9 +138,9 @@ impl Packets for &[Packet<'_>] {
     }
 }
 
-/// VLAN tags and MPLS labels that are read in one packet, so that nobody who builds
-/// packets decides how long reading takes.
+/// The most VLAN tags, MPLS labels and other encapsulations that are read in one packet, so that
+/// no packet takes long to read.
 pub const MAX_TAGS: usize = 16;
 
-/// IPv6 extension headers that are read in one packet, for the same reason.
+/// The most IPv6 extension headers that are read in one packet, for the same reason.
 pub const MAX_EXTENSION_HEADERS: usize = 16;

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! MPLS label stacks (RFC 3032 §2.1).
 //!
-//! Knows nothing of what labels mean, and so not what they carry. Routers on the path take what
-//! begins with IP's version for IP (RFC 4928 §2), which MAC addresses in an Ethernet pseudowire
-//! may do as well. Here the header's and the packet's length must fit the frame, too. Else it may
-//! be a pseudowire, with a control word or without one (RFC 4448 §4.6), which is read if what it
-//! carries is IP by the same rule. Everything else is a frame that is not IP.
+//! Labels do not say what follows them. Routers take a payload for IP if it begins with IP's
+//! version (RFC 4928 §2), but so may the MAC addresses in an Ethernet pseudowire. Here the lengths
+//! of header and packet must fit the frame, too. Otherwise it may be a pseudowire, with or without
+//! a control word (RFC 4448 §4.6), which is read if it carries IP by the same rule. Everything else
+//! is a frame that is not IP.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::dissect::Dissection;
-use super::link::Link;
+use super::cursor::Cursor;
+use super::next::{Next, Step};
 use super::wire::split_header;
-use super::{MAX_TAGS, ether_type, ethernet, ipv4, ipv6};
+use super::{MAX_TAGS, ipv4, ipv6};
 use crate::flow::IgnoredReason;
+use crate::number::ether_type;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -29,43 +30,48 @@ impl Label {
     }
 }
 
-/// Reads a label stack; `ether_type` is that of everything but IP.
-pub(super) fn read(mut octets: &[u8], mut link: Link<'_>, ether_type: u16) -> Dissection {
-    loop {
-        let Some((label, rest)) = split_header::<Label>(octets) else {
-            return Dissection::LINK_TRUNCATED;
-        };
-        if !link.count_tag() {
-            return Dissection::Ignored(IgnoredReason::TooManyTags);
-        }
-        octets = rest;
-        if label.is_bottom() {
-            break;
-        }
+/// Reads a label; `ether_type` is the EtherType of the frame if it is not IP.
+#[inline(always)]
+pub(super) fn read_label(cursor: &mut Cursor<'_>, ether_type: u16) -> Step {
+    let label: &Label = cursor.take()?;
+    cursor.count_tag()?;
+    Ok(if label.is_bottom() {
+        Next::LabelledPayload(ether_type)
+    } else {
+        Next::Label(ether_type)
+    })
+}
+
+/// Returns what follows the last label; `ether_type` is the EtherType of the frame if it is not IP.
+pub(super) fn read_payload(cursor: &mut Cursor<'_>, ether_type: u16) -> Step {
+    let octets = cursor.rest();
+    let first = octets.first().ok_or(IgnoredReason::LinkHeaderTruncated)?;
+    if ipv4::can_be(octets, cursor) {
+        return Ok(Next::Ipv4);
     }
-    let Some(first) = octets.first() else {
-        return Dissection::LINK_TRUNCATED;
-    };
-    if ipv4::can_be(octets, &link) {
-        return ipv4::read(octets, &link);
+    if ipv6::can_be(octets, cursor) {
+        return Ok(Next::Ipv6);
     }
-    if ipv6::can_be(octets, &link) {
-        return ipv6::read(octets, &link);
+    if first >> 4 == 0
+        && octets
+            .get(CONTROL_WORD..)
+            .is_some_and(|frame| carries_ip(frame, cursor))
+    {
+        cursor.skip(CONTROL_WORD)?;
+        return Ok(Next::Ethernet);
     }
-    let behind_control_word = octets.get(CONTROL_WORD..).filter(|_| first >> 4 == 0);
-    for frame in behind_control_word.into_iter().chain([octets]) {
-        if carries_ip(frame, &link) {
-            return ethernet::read(frame, link);
-        }
+    if carries_ip(octets, cursor) {
+        return Ok(Next::Ethernet);
     }
-    link.non_ip(ether_type)
+    Ok(Next::NonIp(ether_type))
 }
 
 /// Octets of a pseudowire's control word, of which the first four bits are 0 (RFC 4385 §3).
 const CONTROL_WORD: usize = 4;
 
-/// Whether a pseudowire's Ethernet frame carries what can be an IP packet, behind VLAN tags or not.
-fn carries_ip(frame: &[u8], link: &Link<'_>) -> bool {
+/// Returns whether a pseudowire's Ethernet frame carries what can be an IP packet, behind VLAN tags
+/// or not.
+fn carries_ip(frame: &[u8], cursor: &Cursor<'_>) -> bool {
     /// Two MAC addresses before the EtherType, and a tag's control information before the next.
     const BEFORE: [usize; 2] = [12, 2];
 
@@ -78,8 +84,8 @@ fn carries_ip(frame: &[u8], link: &Link<'_>) -> bool {
             return false;
         };
         match u16::from_be_bytes(*announced) {
-            ether_type::IPV4 => return ipv4::can_be(packet, link),
-            ether_type::IPV6 => return ipv6::can_be(packet, link),
+            ether_type::IPV4 => return ipv4::can_be(packet, cursor),
+            ether_type::IPV6 => return ipv6::can_be(packet, cursor),
             ether_type::VLAN | ether_type::VLAN_SERVICE | ether_type::VLAN_STACKED => rest = packet,
             _ => return false,
         }

@@ -6,10 +6,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::dissect::Dissection;
-use super::link::Link;
-use super::wire::split_header;
-use super::{ipv4, ipv6};
+use super::cursor::Cursor;
+use super::next::{Next, Step};
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -32,7 +30,7 @@ impl Attribute {
     /// What was logged.
     const PAYLOAD: u16 = 9;
 
-    /// Kind and length. Kinds are small numbers: one of their octets is 0 and tells the order.
+    /// Returns kind and length. Kinds are small numbers: the octet that is 0 shows the byte order.
     fn read(&self) -> (u16, usize) {
         let (kind, length) = match self.kind {
             [_, 0] => (
@@ -55,33 +53,26 @@ const MAX_ATTRIBUTES: usize = 32;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
-/// Reads a logged packet.
-pub(super) fn read(octets: &[u8], link: Link<'_>) -> Dissection {
-    let Some((header, mut rest)) = split_header::<NetfilterLogHeader>(octets) else {
-        return Dissection::LINK_TRUNCATED;
-    };
+/// Reads the header and the attributes up to the packet.
+pub(super) fn read(cursor: &mut Cursor<'_>) -> Step {
+    let header: &NetfilterLogHeader = cursor.take()?;
     if header.version != 0 {
-        return link.non_ip(0);
+        return Ok(Next::NonIp(0));
     }
     for _ in 0..MAX_ATTRIBUTES {
-        let Some((attribute, value)) = split_header::<Attribute>(rest) else {
-            return Dissection::LINK_TRUNCATED;
-        };
+        let attribute: &Attribute = cursor.take()?;
         let (kind, length) = attribute.read();
-        if length < size_of::<Attribute>() {
+        let Some(value) = length.checked_sub(size_of::<Attribute>()) else {
             break;
-        }
-        if kind == Attribute::PAYLOAD {
-            return match header.family {
-                AF_INET => ipv4::read(value, &link),
-                AF_INET6 => ipv6::read(value, &link),
-                _ => link.non_ip(0),
-            };
-        }
-        let Some(next) = rest.get(length.next_multiple_of(4)..) else {
-            return Dissection::LINK_TRUNCATED;
         };
-        rest = next;
+        if kind == Attribute::PAYLOAD {
+            return Ok(match header.family {
+                AF_INET => Next::Ipv4,
+                AF_INET6 => Next::Ipv6,
+                _ => Next::NonIp(0),
+            });
+        }
+        cursor.skip(value.next_multiple_of(4))?;
     }
-    link.non_ip(0)
+    Ok(Next::NonIp(0))
 }

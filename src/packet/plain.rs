@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The short way through the headers that most packets have.
+//! The fast path for the headers that most packets have.
 //!
-//! What it reads, [`dissect`](crate::packet::dissect()) reads alike; it is only faster. A packet
-//! that says it is longer than its frame is left to that.
+//! It returns what [`dissect`](crate::packet::dissect()) returns, or `None`: then the packet is
+//! for `dissect`, as are packets whose length field exceeds the frame.
 
-use super::ether_type::{IPV4, IPV6, VLAN};
-use super::transport::protocol;
 use super::{Headers, Packet};
 use crate::flow::{Ipv4Key, Ipv6Key, Observed};
+use crate::number::ether_type::{IPV4, IPV6, VLAN};
+use crate::number::protocol;
 use crate::observation::LinkType;
 
 /// Offsets in an IPv4 header without options (RFC 791 §3.1) and in the TCP header (RFC 9293
@@ -23,13 +23,13 @@ mod ipv4 {
     pub(super) const HEADER: u32 = 20;
     /// Octets that are read.
     pub(super) const END: usize = 34;
-    /// Of the first eight octets the version, the header's length and the fragment's offset.
+    /// Mask of version, header length and fragment offset in the first eight octets.
     pub(super) const CHECKED: u64 = u64::from_ne_bytes([0xff, 0, 0, 0, 0, 0, 0x1f, 0xff]);
     /// Version 4, no options, no later fragment.
     pub(super) const EXPECTED: u64 = u64::from_ne_bytes([0x45, 0, 0, 0, 0, 0, 0, 0]);
 }
 
-/// The same in an IPv6 header (RFC 8200 §3).
+/// Offsets in an IPv6 header (RFC 8200 §3) and in the header behind it.
 mod ipv6 {
     pub(super) const PAYLOAD_LENGTH: usize = 4;
     pub(super) const NEXT_HEADER: usize = 6;
@@ -54,42 +54,43 @@ mod ethernet {
 
 const VLAN_IDENTIFIER: u16 = 0x0fff;
 
-/// What a protocol needs to be read here, and what of it is read: one number for both, since
-/// two would be looked up one by one.
+/// A transport protocol: the least length of its packets, and whether they have TCP flags. Both
+/// are in one number, so that there is one load and not two.
 #[derive(Clone, Copy)]
-struct Upper(u32);
+struct PlainProtocol(u32);
 
-impl Upper {
-    const fn new(needs: u32, flags: u8) -> Self {
-        Self(needs | (flags as u32) << 24)
+impl PlainProtocol {
+    const fn new(least: u32, flags: u8) -> Self {
+        Self(least | (flags as u32) << 24)
     }
 
-    /// By protocol number.
+    /// All protocols, by number.
     const ALL: [Self; 256] = {
-        let mut upper = [Self::new(1 << 17, 0); 256];
-        upper[protocol::TCP as usize] = Self::new(34, 0xff);
-        upper[protocol::UDP as usize] = Self::new(24, 0);
-        upper
+        let mut all = [Self::new(1 << 17, 0); 256];
+        all[protocol::TCP as usize] = Self::new(34, 0xff);
+        all[protocol::UDP as usize] = Self::new(24, 0);
+        all
     };
 
-    /// Octets that it must have, with an IPv4 header's, for ports and flags to lie inside it and not in Ethernet's
-    /// padding; more than any has for protocols that are not read here.
+    /// Returns how many octets a packet with an IPv4 header needs for ports and flags to be inside
+    /// it and not in Ethernet's padding. For protocols that are not read here, it is more than any
+    /// packet has.
     #[inline(always)]
-    fn needs(self) -> u32 {
+    fn least_length(self) -> u32 {
         self.0 & 0x00ff_ffff
     }
 
-    /// TCP's flags, where it has any, in the octet where they are. A mask, since a branch would
-    /// be mispredicted where TCP and UDP mix.
+    /// Returns the octet where TCP has its flags; 0 for other protocols. It is a mask because a
+    /// branch would be mispredicted if TCP and UDP mix.
     #[inline(always)]
     fn flags(self, octet: u8) -> u8 {
         octet & (self.0 >> 24) as u8
     }
 }
 
-/// The first `N` octets of the IP packet that `packet` has behind an Ethernet header with one
-/// VLAN tag at most, of this EtherType, or bare, its VLAN, and the octets before it; none of one
-/// that is yet to be segmented.
+/// Returns the first `N` octets of an IP packet, its VLAN, and how many octets are before it. It
+/// is raw IP, or has an Ethernet header with at most one VLAN tag and with this EtherType. A packet
+/// that is yet to be segmented has none.
 #[inline(always)]
 fn behind_link<'a, const N: usize>(
     packet: &Packet<'a>,
@@ -122,8 +123,8 @@ fn behind_link<'a, const N: usize>(
     }
 }
 
-/// The headers of a packet that carries TCP or UDP in IPv4 without options and not in a later
-/// fragment, behind a plain link layer; `None` for any other.
+/// Reads the headers of a packet that carries TCP or UDP in IPv4 without options and not in a later
+/// fragment, behind a link layer that [`behind_link`] reads; `None` for any other.
 #[inline(always)]
 pub(crate) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
     let (ip, vlan, link) = behind_link::<{ ipv4::END }>(packet, IPV4)?;
@@ -132,9 +133,9 @@ pub(crate) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
     let octets = u32::from(u16::from_be_bytes(pair(ipv4::TOTAL_LENGTH)));
     let [first] = words(ip, 0);
     let protocol = ip[ipv4::PROTOCOL];
-    let upper = Upper::ALL[usize::from(protocol)];
+    let transport = PlainProtocol::ALL[usize::from(protocol)];
     if first & ipv4::CHECKED != ipv4::EXPECTED
-        || octets < upper.needs()
+        || octets < transport.least_length()
         || link + octets > packet.length
     {
         return None;
@@ -145,13 +146,13 @@ pub(crate) fn plain_ipv4(packet: &Packet<'_>) -> Option<Headers<Ipv4Key>> {
         octets,
         packets: 1,
         type_of_service: ip[ipv4::TYPE_OF_SERVICE],
-        tcp_flags: upper.flags(ip[ipv4::TCP_FLAGS]),
+        tcp_flags: transport.flags(ip[ipv4::TCP_FLAGS]),
         attributes: (),
     })
 }
 
-/// The headers of a packet that carries TCP or UDP right behind an IPv6 header and a plain
-/// link layer; `None` for any other.
+/// Reads the headers of a packet that carries TCP or UDP in IPv6 without extension headers, behind
+/// a link layer that [`behind_link`] reads; `None` for any other.
 #[inline(always)]
 pub(crate) fn plain_ipv6(packet: &Packet<'_>) -> Option<Headers<Ipv6Key>> {
     let (ip, vlan, link) = behind_link::<{ ipv6::END }>(packet, IPV6)?;
@@ -160,9 +161,9 @@ pub(crate) fn plain_ipv6(packet: &Packet<'_>) -> Option<Headers<Ipv6Key>> {
     let payload = u32::from(u16::from_be_bytes(pair(ipv6::PAYLOAD_LENGTH)));
     let octets = ipv6::HEADER + payload;
     let protocol = ip[ipv6::NEXT_HEADER];
-    let upper = Upper::ALL[usize::from(protocol)];
+    let transport = PlainProtocol::ALL[usize::from(protocol)];
     if version_class_and_label >> 28 != 6
-        || payload + ipv4::HEADER < upper.needs()
+        || payload + ipv4::HEADER < transport.least_length()
         || link + octets > packet.length
     {
         return None;
@@ -173,19 +174,19 @@ pub(crate) fn plain_ipv6(packet: &Packet<'_>) -> Option<Headers<Ipv6Key>> {
         octets,
         packets: 1,
         type_of_service: (version_class_and_label >> 20) as u8,
-        tcp_flags: upper.flags(ip[ipv6::TCP_FLAGS]),
+        tcp_flags: transport.flags(ip[ipv6::TCP_FLAGS]),
         attributes: version_class_and_label & 0x000f_ffff,
     })
 }
 
-/// Four octets as they are on the wire. Read as one: put together from single octets, some were
-/// read one by one.
+/// Returns four octets as they are on the wire. They are read at once: the compiler does not always
+/// join reads of single octets.
 #[inline(always)]
 fn word(octets: &[u8], offset: usize) -> u32 {
     bytemuck::pod_read_unaligned(&octets[offset..offset + 4])
 }
 
-/// The same, of eight octets each.
+/// Returns words of eight octets each as they are on the wire.
 #[inline(always)]
 fn words<const N: usize>(octets: &[u8], offset: usize) -> [u64; N] {
     core::array::from_fn(|word| {
@@ -240,8 +241,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
 
-        /// The short way is taken for what is usual, and never says anything else than the long
-        /// one, whatever is changed or missing.
+        /// Usual headers are read here, and whatever is read here equals what `dissect` reads,
+        /// whatever is changed or missing.
         #[test]
         fn it_reads_as_dissect_does(
             (link_type, ip, mut octets) in usual(),
@@ -278,13 +279,13 @@ mod tests {
                 layers: Layers::from_bits(layers),
                 frames,
             };
-            let recorded = LayeredKey::read_ipv4(&packet, selection)
+            let layered = LayeredKey::read_ipv4(&packet, selection)
                 .or_else(|| LayeredKey::read_ipv6(&packet, selection));
             prop_assert_eq!(
-                recorded.is_some(),
+                layered.is_some(),
                 (ipv4.is_some() || ipv6.is_some()) && (!frames || layers > 1)
             );
-            if let Some(headers) = recorded {
+            if let Some(headers) = layered {
                 prop_assert_eq!(Ok(headers), LayeredKey::read(&packet, selection));
             }
             if let Some(headers) = ipv4 {

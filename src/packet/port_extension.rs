@@ -6,7 +6,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::wire::split_header;
+use super::cursor::Cursor;
+use super::next::{Next, Step};
 
 /// Destination and source interface, and flags; behind EtherType 0x8926.
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -24,14 +25,16 @@ struct ETag {
     ether_type: [u8; 2],
 }
 
-/// The EtherType behind a VN-Tag and what it announces; `None` where the octets end before.
-pub(super) fn vn_tag(octets: &[u8]) -> Option<(u16, &[u8])> {
-    let (tag, rest) = split_header::<VnTag>(octets)?;
-    Some((u16::from_be_bytes(tag.ether_type), rest))
+/// Reads a VN-Tag.
+pub(super) fn read_vn_tag(cursor: &mut Cursor<'_>) -> Step {
+    cursor.count_encapsulation()?;
+    let tag: &VnTag = cursor.take()?;
+    Ok(Next::EtherType(u16::from_be_bytes(tag.ether_type)))
 }
 
-/// The EtherType behind an E-Tag and what it announces; `None` where the octets end before.
-pub(super) fn e_tag(octets: &[u8]) -> Option<(u16, &[u8])> {
-    let (tag, rest) = split_header::<ETag>(octets)?;
-    Some((u16::from_be_bytes(tag.ether_type), rest))
+/// Reads an E-Tag.
+pub(super) fn read_e_tag(cursor: &mut Cursor<'_>) -> Step {
+    cursor.count_encapsulation()?;
+    let tag: &ETag = cursor.take()?;
+    Ok(Next::EtherType(u16::from_be_bytes(tag.ether_type)))
 }

@@ -5,11 +5,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::dissect::Dissection;
-use super::ether_type;
-use super::ethernet;
-use super::link::Link;
-use super::wire::split_header;
+use super::cursor::Cursor;
+use super::next::{Next, Step};
+use crate::number::ether_type::{MPLS, SERVICE_HEADER};
 
 /// RFC 8300 §2.2 and §2.3.
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -32,23 +30,21 @@ mod next_protocol {
     pub(super) const MPLS: u8 = 5;
 }
 
-/// The EtherType of what follows the header, and that; else what the packet is.
-pub(super) fn read<'a>(
-    octets: &'a [u8],
-    link: &mut Link<'a>,
-) -> Result<(u16, &'a [u8]), Dissection> {
-    let (header, _) = split_header::<ServiceHeader>(octets).ok_or(Dissection::LINK_TRUNCATED)?;
+/// Reads a header.
+pub(super) fn read(cursor: &mut Cursor<'_>) -> Step {
+    cursor.count_encapsulation()?;
+    let header: &ServiceHeader = cursor.take()?;
     let length = usize::from(header.length & 0x3f) * 4;
     if header.version_and_flags >> 6 != 0 || length < size_of::<ServiceHeader>() {
-        return Err(link.non_ip(ether_type::SERVICE_HEADER));
+        return Ok(Next::NonIp(SERVICE_HEADER));
     }
-    let rest = octets.get(length..).ok_or(Dissection::LINK_TRUNCATED)?;
-    match header.next_protocol {
-        next_protocol::IPV4 => Ok((ether_type::IPV4, rest)),
-        next_protocol::IPV6 => Ok((ether_type::IPV6, rest)),
-        next_protocol::ETHERNET => ethernet::inner(rest, link).ok_or(Dissection::LINK_TRUNCATED),
-        next_protocol::SERVICE_HEADER => Ok((ether_type::SERVICE_HEADER, rest)),
-        next_protocol::MPLS => Ok((ether_type::MPLS, rest)),
-        _ => Err(link.non_ip(ether_type::SERVICE_HEADER)),
-    }
+    cursor.skip(length - size_of::<ServiceHeader>())?;
+    Ok(match header.next_protocol {
+        next_protocol::IPV4 => Next::Ipv4,
+        next_protocol::IPV6 => Next::Ipv6,
+        next_protocol::ETHERNET => Next::Ethernet,
+        next_protocol::SERVICE_HEADER => Next::EtherType(SERVICE_HEADER),
+        next_protocol::MPLS => Next::Label(MPLS),
+        _ => Next::NonIp(SERVICE_HEADER),
+    })
 }

@@ -1,27 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What flow keys take from the header after IP's: ports, ICMP's type and code, TCP flags.
 //!
-//! Its callers hand it no octet that is not the packet's own: nothing past the IP length,
-//! nothing of a later fragment. What isn't there is zero.
+//! Its callers pass only octets of the packet itself: nothing past the IP length, and nothing of a
+//! later fragment. What was not captured is zero.
 
 use super::wire::split_header;
 use crate::flow::Ports;
+use crate::number::protocol;
 
-/// IANA protocol numbers.
-pub(super) mod protocol {
-    pub(in crate::packet) const ICMP: u8 = 1;
-    pub(in crate::packet) const TCP: u8 = 6;
-    pub(in crate::packet) const UDP: u8 = 17;
-    pub(in crate::packet) const DCCP: u8 = 33;
-    pub(in crate::packet) const ICMPV6: u8 = 58;
-    pub(in crate::packet) const SCTP: u8 = 132;
-    pub(in crate::packet) const UDP_LITE: u8 = 136;
-}
-
-/// What was read.
+/// What the transport header says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Transport {
-    /// The ports, or what stands for them.
+    /// The ports, or ICMP type and code in place of the destination's.
     pub(super) ports: Ports,
     /// The low 8 bits of the TCP flags.
     pub(super) tcp_flags: u8,
@@ -30,7 +20,7 @@ pub(super) struct Transport {
 /// Where a TCP header's flags are (RFC 9293 §3.1).
 const TCP_FLAGS: usize = 13;
 
-/// Reads the header that `octets` begin with.
+/// Reads the header of this protocol that `octets` begin with.
 #[inline]
 pub(super) fn read(protocol: u8, octets: &[u8]) -> Transport {
     match protocol {
@@ -38,12 +28,12 @@ pub(super) fn read(protocol: u8, octets: &[u8]) -> Transport {
             ports: ports(octets),
             tcp_flags: octets.get(TCP_FLAGS).copied().unwrap_or(0),
         },
-        // RFC 768, RFC 3828 §3.1, RFC 9260 §3.1, RFC 4340 §5.1: as in TCP, ports come first.
+        // RFC 768, RFC 3828 §3.1, RFC 9260 §3.1, RFC 4340 §5.1: ports come first, as in TCP.
         protocol::UDP | protocol::UDP_LITE | protocol::SCTP | protocol::DCCP => Transport {
             ports: ports(octets),
             tcp_flags: 0,
         },
-        // RFC 792 and RFC 4443 §2.1: so do type and code.
+        // RFC 792 and RFC 4443 §2.1: type and code come first.
         protocol::ICMP | protocol::ICMPV6 => {
             let destination = octets.first_chunk().copied().unwrap_or_default();
             Transport {

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! IEEE 802.11 frames, bare or behind what a receiver adds to them: radiotap or PPI.
+//! IEEE 802.11 frames, and the headers that receivers add before them: radiotap and PPI.
 //!
-//! Owns these headers as far as they say where the frame's body begins. Bodies that hold LLC are
-//! those of data frames that are neither protected nor a later fragment nor several in one
-//! (A-MSDU); all other frames are not IP.
+//! Owns these headers as far as they say where the frame's body begins. The body is LLC in data
+//! frames that are not protected, no later fragment, and not several frames in one (A-MSDU). All
+//! other frames are not IP.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::dissect::Dissection;
-use super::link::Link;
-use super::wire::split_header;
-use super::{ethernet, logical_link};
+use super::cursor::Cursor;
+use super::next::{Next, Step};
+use super::wire::clip;
 use crate::flow::IgnoredReason;
 
-/// IEEE 802.11 §9.3.2.1, without what not all data frames have.
+/// IEEE 802.11 §9.3.2.1, without the fields that only some data frames have.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct DataHeader {
@@ -51,22 +50,17 @@ const HT_CONTROL: usize = 4;
 /// QoS control's first octet: the body is of several frames (IEEE 802.11 §9.2.4.5.9).
 const AGGREGATE: u8 = 0x80;
 
-/// Reads a frame that nothing was added to.
-pub(super) fn read<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
-    read_frame(octets, link, false)
-}
-
-/// Reads a frame; `padded` says whether its header is filled up to 32 bits.
-fn read_frame<'a>(octets: &'a [u8], link: Link<'a>, padded: bool) -> Dissection {
-    let Some((&first, _)) = octets.split_first() else {
-        return Dissection::LINK_TRUNCATED;
-    };
+/// Reads a frame's header; `padded` says whether it is padded to a multiple of four octets.
+pub(super) fn read(cursor: &mut Cursor<'_>, padded: bool) -> Step {
+    let first = cursor
+        .rest()
+        .first()
+        .ok_or(IgnoredReason::LinkHeaderTruncated)?;
     if first & control::VERSION_AND_TYPE != control::DATA {
-        return link.non_ip(0);
+        return Ok(Next::NonIp(0));
     }
-    let Some((header, rest)) = split_header::<DataHeader>(octets) else {
-        return Dissection::LINK_TRUNCATED;
-    };
+    let header: &DataHeader = cursor.take()?;
+    let rest = cursor.rest();
     let is_qos = header.control & control::QOS != 0;
     let [one, two, three] = &header.addresses;
     let mut after = 0;
@@ -76,18 +70,15 @@ fn read_frame<'a>(octets: &'a [u8], link: Link<'a>, padded: bool) -> Dissection 
         flag::FROM_DS => (one, three),
         _ => {
             after += FOURTH_ADDRESS;
-            let Some(four) = rest.first_chunk() else {
-                return Dissection::LINK_TRUNCATED;
-            };
-            (three, four)
+            let four = rest.first_chunk();
+            (three, four.ok_or(IgnoredReason::LinkHeaderTruncated)?)
         }
     };
-    let link = link.with_source(source).with_destination(destination);
+    cursor.set_source(source);
+    cursor.set_destination(destination);
     let mut is_aggregate = false;
     if is_qos {
-        let Some(qos) = rest.get(after) else {
-            return Dissection::LINK_TRUNCATED;
-        };
+        let qos = rest.get(after).ok_or(IgnoredReason::LinkHeaderTruncated)?;
         is_aggregate = qos & AGGREGATE != 0;
         after += QOS_CONTROL;
         if header.flags & flag::ORDER != 0 {
@@ -103,12 +94,10 @@ fn read_frame<'a>(octets: &'a [u8], link: Link<'a>, padded: bool) -> Dissection 
         || is_later_fragment
         || is_aggregate
     {
-        return link.non_ip(0);
+        return Ok(Next::NonIp(0));
     }
-    match rest.get(after..) {
-        Some(body) => logical_link::read(body, link),
-        None => Dissection::LINK_TRUNCATED,
-    }
+    cursor.skip(after)?;
+    Ok(Next::LogicalLink)
 }
 
 /// <https://www.radiotap.org>: numbers are little-endian.
@@ -121,25 +110,28 @@ struct RadiotapHeader {
     present: [u8; 4],
 }
 
-/// Reads a frame behind a radiotap header.
-pub(super) fn read_radiotap<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
-    let Some((header, _)) = split_header::<RadiotapHeader>(octets) else {
-        return Dissection::LINK_TRUNCATED;
-    };
+/// Reads a radiotap header.
+pub(super) fn read_radiotap(cursor: &mut Cursor<'_>) -> Step {
+    /// In the field "flags": the frame's header is padded to a multiple of four octets.
+    const PADDED: u8 = 0x20;
+
+    let octets = cursor.rest();
+    let header: &RadiotapHeader = cursor.take()?;
     let length = usize::from(u16::from_le_bytes(header.length));
     if header.version != 0 || length < size_of::<RadiotapHeader>() {
-        return link.non_ip(0);
+        return Ok(Next::NonIp(0));
     }
-    let Some((radiotap, frame)) = octets.split_at_checked(length) else {
-        return Dissection::LINK_TRUNCATED;
-    };
-    /// Of the field "flags": the frame's header is filled up to 32 bits.
-    const PADDED: u8 = 0x20;
-    let padded = radiotap_flags(radiotap).is_some_and(|flags| flags & PADDED != 0);
-    read_frame(frame, link, padded)
+    cursor.skip(length - size_of::<RadiotapHeader>())?;
+    let flags = radiotap_flags(clip(octets, length));
+    let padded = flags.is_some_and(|flags| flags & PADDED != 0);
+    Ok(if padded {
+        Next::PaddedIeee80211
+    } else {
+        Next::Ieee80211
+    })
 }
 
-/// The field "flags" of a whole radiotap header. Only the time stamp may be before it.
+/// Returns the field "flags" of a whole radiotap header. Only the time stamp may be before it.
 fn radiotap_flags(radiotap: &[u8]) -> Option<u8> {
     const TIME_STAMP: u32 = 1 << 0;
     const FLAGS: u32 = 1 << 1;
@@ -176,25 +168,21 @@ struct PacketInformationHeader {
     link_type: [u8; 4],
 }
 
-/// Reads a frame behind Per-Packet Information: of IEEE 802.11, or of Ethernet.
-pub(super) fn read_packet_information<'a>(octets: &'a [u8], link: Link<'a>) -> Dissection {
+/// Reads a header of Per-Packet Information, behind which is an IEEE 802.11 or an Ethernet frame.
+pub(super) fn read_packet_information(cursor: &mut Cursor<'_>) -> Step {
     /// As captures number link types.
     const ETHERNET: u32 = 1;
     const IEEE_802_11: u32 = 105;
 
-    let Some((header, _)) = split_header::<PacketInformationHeader>(octets) else {
-        return Dissection::LINK_TRUNCATED;
-    };
+    let header: &PacketInformationHeader = cursor.take()?;
     let length = usize::from(u16::from_le_bytes(header.length));
     if header.version != 0 || length < size_of::<PacketInformationHeader>() {
-        return link.non_ip(0);
+        return Ok(Next::NonIp(0));
     }
-    let Some(frame) = octets.get(length..) else {
-        return Dissection::LINK_TRUNCATED;
-    };
+    cursor.skip(length - size_of::<PacketInformationHeader>())?;
     match u32::from_le_bytes(header.link_type) {
-        ETHERNET => ethernet::read(frame, link),
-        IEEE_802_11 => read_frame(frame, link, false),
-        _ => Dissection::Ignored(IgnoredReason::UnsupportedLinkType),
+        ETHERNET => Ok(Next::Ethernet),
+        IEEE_802_11 => Ok(Next::Ieee80211),
+        _ => Err(IgnoredReason::UnsupportedLinkType),
     }
 }

@@ -164,6 +164,36 @@ fn encapsulations_count_as_tags() {
     }
 }
 
+/// The limit of tags is met before that of all headers.
+#[test]
+fn as_many_headers_as_there_can_be() {
+    let [.., backbone, _, _] = encapsulations(IPV4);
+    let (service_tag, ether_type) = (&backbone[2..18], &backbone[..2]);
+    let (label, packet) = ([0, 0, 0x11, 64], ipv4(TCP, &tcp()));
+    for (count, is_read) in [(MAX_TAGS - 1, true), (MAX_TAGS, false)] {
+        let between = [service_tag, ether_type].concat().repeat(count - 1);
+        let data = [
+            // Radiotap, 802.11 and SNAP.
+            &[0, 0, 8, 0, 0, 0, 0, 0][..],
+            &wireless(0x08, 0, &[&[0xaa, 0xaa, 3, 0, 0, 0], ether_type]),
+            &between,
+            service_tag,
+            // A PPPoE session, and a label in PPP.
+            &[0x88, 0x64, 0x11, 0, 0, 7, 0, 99, 0xff, 0x03, 0x02, 0x81],
+            &label,
+            // A pseudowire.
+            &ethernet_ip(&packet),
+        ];
+        let dissection = dissect_as(LinkType::Radiotap, &data.concat());
+        if is_read {
+            assert!(matches!(dissection, Dissection::Ipv4(_)), "{dissection:?}");
+        } else {
+            let too_many = Dissection::Ignored(IgnoredReason::TooManyTags);
+            assert_eq!(dissection, too_many);
+        }
+    }
+}
+
 #[test]
 fn cisco_hdlc_headers() {
     for address in [0x0f, 0x8f] {

@@ -336,7 +336,7 @@ fn rfc_1661_and_rfc_1662_ppp_headers() {
 }
 
 #[test]
-fn raw_ip_is_told_by_its_version() {
+fn the_version_says_which_ip_raw_ip_is() {
     ipv4_and_ipv6_are_behind(LinkType::RawIp, &[], &[]);
     assert_eq!(
         ignored(LinkType::RawIp, &[]),

@@ -6,6 +6,7 @@
 mod encapsulations;
 mod ipv4;
 mod ipv6;
+mod layered_key;
 mod lengths;
 mod link;
 mod properties;

@@ -88,7 +88,7 @@ fn ip(is_ipv4: bool) -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// A link header, and the IP packet that it announces.
-fn frame() -> impl Strategy<Value = ((LinkType, Vec<u8>), Vec<u8>)> {
+pub(super) fn frame() -> impl Strategy<Value = ((LinkType, Vec<u8>), Vec<u8>)> {
     any::<bool>().prop_flat_map(|is_ipv4| (link_header(is_ipv4), ip(is_ipv4)))
 }
 
