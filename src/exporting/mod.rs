@@ -18,3 +18,6 @@ pub use message::{Message, MessageKind};
 pub use options::{Interface, Interfaces};
 pub use process::{ExportStatistics, ExportingProcess, Sequence, Transport};
 pub use template::{FieldSpecifier, Template, TemplateId};
+
+#[cfg(test)]
+mod tests;
