@@ -29,3 +29,6 @@ pub use crate::flow::{
 };
 pub use crate::flow_table::group::{Backend, Seed};
 pub use crate::flow_table::{Pages, Usage};
+
+#[cfg(test)]
+mod tests;
