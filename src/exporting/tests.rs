@@ -268,14 +268,17 @@ fn sent(process: &mut ExportingProcess<Kept>) -> Vec<(MessageKind, u32, u16)> {
     let messages = core::mem::take(&mut process.transport().messages);
     let head = |message: Message<Vec<u8>>| {
         let octets = &message.buffer[..message.length];
-        let length = u16::from_be_bytes([octets[2], octets[3]]);
-        assert_eq!(usize::from(length), message.length);
+        let number = |at| u16::from_be_bytes([octets[at], octets[at + 1]]);
+        assert_eq!(usize::from(number(2)), message.length);
+        // Sets follow each other up to the end (RFC 7011 §3.3).
+        let mut end = 16;
+        while end < message.length {
+            assert!(number(end + 2) > 4, "no empty set");
+            end += usize::from(number(end + 2));
+        }
+        assert_eq!(end, message.length);
         let sequence = u32::from_be_bytes([octets[8], octets[9], octets[10], octets[11]]);
-        (
-            message.kind,
-            sequence,
-            u16::from_be_bytes([octets[16], octets[17]]),
-        )
+        (message.kind, sequence, number(16))
     };
     messages.into_iter().map(head).collect()
 }

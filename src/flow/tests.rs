@@ -95,6 +95,16 @@ mod keys {
     }
 
     #[test]
+    fn the_direction_is_one_bit_of_a_key() {
+        let [ingress, egress] = [Direction::Ingress, Direction::Egress].map(|direction| {
+            let observed = Observed::new(&ObservationPoint { direction, ..POINT }, 7, 6);
+            bytemuck::cast::<_, [u16; 6]>(observed)
+        });
+        let differ: Vec<_> = ingress.iter().zip(egress).map(|(a, b)| a ^ b).collect();
+        assert_eq!(differ, [0, 0, 0, 0, Observed::DIRECTION, 0]);
+    }
+
+    #[test]
     fn table_ids_are_those_of_the_ip_version() {
         assert_eq!(Ipv4Key::vrf_ids(&POINT), [0x1112_1314, 0x2122_2324]);
         assert_eq!(Ipv6Key::vrf_ids(&POINT), [0x1516_1718, 0x2526_2728]);

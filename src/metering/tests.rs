@@ -3,8 +3,8 @@
 //! Whole processes are tested in `tests/oracle/`.
 
 use super::expiration::{Due, Timeouts};
-use super::statistics::Statistics;
-use crate::flow::{EndReason, Flow, Ipv4Key, SYN, Tally};
+use super::statistics::{Records, Statistics};
+use crate::flow::{EndReason, Flow, IgnoredReason, Ipv4Key, SYN, Tally};
 use crate::observation::ObservationPoint;
 use crate::time::{Timestamp, Uptime};
 
@@ -131,6 +131,8 @@ mod deadlines {
             (100, 5100, true),
             (6000, 9999, false),
             (6000, 10_000, true),
+            // Both.
+            (100, 10_000, true),
         ] {
             let flow = flow(seen, ACK);
             assert_eq!(needs_more(false, &flow, at(now)), open, "{seen}, {now}");
@@ -144,10 +146,22 @@ mod deadlines {
             assert!(needs_more(false, flow, at(101)));
             assert!(needs_more(true, flow, at(101)));
         }
+        assert!(needs_more(false, &deferred, at(5100)));
         // A time that is not where the uptime has it.
         let (time, now) = (at(102).0, at(101).1);
         assert!(needs_more(false, &flow(100, ACK), (time, now)));
         assert!(needs_more(true, &flow(100, ACK), (time, now)));
+        assert!(needs_more(true, &deferred, (time, now)));
+    }
+
+    #[test]
+    fn the_longest_timeout_is_the_longer_one_and_a_week_at_most() {
+        for (active, idle) in [(ACTIVE, IDLE), (IDLE, ACTIVE)] {
+            let timeouts = Timeouts::from_millis(active, idle);
+            assert_eq!(timeouts.longest_millis(), ACTIVE);
+            assert_eq!(timeouts.idle_millis(), idle);
+        }
+        assert_eq!(Timeouts::MAX_MILLIS, 604_800_000);
     }
 }
 
@@ -176,6 +190,25 @@ mod accounts {
         assert_eq!(sum, counted(1001));
     }
 
+    #[test]
+    fn a_packet_and_a_record_are_counted_with_their_octets() {
+        let mut statistics = Statistics::default();
+        let reason = IgnoredReason::NonIp;
+        assert_eq!(statistics.ignore(reason, 60), 60);
+        assert_eq!(statistics.ignore(reason, 64), 64);
+        let ignored = Tally {
+            packets: 2,
+            octets: 124,
+        };
+        assert_eq!(statistics.ignored[reason as usize], ignored);
+        assert_eq!(statistics.ignored(), ignored);
+        let mut records = Records::default();
+        records.count(ignored);
+        records.count(Tally::packet(40));
+        assert_eq!((records.records, records.tally.packets), (2, 3));
+        assert_eq!(records.tally.octets, 164);
+    }
+
     /// Accounts that agree, with something in every term.
     fn agreeing() -> (Statistics, Tally) {
         let mut statistics = counted(1);
@@ -199,9 +232,8 @@ mod accounts {
     fn what_is_in_no_record_is_live() {
         let (statistics, live) = agreeing();
         assert_eq!(statistics.live(), live);
-        let records = |records: &[super::super::Records]| {
-            records.iter().map(|records| records.records).sum::<u64>()
-        };
+        let records =
+            |records: &[Records]| records.iter().map(|records| records.records).sum::<u64>();
         assert_eq!(statistics.exported().records, records(&statistics.exported));
         assert_eq!(statistics.lost().records, records(&statistics.lost));
     }
