@@ -51,3 +51,25 @@ impl Uptime {
         self.0.wrapping_sub(earlier.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7011 §3.1: whole seconds, modulo 2³².
+    #[test]
+    fn an_export_time_is_in_seconds() {
+        let seconds = |milliseconds| Timestamp::from_millis(milliseconds).as_export_seconds();
+        assert_eq!(seconds(1_700_000_000_999), 1_700_000_000);
+        assert_eq!(seconds(1_700_000_001_000), 1_700_000_001);
+        assert_eq!(seconds((u64::from(u32::MAX) + 3) * 1000), 2);
+    }
+
+    #[test]
+    fn uptime_goes_on_where_it_wraps_around() {
+        let [before, behind] = [u32::MAX - 1, 5].map(Uptime::from_millis);
+        assert_eq!(behind.since(before), 7);
+        assert_eq!(behind.since(behind), 0);
+        assert_eq!(behind.as_millis(), 5);
+    }
+}

@@ -21,3 +21,6 @@ pub use options::{Interface, Interfaces};
 pub use process::ExportingProcess;
 pub use template::{FieldSpecifier, Template, TemplateId};
 pub use writer::{ExportStatistics, Session, Transport};
+
+#[cfg(test)]
+mod tests;

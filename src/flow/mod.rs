@@ -15,3 +15,6 @@ pub use layered_key::{LayerSelection, LayeredKey, Layers, Layout, LayoutKind};
 pub use record::{EndReason, FlowRecord};
 pub(crate) use record::{Flow, SYN};
 pub use tally::Tally;
+
+#[cfg(test)]
+mod tests;

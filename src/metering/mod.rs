@@ -35,3 +35,6 @@ pub use crate::flow::{
 };
 pub use crate::flow_table::group::{Backend, Seed};
 pub use crate::flow_table::{MAX_FLOWS, Pages, Usage};
+
+#[cfg(test)]
+mod tests;
