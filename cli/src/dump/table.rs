@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use flowmeter::metering::EndReason;
+use flowmeter::number::protocol;
 use netflow_parser::FieldValue;
 use netflow_parser::variable_versions::ipfix::lookup::IANAIPFixField as Iana;
 use netflow_parser::variable_versions::ipfix::lookup::IPFixField;
@@ -111,13 +112,6 @@ enum Address {
     Mac([u8; 6]),
 }
 
-/// IANA's numbers of those that the table treats differently.
-mod protocol {
-    pub(super) const ICMP: u8 = 1;
-    pub(super) const TCP: u8 = 6;
-    pub(super) const ICMPV6: u8 = 58;
-}
-
 impl Flow {
     fn new(record: &Record) -> Self {
         let mut flow = Self::default();
@@ -192,7 +186,7 @@ impl Flow {
     fn ports(&self) -> (Option<String>, Option<String>) {
         let ports = [self.source_port, self.destination_port];
         match self.protocol {
-            Some(protocol::ICMP | protocol::ICMPV6) => {
+            Some(number) if protocol::is_icmp(number) => {
                 let [kind, code] = self.icmp_type_code.to_be_bytes();
                 (None, Some(format!("{kind}/{code}")))
             }
