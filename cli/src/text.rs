@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How numbers are shown to people.
 
+use flowmeter::number;
+
 /// A number with its digits in groups of three.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -14,70 +16,22 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// A protocol's name (IANA's protocol numbers), or its number where few know the name.
+/// A protocol's name (IANA's protocol numbers), or its number if few know the name.
 pub(crate) fn protocol(number: u8) -> String {
-    let name = match number {
-        0 => "HOPOPT",
-        1 => "ICMP",
-        2 => "IGMP",
-        4 => "IPv4",
-        6 => "TCP",
-        8 => "EGP",
-        9 => "IGP",
-        17 => "UDP",
-        33 => "DCCP",
-        41 => "IPv6",
-        43 => "IPv6-Route",
-        44 => "IPv6-Frag",
-        46 => "RSVP",
-        47 => "GRE",
-        50 => "ESP",
-        51 => "AH",
-        58 => "ICMPv6",
-        59 => "IPv6-NoNxt",
-        60 => "IPv6-Opts",
-        88 => "EIGRP",
-        89 => "OSPF",
-        94 => "IPIP",
-        97 => "EtherIP",
-        103 => "PIM",
-        108 => "IPComp",
-        112 => "VRRP",
-        115 => "L2TP",
-        132 => "SCTP",
-        136 => "UDP-Lite",
-        137 => "MPLS-in-IP",
-        _ => return number.to_string(),
-    };
-    name.to_owned()
+    match number::protocol::name(number) {
+        Some(name) => name.to_owned(),
+        None => number.to_string(),
+    }
 }
 
-/// The name of an EtherType (IANA's IEEE 802 numbers), or its number in
-/// hexadecimal where few know the name; 0 is a frame without one, which LLC begins.
+/// The name of an EtherType (IANA's IEEE 802 numbers), or its number in hexadecimal if few know the
+/// name; 0 is a frame without one, which LLC begins.
 pub(crate) fn ether_type(number: u16) -> String {
-    let name = match number {
-        0 => "LLC",
-        0x0800 => "IPv4",
-        0x0806 => "ARP",
-        0x0842 => "WoL",
-        0x8035 => "RARP",
-        0x8100 => "802.1Q",
-        0x8137 => "IPX",
-        0x86dd => "IPv6",
-        0x8808 => "Pause",
-        0x8809 => "LACP",
-        0x8847 | 0x8848 => "MPLS",
-        0x8863 | 0x8864 => "PPPoE",
-        0x888e => "EAPOL",
-        0x88a8 => "802.1ad",
-        0x88cc => "LLDP",
-        0x88e5 => "MACsec",
-        0x88e7 => "802.1ah",
-        0x88f7 => "PTP",
-        0x9000 => "Loopback",
-        _ => return format!("{number:#06x}"),
-    };
-    name.to_owned()
+    match number::ether_type::name(number) {
+        _ if number == 0 => "LLC".to_owned(),
+        Some(name) => name.to_owned(),
+        None => format!("{number:#06x}"),
+    }
 }
 
 /// TCP's flags as letters, FIN first (RFC 9293 §3.1), with a dot for each that is not set.

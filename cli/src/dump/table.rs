@@ -12,6 +12,7 @@ use std::net::IpAddr;
 
 use flowmeter::exporting::information_element::*;
 use flowmeter::metering::EndReason;
+use flowmeter::number::protocol;
 use netflow_parser::FieldValue;
 use netflow_parser::variable_versions::field_value::DurationValue;
 
@@ -112,13 +113,6 @@ enum Address {
     Mac([u8; 6]),
 }
 
-/// IANA's numbers of those that the table treats differently.
-mod protocol {
-    pub(super) const ICMP: u8 = 1;
-    pub(super) const TCP: u8 = 6;
-    pub(super) const ICMPV6: u8 = 58;
-}
-
 impl Flow {
     fn new(record: &Record) -> Self {
         let mut flow = Self::default();
@@ -197,7 +191,7 @@ impl Flow {
     fn ports(&self) -> (Option<String>, Option<String>) {
         let ports = [self.source_port, self.destination_port];
         match self.protocol {
-            Some(protocol::ICMP | protocol::ICMPV6) => {
+            Some(number) if protocol::is_icmp(number) => {
                 let [kind, code] = self.icmp_type_code.to_be_bytes();
                 (None, Some(format!("{kind}/{code}")))
             }

@@ -8,6 +8,7 @@ use std::thread;
 
 use crossbeam_channel::{Sender, bounded};
 use flowmeter::flow::Ports;
+use flowmeter::number::protocol;
 use flowmeter::packet::{Dissection, Packet, dissect};
 
 use super::clock::{Moment, Moments};
@@ -156,10 +157,11 @@ fn conversation_hash(packet: &Packet<'_>) -> u32 {
 
 /// What both directions have in common: of ICMP and ICMPv6, where type and code stand for
 /// ports, nothing.
-fn conversation_ports(ports: Ports, protocol: u16) -> Ports {
-    match protocol {
-        1 | 58 => Ports::default(),
-        _ => ports,
+fn conversation_ports(ports: Ports, protocol_number: u16) -> Ports {
+    if protocol::is_icmp(protocol_number as u8) {
+        Ports::default()
+    } else {
+        ports
     }
 }
 

@@ -9,6 +9,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use flowmeter::exporting::Interfaces;
 use flowmeter::flow::{Observed, Ports};
 use flowmeter::metering::{EndReason, IgnoredReason, Statistics};
+use flowmeter::number::protocol::is_icmp;
 use flowmeter::observation::Direction;
 use serde_json::{Map, Value, json};
 
@@ -262,9 +263,6 @@ struct Named {
     destination: String,
 }
 
-const ICMP: u16 = 1;
-const ICMPV6: u16 = 58;
-
 impl Named {
     fn new(key: &AnyKey) -> Self {
         let (observed, ports, source, destination) = match key {
@@ -289,10 +287,11 @@ impl Named {
                 };
             }
         };
-        let protocol = protocol(observed.protocol as u8);
+        let number = observed.protocol as u8;
+        let protocol = protocol(number);
         let [kind, code] = ports.destination;
-        let (protocol, source, destination) = match observed.protocol {
-            ICMP | ICMPV6 => (format!("{protocol} {kind}/{code}"), source, destination),
+        let (protocol, source, destination) = match number {
+            _ if is_icmp(number) => (format!("{protocol} {kind}/{code}"), source, destination),
             _ if ports == Ports::default() => (protocol, source, destination),
             _ => (
                 protocol,

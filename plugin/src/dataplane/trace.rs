@@ -10,6 +10,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use flowmeter::flow::{Observed, Ports};
 use flowmeter::metering::IgnoredReason;
+use flowmeter::number::protocol::is_icmp;
 use flowmeter::observation::Direction;
 use flowmeter::packet::{Dissection, Packet, dissect};
 
@@ -153,7 +154,7 @@ impl fmt::Display for Endpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(source, destination, ports, protocol) = *self;
         match protocol {
-            1 | 58 => {
+            _ if is_icmp(protocol as u8) => {
                 let [kind, code] = ports.destination;
                 write!(f, "{source} -> {destination} type {kind} code {code}")
             }

@@ -8,6 +8,7 @@
 use core::net::IpAddr;
 
 use flowmeter::exporting::{Message, Transport};
+use flowmeter::number::protocol;
 
 use super::pacing::Pacing;
 use crate::ffi::Thread;
@@ -41,7 +42,6 @@ const UDP: usize = 8;
 /// The source port of all datagrams. It is constant because collectors identify exporters by it.
 const SOURCE_PORT: u16 = 4739;
 const TIME_TO_LIVE: u8 = 254;
-const PROTOCOL_UDP: u8 = 17;
 
 impl Session {
     /// Octets of an IP header without options.
@@ -65,7 +65,7 @@ impl Session {
                 ip[0] = 0x45;
                 ip[2..4].copy_from_slice(&total.to_be_bytes());
                 ip[8] = TIME_TO_LIVE;
-                ip[9] = PROTOCOL_UDP;
+                ip[9] = protocol::UDP;
                 ip[12..16].copy_from_slice(&source.octets());
                 ip[16..20].copy_from_slice(&collector.octets());
                 let checksum = !fold(sum(ip));
@@ -73,7 +73,7 @@ impl Session {
             }
             (IpAddr::V6(source), IpAddr::V6(collector)) => {
                 // RFC 8200 §3.
-                ip[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 0, PROTOCOL_UDP, TIME_TO_LIVE]);
+                ip[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 0, protocol::UDP, TIME_TO_LIVE]);
                 ip[4..6].copy_from_slice(&udp_length);
                 ip[8..24].copy_from_slice(&source.octets());
                 ip[24..40].copy_from_slice(&collector.octets());
@@ -83,7 +83,7 @@ impl Session {
         }
         // RFC 768, RFC 8200 §8.1: includes a pseudo-header; 0 would mean that there is no checksum.
         let addresses = &ip[ip.len() - if ip.len() == 20 { 8 } else { 32 }..];
-        let pseudo = sum(addresses) + sum(&udp_length) + u64::from(PROTOCOL_UDP);
+        let pseudo = sum(addresses) + sum(&udp_length) + u64::from(protocol::UDP);
         let checksum = match !fold(pseudo + sum(udp)) {
             0 => 0xffff,
             checksum => checksum,

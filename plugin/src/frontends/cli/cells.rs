@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The text of a flow's properties in a table.
 
+use flowmeter::number::{ether_type, protocol};
+
 use super::table::NOTHING;
 
-pub(super) const ICMP: u16 = 1;
-pub(super) const ICMP6: u16 = 58;
-
 /// The name of an IP protocol, as in VPP's commands, or its number.
-pub(super) fn protocol(number: u16) -> String {
+pub(super) fn protocol(number: u8) -> String {
     let name = match number {
-        ICMP => "icmp",
-        2 => "igmp",
-        4 => "ip4",
-        6 => "tcp",
-        17 => "udp",
-        41 => "ip6",
-        47 => "gre",
-        50 => "esp",
-        51 => "ah",
-        ICMP6 => "icmp6",
-        89 => "ospf",
-        103 => "pim",
-        112 => "vrrp",
-        132 => "sctp",
+        protocol::ICMP => "icmp",
+        protocol::IGMP => "igmp",
+        protocol::IPV4 => "ip4",
+        protocol::TCP => "tcp",
+        protocol::UDP => "udp",
+        protocol::IPV6 => "ip6",
+        protocol::GRE => "gre",
+        protocol::ESP => "esp",
+        protocol::AH => "ah",
+        protocol::ICMPV6 => "icmp6",
+        protocol::OSPF => "ospf",
+        protocol::PIM => "pim",
+        protocol::VRRP => "vrrp",
+        protocol::SCTP => "sctp",
         _ => return number.to_string(),
     };
     name.to_owned()
@@ -31,9 +30,9 @@ pub(super) fn protocol(number: u16) -> String {
 /// The name of an EtherType, or its number.
 pub(super) fn ether_type(number: u16) -> String {
     let name = match number {
-        0x0806 => "arp",
-        0x8809 => "lacp",
-        0x88cc => "lldp",
+        ether_type::ARP => "arp",
+        ether_type::LACP => "lacp",
+        ether_type::LLDP => "lldp",
         _ => return format!("0x{number:04x}"),
     };
     name.to_owned()

@@ -4,9 +4,10 @@
 use core::net::{IpAddr, SocketAddr};
 
 use flowmeter::flow::Ports;
+use flowmeter::number::protocol::is_icmp;
 use flowmeter::observation::Direction;
 
-use super::cells::{ICMP, ICMP6, ether_type, flags, protocol, rate};
+use super::cells::{ether_type, flags, protocol, rate};
 use super::table::Align::{Left, Right};
 use super::table::{self, Align, NOTHING};
 use super::words::{Words, unexpected};
@@ -88,12 +89,14 @@ fn row(main: Main, flow: &Flow) -> [String; COLUMNS.len()] {
     let nothing = || NOTHING.to_owned();
     let observed = &flow.observed;
     let direction = observed.direction();
-    let payload = observed.protocol;
     let milliseconds = flow.end.as_millis().saturating_sub(flow.start.as_millis());
     let (protocol, [source, destination]) = match flow.ends {
-        Endpoints::Ip(ends, ports) => (protocol(payload), ip_ends(ends, ports, payload)),
+        Endpoints::Ip(ends, ports) => {
+            let number = observed.protocol as u8;
+            (protocol(number), ip_ends(ends, ports, number))
+        }
         Endpoints::L2(ends) => (
-            ether_type(payload),
+            ether_type(observed.protocol),
             ends.map(|address| Mac(&address).to_string()),
         ),
     };
@@ -124,10 +127,10 @@ fn row(main: Main, flow: &Flow) -> [String; COLUMNS.len()] {
 }
 
 /// The source and destination of an IP flow; the destination has ICMP's type and code.
-fn ip_ends([source, destination]: [IpAddr; 2], ports: Ports, protocol: u16) -> [String; 2] {
+fn ip_ends([source, destination]: [IpAddr; 2], ports: Ports, protocol: u8) -> [String; 2] {
     let [from, to] = [ports.source, ports.destination];
     match protocol {
-        ICMP | ICMP6 => {
+        _ if is_icmp(protocol) => {
             let [kind, code] = to;
             let destination = format!("{destination} type {kind} code {code}");
             [source.to_string(), destination]
