@@ -6,8 +6,6 @@
 use std::fmt;
 use std::io;
 
-use super::record::MAX_PACKET;
-
 /// Why a capture cannot be read, or not beyond the record at `offset`.
 #[derive(Debug)]
 pub(crate) struct CaptureError {
@@ -63,7 +61,7 @@ pub(super) enum Cause {
     /// It ends too early.
     Truncated { part: Part, missing: usize },
     /// A packet has more octets than any capture holds.
-    PacketLength { octets: u32 },
+    PacketLength { octets: u32, limit: u32 },
     /// A block of pcapng has a length that no block has.
     BlockLength { octets: u32 },
     /// A block of pcapng is too short for what its type promises.
@@ -119,10 +117,10 @@ impl fmt::Display for Cause {
                     "the file ends inside a {part} (needs {missing} more octets)"
                 )
             }
-            Self::PacketLength { octets } => write!(
+            Self::PacketLength { octets, limit } => write!(
                 formatter,
                 "a packet of {octets} octets is larger than the largest that captures hold \
-                 ({MAX_PACKET} octets): the file is damaged here"
+                 ({limit} octets): the file is damaged here"
             ),
             Self::BlockLength { octets } => write!(
                 formatter,

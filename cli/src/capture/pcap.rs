@@ -18,7 +18,7 @@ use super::input::Input;
 use super::interface::{Clock, Interface};
 use super::link_type::link_type;
 use super::order::ByteOrder;
-use super::record::{Batch, CapturedPacket, MAX_PACKET, Stop};
+use super::record::{Batch, CapturedPacket, Stop, check_captured};
 
 /// Octets before the first record.
 pub(super) const FILE_HEADER_OCTETS: usize = 24;
@@ -168,8 +168,8 @@ impl Pcap {
             if self.lengths_may_be_swapped && captured > length {
                 (captured, length) = (length, captured);
             }
-            if captured > MAX_PACKET {
-                break Stop::Damaged(Cause::PacketLength { octets: captured });
+            if let Err(stop) = check_captured(captured) {
+                break stop;
             }
             let needed = HEADER + captured as usize;
             if needed > rest.len() {

@@ -25,7 +25,7 @@ use super::interface::{Clock, Interface, Resolution, text};
 use super::link_type::link_type;
 use super::numbering::MAX_INTERFACES;
 use super::order::ByteOrder;
-use super::record::{Batch, CapturedPacket, MAX_PACKET, Stop};
+use super::record::{Batch, CapturedPacket, Stop, check_captured};
 
 /// What every pcapng file starts with: the type of a Section Header Block, which is the
 /// same in both byte orders.
@@ -220,9 +220,7 @@ impl Pcapng {
         let captured = self.order.u32::<20, 32>(header);
         let length = self.order.u32::<24, 32>(header);
         let interface = self.interface(id)?;
-        if captured > MAX_PACKET {
-            return Err(Stop::Damaged(Cause::PacketLength { octets: captured }));
-        }
+        check_captured(captured)?;
         if captured as usize > block.octets.len() - 32 {
             return Err(Stop::Damaged(Cause::PacketOverrunsBlock {
                 octets: captured,
@@ -259,9 +257,7 @@ impl Pcapng {
         let captured = length
             .min(interface.max_captured())
             .min(block.octets.len() as u32 - 16);
-        if captured > MAX_PACKET {
-            return Err(Stop::Damaged(Cause::PacketLength { octets: captured }));
-        }
+        check_captured(captured)?;
         let packet = CapturedPacket {
             offset: cursor + 12,
             captured,

@@ -11,7 +11,19 @@ use super::error::{Cause, Part};
 
 /// The most octets of one packet that are captured: libpcap's `MAXIMUM_SNAPLEN`, beyond
 /// which it takes the record for damaged too.
-pub(super) const MAX_PACKET: u32 = 262_144;
+const MAX_PACKET: u32 = 262_144;
+
+/// Checks the length of a packet, which a damaged file may claim to be anything.
+#[inline(always)]
+pub(super) fn check_captured(octets: u32) -> Result<(), Stop> {
+    if octets > MAX_PACKET {
+        return Err(Stop::Damaged(Cause::PacketLength {
+            octets,
+            limit: MAX_PACKET,
+        }));
+    }
+    Ok(())
+}
 
 /// Packets that are made room for before they are known to be there.
 const MAX_RESERVED: usize = 64 * 1024;
