@@ -14,7 +14,9 @@ pub enum MessageKind {
     /// Templates that were sent before. They are for datagrams, which may be lost and whose
     /// reader may have restarted (RFC 7011 §8.4); a stream or a file does without.
     RepeatedTemplates,
-    /// Data Records.
+    /// Options Data Records alone: what collectors need to know besides templates.
+    Options,
+    /// Flow records.
     Data,
 }
 

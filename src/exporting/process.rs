@@ -318,7 +318,7 @@ impl<T: Transport> ExportingProcess<T> {
 
     /// Adds one options record in a set of its own, which some collectors need.
     fn append_options(&mut self, template: &Template, record: &[u8]) -> Result<(), NoRoom> {
-        let message = self.append(MessageKind::Data, template.id.0, record)?;
+        let message = self.append(MessageKind::Options, template.id.0, record)?;
         message.close_set();
         message.data_records += 1;
         Ok(())

@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
     let message_octets = message_octets(options);
     let output = options.output.as_ref();
     let targets = Targets::new(&options.collector, output, message_octets, is_live);
-    let mut workers = domains
+    let workers = domains
         .map(|domain| {
             Worker::new(
                 &configuration,
@@ -78,9 +78,6 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
         })
         .collect::<io::Result<Vec<_>>>()
         .context("no memory for flow tables")?;
-    if options.collector.is_empty() {
-        workers.iter_mut().for_each(Worker::announce_once);
-    }
 
     let mut replay = Reading {
         events: source::read(options.files.clone()),

@@ -99,21 +99,15 @@ impl Worker {
             outlet,
             message_octets,
         };
+        let mut process = ExportingProcess::new(channel, domain);
+        // Targets know whether and when to repeat what is announced.
+        process.set_announce_interval(u32::MAX);
         Ok(Self {
             metering: MeteringProcess::new(&small)?,
-            export: Exporter {
-                process: ExportingProcess::new(channel, domain),
-                top,
-            },
+            export: Exporter { process, top },
             flows,
             lacks_memory: false,
         })
-    }
-
-    /// Announces templates and interfaces once only, which is enough for a file. Collectors restart,
-    /// and messages to them get lost.
-    pub(super) fn announce_once(&mut self) {
-        self.export.process.set_announce_interval(u32::MAX);
     }
 
     /// Meters one batch.
@@ -122,6 +116,8 @@ impl Worker {
         self.export.process.tick(time, uptime);
         if let Some(interfaces) = &batch.interfaces {
             self.export.process.set_interfaces(interfaces);
+            // The channel always has a buffer.
+            let _ = self.export.process.finish_options();
         }
         for frame in batch.packets.chunks(FRAME) {
             let Some(first) = frame.first() else { continue };
@@ -167,7 +163,7 @@ impl Worker {
             .flush(flush, now.uptime, all, |_| true, &mut self.export)
             != Swept::Done
         {}
-        // A channel to the exporter always has a buffer.
+        // The channel always has a buffer.
         let _ = self.export.process.finish_options();
         self.export.process.flush();
         let exported = *self.export.process.statistics();

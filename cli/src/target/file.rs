@@ -6,7 +6,7 @@ use std::io;
 
 use super::accounts::file_trouble;
 use super::pending::Pending;
-use super::{Duty, Next, TICK, is_repeated};
+use super::{Duty, Next, TICK};
 use crate::arguments::Output;
 
 /// Writes to `output`, in place of a file that may be there.
@@ -27,7 +27,6 @@ fn write(duty: &Duty, output: &Output) -> io::Result<()> {
     let mut pending = Pending::default();
     loop {
         match duty.next(TICK) {
-            Next::Message(message) if is_repeated(&message) => continue,
             Next::Message(message) => {
                 pending.push(&message.buffer[..message.length], Some(message.clone()))
             }
@@ -37,9 +36,7 @@ fn write(duty: &Duty, output: &Output) -> io::Result<()> {
         while !pending.is_full()
             && let Some(message) = duty.ready()
         {
-            if !is_repeated(&message) {
-                pending.push(&message.buffer[..message.length], Some(message.clone()));
-            }
+            pending.push(&message.buffer[..message.length], Some(message.clone()));
         }
         while !pending.is_empty() {
             pending.write(&mut file, &duty.accounts)?;

@@ -78,7 +78,8 @@ struct Running {
 struct Way {
     is_file: bool,
     queue: Sender<Step>,
-    /// Templates that did not fit the queue: they are few, and the records after them need them.
+    /// Templates and options that did not fit the queue: they are sent once only, and the records
+    /// after them need them.
     missed: Sender<Arc<Outgoing>>,
     accounts: Arc<Accounts>,
     /// How long to wait for room in a full queue.
@@ -244,7 +245,7 @@ impl Way {
             self.queue_or_wait(step)
         };
         if !sent {
-            if message.kind == MessageKind::Templates {
+            if message.kind != MessageKind::Data {
                 let _ = self.missed.send(Arc::clone(message));
             }
             let (reason, error) = if self.accounts.is_connected() {
@@ -309,10 +310,10 @@ impl Duty {
         }
     }
 
-    /// Notes a message from the queue in `session`, after templates that did not fit the queue.
+    /// Notes a message from the queue in `session`, after templates and options that did not fit it.
     fn note(&self, message: &Arc<Outgoing>, session: &mut Session) {
-        for templates in self.missed.try_iter() {
-            session.note(&templates);
+        for missed in self.missed.try_iter() {
+            session.note_early(&missed);
         }
         session.note(message);
     }
@@ -344,9 +345,4 @@ impl Duty {
             }
         }
     }
-}
-
-/// Whether a stream, which is reliable, can do without this message.
-fn is_repeated(message: &Outgoing) -> bool {
-    message.kind == MessageKind::RepeatedTemplates
 }

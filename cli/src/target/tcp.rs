@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::accounts::collector_trouble;
 use super::pending::Pending;
 use super::session::Session;
-use super::{Duty, Next, Outgoing, TICK, is_repeated};
+use super::{Duty, Next, Outgoing, TICK};
 
 /// How long one address may take to accept a connection.
 const CONNECTING: Duration = Duration::from_secs(3);
@@ -32,7 +32,7 @@ pub(super) fn run(duty: &Duty, addresses: &[SocketAddr]) {
         duty,
         addresses,
         stream: None,
-        session: Session::default(),
+        session: Session::reliable(),
         waiting: VecDeque::new(),
         pending: Pending::default(),
         pause: PAUSES[0],
@@ -119,10 +119,6 @@ impl Tcp<'_> {
                 continue;
             };
             let pending = &mut self.pending;
-            let announces = is_repeated(&message) && self.session.has_announced(&message);
-            if announces {
-                continue;
-            }
             let known = self.session.encode(&message, |octets, is_itself| {
                 pending.push(octets, is_itself.then(|| Arc::clone(&message)));
             });

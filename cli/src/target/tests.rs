@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Streams that take part of what they are given, sessions, queues that are full.
 
+mod session;
+
 use std::io::{self, ErrorKind, Write};
 
 use super::accounts::Loss;
@@ -68,60 +70,6 @@ fn a_message_counts_as_sent_when_its_last_octet_was_taken() {
     }
 }
 
-/// What is sent for a message: its kind, its sequence number, and whether it is itself.
-fn sent(session: &mut Session, message: &Outgoing) -> Vec<(u8, u32, bool)> {
-    let mut all = Vec::new();
-    session.encode(message, |octets, is_itself| {
-        let sequence = [octets[8], octets[9], octets[10], octets[11]];
-        all.push((octets[99], u32::from_be_bytes(sequence), is_itself));
-    });
-    all
-}
-
-/// RFC 7011 §3.1: Data Records are counted in one stream. §8: templates precede them.
-#[test]
-fn each_session_begins_with_templates_and_a_sequence_of_its_own() {
-    const TEMPLATES: u8 = MessageKind::Templates as u8;
-    const DATA: u8 = MessageKind::Data as u8;
-    let mut session = Session::default();
-    let templates = message(MessageKind::Templates, 0, 0);
-    session.note(&templates);
-    assert_eq!(sent(&mut session, &templates), [(TEMPLATES, 0, false)]);
-    assert_eq!(sent(&mut session, &data(0)), [(DATA, 0, true)]);
-    assert_eq!(sent(&mut session, &data(10)), [(DATA, 10, true)]);
-    // What was lost between shows.
-    assert_eq!(sent(&mut session, &data(30)), [(DATA, 30, true)]);
-
-    session.restart();
-    let both = [(TEMPLATES, 0, false), (DATA, 0, true)];
-    assert_eq!(sent(&mut session, &data(40)), both);
-    assert_eq!(sent(&mut session, &data(50)), [(DATA, 10, true)]);
-}
-
-#[test]
-fn templates_in_several_messages_are_all_sent_again() {
-    let mut session = Session::default();
-    let first = message(MessageKind::Templates, 0, 0);
-    for templates in [&first, &first] {
-        session.note(templates);
-        assert_eq!(sent(&mut session, templates).len(), 1);
-    }
-    session.note(&data(0));
-    session.restart();
-    assert_eq!(sent(&mut session, &data(10)).len(), 3);
-    // Another announcement takes their place.
-    session.note(&message(MessageKind::RepeatedTemplates, 20, 0));
-    session.restart();
-    assert_eq!(sent(&mut session, &data(20)).len(), 2);
-}
-
-#[test]
-fn records_without_templates_are_not_sent() {
-    let mut session = Session::default();
-    session.note(&data(0));
-    assert!(!session.encode(&data(0), |_, _| panic!("sent")));
-}
-
 /// A target with a queue of two messages that only the test empties.
 fn stuck(is_connected: bool, patience: Duration) -> (Way, Duty) {
     let accounts = Arc::new(Accounts::new("stuck".to_owned(), true));
@@ -182,12 +130,12 @@ fn templates_that_do_not_fit_the_queue_are_not_lost() {
     way.offer(&data(0));
     way.offer(&data(10));
     way.offer(&message(MessageKind::Templates, 0, 0));
-    let mut session = Session::default();
+    let mut session = Session::reliable();
     while duty.ready().is_some() {}
     way.offer(&data(20));
     let record = duty.ready().expect("a message");
     duty.note(&record, &mut session);
-    assert_eq!(sent(&mut session, &record).len(), 2);
+    assert_eq!(session::sent(&mut session, &record).len(), 2);
 }
 
 #[test]

@@ -8,10 +8,10 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::accounts::collector_trouble;
-use super::session::Session;
+use super::session::{self, Session};
 use super::{Duty, Next, Outgoing, TICK};
 
 /// Datagrams that may leave in one go. A collector with Linux's default receive buffer
@@ -20,6 +20,9 @@ const BURST: u32 = 32;
 
 /// The pause after a burst: together, at most about 30,000 messages in a second.
 const PAUSE: Duration = Duration::from_millis(1);
+
+/// Real time between two repetitions.
+const INTERVAL: Duration = Duration::from_secs(session::INTERVAL as u64);
 
 /// How long a refusal of the last datagram may be under way.
 const REFUSAL: Duration = Duration::from_millis(50);
@@ -34,9 +37,10 @@ pub(super) fn run(duty: &Duty, addresses: &[SocketAddr]) {
         addresses,
         next: 0,
         socket: None,
-        session: Session::default(),
+        session: Session::unreliable(),
         latest: None,
         burst: 0,
+        repeated: Instant::now(),
     };
     // What comes is lost where that fails, or sent where it succeeds later.
     let _ = udp.connect();
@@ -46,6 +50,7 @@ pub(super) fn run(duty: &Duty, addresses: &[SocketAddr]) {
             Next::Nothing => udp.look(),
             Next::End => break,
         }
+        udp.repeat();
     }
     if udp.latest.is_some() {
         thread::sleep(REFUSAL);
@@ -63,6 +68,8 @@ struct Udp<'a> {
     /// Records of the latest datagram: a refusal is of one that was sent before.
     latest: Option<u64>,
     burst: u32,
+    /// When templates and options were last repeated by real time.
+    repeated: Instant,
 }
 
 impl Udp<'_> {
@@ -106,6 +113,36 @@ impl Udp<'_> {
     }
 
     fn try_send(&mut self, message: &Outgoing) -> io::Result<()> {
+        let mut is_known = true;
+        let sent = self.send_datagrams(message.flow_records.into(), |session, send| {
+            is_known = session.encode(message, send);
+        });
+        if !is_known {
+            let records = message.flow_records.into();
+            let error = "its templates are not known";
+            self.duty.accounts.lose("queue_full", error, records);
+        }
+        sent
+    }
+
+    /// Repeats templates and options if that is due by real time.
+    fn repeat(&mut self) {
+        if self.repeated.elapsed() >= INTERVAL {
+            self.repeated = Instant::now();
+            let sent = self.send_datagrams(0, |session, send| session.repeat(send));
+            if sent.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
+                let _ = self.connect();
+            }
+        }
+    }
+
+    /// Sends the datagrams that `encode` passes on; the message itself has so many records. After an
+    /// error the others are left out.
+    fn send_datagrams(
+        &mut self,
+        records: u64,
+        encode: impl FnOnce(&mut Session, &mut dyn FnMut(&[u8], bool)),
+    ) -> io::Result<()> {
         let Self {
             socket,
             session,
@@ -118,7 +155,7 @@ impl Udp<'_> {
             return Err(ErrorKind::NotConnected.into());
         };
         let mut sent = Ok(());
-        let known = session.encode(message, |octets, is_itself| {
+        encode(session, &mut |octets, is_itself| {
             if sent.is_err() {
                 return;
             }
@@ -130,9 +167,9 @@ impl Udp<'_> {
             sent = socket.send(octets).map(drop);
             match &sent {
                 Ok(()) => {
-                    let records = if is_itself { message.flow_records } else { 0 };
-                    duty.accounts.send(records.into());
-                    *latest = Some(records.into());
+                    let records = if is_itself { records } else { 0 };
+                    duty.accounts.send(records);
+                    *latest = Some(records);
                 }
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                     let records = latest.take().unwrap_or(0);
@@ -141,11 +178,6 @@ impl Udp<'_> {
                 Err(_) => {}
             }
         });
-        if !known {
-            let records = message.flow_records.into();
-            let error = "its templates are not known";
-            duty.accounts.lose("queue_full", error, records);
-        }
         sent
     }
 
