@@ -171,6 +171,53 @@ fn damage_is_said_with_the_compressions_name() {
     assert!(reading.error.expect("an error").contains("gzip"));
 }
 
+/// Everything before the place where a file is cut is read, also what a decoder still holds back.
+#[test]
+fn a_cut_capture_gives_what_is_before_the_cut() {
+    let [capture, _] = captures();
+    for (compress, name) in ALL.iter().zip(["gzip", "Zstandard", "LZ4"]) {
+        let whole = compress(&capture);
+        let mut before = 0;
+        for part in 1..64 {
+            let reading = read_streamed(&whole[..whole.len() * part / 64], 4096, 7);
+            let error = reading.error.expect("an error");
+            let expected = format!("{name}: the file ends inside compressed data");
+            assert!(error.ends_with(&expected), "{error}");
+            assert!(reading.packets.len() >= before, "{name}: {part}");
+            before = reading.packets.len();
+        }
+        // LZ4 has all of it in one block here, Zstandard has blocks of 128 KiB.
+        let least = if name == "LZ4" { 0 } else { 131_072 / 1516 };
+        assert!(before >= least, "{name}: {before}");
+        // The end of the frame and a checksum, but none of the content.
+        let reading = read_streamed(&whole[..whole.len() - 1], 4096, 7);
+        assert_eq!(reading.packets.len(), 100, "{name}");
+        assert!(reading.error.expect("an error").contains(name));
+    }
+    // Between two blocks of LZ4, which the decoder takes for the end of the frame.
+    let info = FrameInfo::new().block_size(BlockSize::Max64KB);
+    let whole = lz4_with(info, &capture);
+    let block = u32::from_le_bytes(whole[7..11].try_into().unwrap()) & 0x7fff_ffff;
+    let reading = read_streamed(&whole[..11 + block as usize], 4096, 7);
+    assert_eq!(reading.packets.len(), (65_536 - 24) / 1516);
+    let error = reading.error.expect("an error");
+    assert!(
+        error.ends_with("LZ4: the file ends inside compressed data"),
+        "{error}"
+    );
+}
+
+/// A frame of the legacy format has no end mark.
+#[test]
+fn legacy_lz4_ends_with_the_file() {
+    let [capture, _] = captures();
+    let mut file = vec![0x02, 0x21, 0x4c, 0x18];
+    let block = lz4_flex::block::compress(&capture);
+    file.extend((block.len() as u32).to_le_bytes());
+    file.extend(block);
+    assert_eq!(read_quickly(&file), read_quickly(&capture));
+}
+
 /// A small file that unpacks to very much takes no more memory than any other: what is unpacked
 /// is handed on in blocks.
 #[test]
