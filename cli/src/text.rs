@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How numbers are shown to people.
+//! Text that people read: numbers, protocols, flags and addresses.
 
-/// A number with its digits in groups of three.
+/// Returns a number with its digits in groups of three.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -14,7 +14,7 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// A protocol's name (IANA's protocol numbers), or its number where few know the name.
+/// Returns the name of a common protocol (IANA's protocol numbers), or else its number.
 pub(crate) fn protocol(number: u8) -> String {
     let name = match number {
         0 => "HOPOPT",
@@ -52,8 +52,8 @@ pub(crate) fn protocol(number: u8) -> String {
     name.to_owned()
 }
 
-/// The name of an EtherType (IANA's IEEE 802 numbers), or its number in
-/// hexadecimal where few know the name; 0 is a frame without one, which LLC begins.
+/// Returns the name of a common EtherType (IANA's IEEE 802 numbers), or else its number in
+/// hexadecimal; 0 is a frame with an LLC header and no EtherType.
 pub(crate) fn ether_type(number: u16) -> String {
     let name = match number {
         0 => "LLC",
@@ -80,7 +80,7 @@ pub(crate) fn ether_type(number: u16) -> String {
     name.to_owned()
 }
 
-/// TCP's flags as letters, FIN first (RFC 9293 §3.1), with a dot for each that is not set.
+/// Returns TCP flags as letters, FIN first (RFC 9293 §3.1), with a dot for each that is not set.
 pub(crate) fn tcp_flags(flags: u8) -> String {
     "FSRPAUEC"
         .chars()
@@ -89,7 +89,7 @@ pub(crate) fn tcp_flags(flags: u8) -> String {
         .collect()
 }
 
-/// A MAC address, as IEEE 802 writes it.
+/// Returns a MAC address in colon-hexadecimal notation.
 pub(crate) fn ethernet_address(octets: [u8; 6]) -> String {
     octets.map(|octet| format!("{octet:02x}")).join(":")
 }
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_shown_as_people_read_them() {
+    fn numbers_have_groups_and_names() {
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1000), "1,000");

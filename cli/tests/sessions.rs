@@ -250,14 +250,14 @@ fn an_address_has_a_zone() {
     }
 }
 
-/// The text says what UDP cannot know.
+/// The summary says that the loss of datagrams may go unnoticed.
 #[test]
-fn a_summary_says_what_is_not_known_of_datagrams() {
+fn the_summary_says_that_losses_of_datagrams_are_unknown() {
     let collector = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let name = format!("udp://{}", collector.local_addr().expect("its address"));
     let mut command = flowmeter(["replay", "--top", "0", "--collector", &name]);
     command.arg(example("dns.pcap"));
     let finished = run(command).expect_code(0);
-    let line = format!("{name}: 64 records; what was lost on the way is not known\n");
+    let line = format!("{name}: 64 records; losses on the way are unknown\n");
     assert!(finished.out.ends_with(&line), "{}", finished.out);
 }

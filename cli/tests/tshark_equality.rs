@@ -244,7 +244,7 @@ fn backends(test: &str) -> Vec<String> {
     let refused = run_flowmeter(["replay", "--backend", "none", "-"]).expect_code(2);
     let (_, names) = refused
         .error
-        .split_once("this machine has ")
+        .split_once("expected one of ")
         .expect("a list");
     let names = names.lines().next().expect("a line").split(", ");
     let available: Vec<String> = names.map(str::to_owned).collect();

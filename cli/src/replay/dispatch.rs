@@ -13,7 +13,7 @@ use flowmeter::packet::{Dissection, Packet, dissect};
 use super::clock::{Moment, Moments};
 use super::worker::{Batch, Outcome, Worker};
 
-/// Steps that may be queued for a worker.
+/// The maximum number of steps in the queue of a worker.
 const QUEUED_STEPS: usize = 64;
 
 /// The workers.
@@ -27,17 +27,20 @@ struct WorkerThread {
     thread: thread::JoinHandle<Outcome>,
 }
 
-/// What a worker does next.
+/// A step of a worker.
 enum Step {
+    /// Meter packets.
     Observe(Batch),
+    /// Export what is due at these moments.
     Pass(Moments),
-    /// The same, and sends the message under construction.
+    /// Export what is due, then send the message under construction.
     Send(Moments),
+    /// End all flows.
     Finish(Moment),
 }
 
 impl Dispatcher {
-    /// Puts the workers to work.
+    /// Starts the threads of `workers`.
     pub(super) fn new(workers: Vec<Worker>) -> Self {
         Self {
             workers: workers.into_iter().map(WorkerThread::start).collect(),
@@ -66,21 +69,21 @@ impl Dispatcher {
         }
     }
 
-    /// Has all workers export what is due at each of `moments`.
+    /// Makes all workers export what is due at each of `moments`.
     pub(super) fn pass(&self, moments: Moments) {
         for worker in &self.workers {
             worker.send(Step::Pass(moments));
         }
     }
 
-    /// The same, and has them send the messages under construction.
+    /// Makes all workers export what is due, then send the messages under construction.
     pub(super) fn send(&self, moments: Moments) {
         for worker in &self.workers {
             worker.send(Step::Send(moments));
         }
     }
 
-    /// Ends all flows.
+    /// Ends all flows and returns the results of the workers.
     pub(super) fn finish(self, moment: Moment) -> Vec<Outcome> {
         for worker in &self.workers {
             worker.send(Step::Finish(moment));
@@ -117,7 +120,7 @@ impl WorkerThread {
     }
 
     fn send(&self, step: Step) {
-        // Only a worker that panicked does not receive; `join` passes that on.
+        // This fails only if the worker has panicked; `join` resumes the panic.
         let _ = self.steps.send(step);
     }
 
@@ -128,8 +131,8 @@ impl WorkerThread {
     }
 }
 
-/// The same number for both directions of a conversation. Packets without a flow all have
-/// the same.
+/// Returns the same number for both directions of a conversation, and for all packets that are
+/// ignored.
 fn conversation_hash(packet: &Packet<'_>) -> u32 {
     match dissect(packet) {
         Dissection::Ipv4(headers) => {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A worker: the engine over its share of the packets.
+//! A worker runs the engine over its share of the packets.
 //!
-//! It hosts one metering and one exporting process, and knows neither files nor targets.
+//! It hosts one metering and one exporting process. It knows nothing of captures, and hands messages
+//! to an outlet.
 
 use std::io;
 
@@ -23,14 +24,14 @@ use crate::target::Outlet;
 pub(super) struct Batch {
     pub(super) block: Block,
     pub(super) packets: Vec<Timed>,
-    /// When the last of them was observed.
+    /// The time at which the last of them was observed.
     pub(super) now: Moment,
-    /// The interfaces, where they have changed.
+    /// The interfaces, if they have changed.
     pub(super) interfaces: Option<Interfaces>,
 }
 
 impl Batch {
-    /// A batch with room for so many packets.
+    /// Creates a batch with room for `packets` packets.
     pub(super) fn new(block: Block, interfaces: Option<Interfaces>, packets: usize) -> Self {
         Self {
             block,
@@ -40,7 +41,7 @@ impl Batch {
         }
     }
 
-    /// The same without its packets, with room for so many.
+    /// Returns the same batch without packets, with room for `packets` packets.
     pub(super) fn without_packets(&self, packets: usize) -> Self {
         Self {
             now: self.now,
@@ -56,13 +57,13 @@ pub(super) struct Timed {
     pub(super) uptime: Uptime,
 }
 
-/// What a worker leaves behind.
+/// The results of a worker.
 pub(super) struct Outcome {
     pub(super) statistics: Statistics,
     pub(super) messages: u64,
     pub(super) records: u64,
     pub(super) top: Top,
-    /// Whether the system had no memory for a table of the size that was asked for.
+    /// Whether there was no memory to grow a table.
     pub(super) lacked_memory: bool,
 }
 
@@ -70,15 +71,15 @@ pub(super) struct Outcome {
 pub(super) struct Worker {
     metering: MeteringProcess,
     export: Exporter,
-    /// The flows that its tables may grow to.
+    /// The sizes that its tables may grow to.
     flows: Flows,
-    /// Whether there was no memory for a larger table: then all stay as they are.
+    /// Whether there was no memory to grow a table. Then tables grow no more.
     lacks_memory: bool,
 }
 
 impl Worker {
-    /// A worker that exports as `domain` and hands messages of up to `message_octets` to
-    /// `outlet`. Its tables begin small, and grow to what `configuration` says where flows come.
+    /// Creates a worker that exports in `domain` and hands messages of up to `message_octets` to
+    /// `outlet`. Its tables begin small and grow with the flows up to the size in `configuration`.
     pub(super) fn new(
         configuration: &Configuration,
         domain: ObservationDomainId,
@@ -100,7 +101,7 @@ impl Worker {
             message_octets,
         };
         let mut process = ExportingProcess::new(channel, domain);
-        // Targets know whether and when to repeat what is announced.
+        // Announcements are repeated by targets, which know their sessions.
         process.set_announce_interval(u32::MAX);
         Ok(Self {
             metering: MeteringProcess::new(&small)?,
@@ -119,20 +120,20 @@ impl Worker {
             // The channel always has a buffer.
             let _ = self.export.process.finish_options();
         }
-        for frame in batch.packets.chunks(FRAME) {
-            let Some(first) = frame.first() else { continue };
+        for chunk in batch.packets.chunks(BATCH) {
+            let Some(first) = chunk.first() else { continue };
             self.grow(first.uptime);
-            let mut packets = [Packet::default(); FRAME];
-            for (packet, timed) in packets.iter_mut().zip(frame) {
+            let mut packets = [Packet::default(); BATCH];
+            for (packet, timed) in packets.iter_mut().zip(chunk) {
                 *packet = timed.packet(&batch.block);
             }
             self.metering
-                .observe(&packets[..frame.len()], &mut self.export);
+                .observe(&packets[..chunk.len()], &mut self.export);
         }
     }
 
-    /// Makes room for more flows. Where there is no memory for it, flows make room for others as
-    /// in any full table.
+    /// Grows the tables if necessary. Without memory for that, new flows replace others, as in any full
+    /// table.
     fn grow(&mut self, now: Uptime) {
         if self.lacks_memory {
             return;
@@ -177,11 +178,11 @@ impl Worker {
     }
 }
 
-/// Packets that are handed to the engine in one call.
-const FRAME: usize = 256;
+/// The maximum number of packets in a call of the engine.
+const BATCH: usize = 256;
 
 impl Timed {
-    /// The packet as the engine wants it.
+    /// Returns the packet in the form that the engine takes.
     pub(super) fn packet<'a>(&self, block: &'a Block) -> Packet<'a> {
         let captured = &self.packet;
         let (ingress_interface, egress_interface) = match captured.direction {
@@ -205,7 +206,7 @@ impl Timed {
     }
 }
 
-/// Exports records and looks for the largest flows among them.
+/// Exports records and keeps the largest flows.
 struct Exporter {
     process: ExportingProcess<Channel>,
     top: Top,
@@ -220,7 +221,7 @@ impl<K: FlowTemplate + Into<AnyKey>> Export<K> for Exporter {
     }
 }
 
-/// The way to the targets.
+/// The engine's transport to the targets.
 struct Channel {
     outlet: Outlet,
     message_octets: usize,

@@ -98,7 +98,7 @@ fn pcap_in_each_version() {
         let (major, minor) = version;
         assert_eq!(
             error,
-            format!("x: version {major}.{minor} of pcap is not known")
+            format!("x: version {major}.{minor} of pcap is not supported")
         );
     }
 }
