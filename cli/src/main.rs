@@ -78,7 +78,7 @@ fn main() -> ExitCode {
             match out.write_all(&text).and_then(|()| out.flush()) {
                 // A closed pipe is no error: the reader has seen enough.
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    complain(&format_args!("{name}: {error}"));
+                    complain(&format_args!("{name}: {}", text::system_error(&error)));
                     LOSS
                 }
                 _ => code,

@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Text that people read: numbers, protocols, flags and addresses.
+//! Text that people read: numbers, protocols, flags, addresses and errors.
+
+use std::io;
+
+/// Returns the message of an error of the system, without its number.
+pub(crate) fn system_error(error: &io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text[..end].to_owned()
+}
 
 /// Returns a number with its digits in groups of three.
 pub(crate) fn grouped(number: u64) -> String {

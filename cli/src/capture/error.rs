@@ -6,6 +6,8 @@
 use std::fmt;
 use std::io;
 
+use crate::text::system_error;
+
 /// Why a capture cannot be read, or cannot be read beyond the record at `offset`.
 #[derive(Debug)]
 pub(crate) struct CaptureError {
@@ -88,7 +90,7 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => error.fmt(formatter),
+            Self::Io(error) => formatter.write_str(&system_error(error)),
             Self::Empty => formatter.write_str("empty file"),
             Self::NotACapture { start } => {
                 formatter.write_str("not a pcap or pcapng capture: it starts with")?;

@@ -6,6 +6,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::text::system_error;
+
 /// Why a dump is incomplete.
 #[derive(Debug)]
 pub(crate) enum DumpError {
@@ -36,7 +38,7 @@ impl fmt::Display for DumpError {
                 }
                 Ok(())
             }
-            Self::Write(error) => write!(f, "cannot write the records: {error}"),
+            Self::Write(error) => write!(f, "standard output: {}", system_error(error)),
         }
     }
 }
@@ -101,8 +103,10 @@ pub(crate) enum Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Open(error) => write!(f, "cannot be opened: {error}"),
-            Self::Read { offset, error } => write!(f, "offset {offset}: cannot be read: {error}"),
+            Self::Open(error) => write!(f, "{}", system_error(error)),
+            Self::Read { offset, error } => {
+                write!(f, "offset {offset}: {}", system_error(error))
+            }
             Self::Empty => write!(f, "empty file"),
             Self::Version { offset, version } => {
                 write!(

@@ -7,6 +7,8 @@ use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::text::system_error;
+
 /// The accounts of one target.
 pub(super) struct Accounts {
     name: String,
@@ -160,7 +162,7 @@ pub(super) fn collector_trouble(error: &io::Error) -> Trouble {
         Some(libc::EMSGSIZE) => "message_too_long",
         _ => "collector_unreachable",
     };
-    (reason, describe(error))
+    (reason, system_error(error))
 }
 
 /// Returns the reason of losses by this error of a file, and its message.
@@ -170,12 +172,5 @@ pub(super) fn file_trouble(error: &io::Error) -> Trouble {
         io::ErrorKind::BrokenPipe => "broken_pipe",
         _ => "output_failed",
     };
-    (reason, describe(error))
-}
-
-/// Returns the message of an error, without its number.
-fn describe(error: &io::Error) -> String {
-    let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].to_owned()
+    (reason, system_error(error))
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Damaged captures: the packets before the damage are yielded, and the error says where it
-//! is. Nothing panics.
+//! Damaged captures: the packets before the damage are returned, and the error has its offset. Nothing
+//! panics.
 
 use proptest::prelude::*;
 
 use super::build::{self, Pcapng};
 use super::{Reading, read, read_streamed};
 
-/// Captures of each kind, with where their packets end.
+/// Returns captures of each kind, and the offsets at which their packets end.
 fn captures() -> Vec<(Vec<u8>, Vec<usize>)> {
     let packets: Vec<_> = (0..5)
         .map(|index| (index, 0, vec![7; 11 * index as usize]))
@@ -57,7 +57,7 @@ fn cut_at_every_offset() {
                     "{error}"
                 );
             } else {
-                // Cut between two records; pcapng has some that hold no packet.
+                // Cut between two records; in pcapng, some contain no packet.
                 assert!(octets[0] == 0x0a || cut == 24 || ends.contains(&cut));
             }
         }
@@ -166,7 +166,7 @@ proptest! {
         read(&octets);
     }
 
-    /// Random octets rarely are a capture's; a capture with some octets changed is more often.
+    /// A capture with some changed octets is read further than random octets.
     #[test]
     fn random_changes(
         which in 0..6_usize,
@@ -180,7 +180,7 @@ proptest! {
         read(&octets);
     }
 
-    /// As before, after the header.
+    /// Random octets after a valid header.
     #[test]
     fn random_records(
         which in 0..6_usize,

@@ -40,7 +40,10 @@ fn other_versions_are_refused() {
     octets[offsets[1] + 1] = 9;
     let (records, problems) = read(&octets);
     assert!(records.is_empty());
-    let expected = format!("offset {}: not an IPFIX message: version 9 instead of 10", offsets[1]);
+    let expected = format!(
+        "offset {}: not an IPFIX message: version 9 instead of 10",
+        offsets[1]
+    );
     assert_eq!(problems, [expected]);
     assert_eq!(
         read(b"hi\n").1,
@@ -178,7 +181,10 @@ fn malformed_sets_are_refused() {
     let mut octets = message(1, 0, &[]);
     octets[3] = 18;
     octets.extend([0, 0]);
-    assert_eq!(problems(&octets), ["offset 16: 2 octets are too few for a set"]);
+    assert_eq!(
+        problems(&octets),
+        ["offset 16: 2 octets are too few for a set"]
+    );
 }
 
 /// Otherwise two small messages could need gigabytes: records of one octet with 8,000 fields.
