@@ -3,16 +3,17 @@
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueHint, value_parser};
+use clap::{Args, Parser, Subcommand, ValueHint};
 use flowmeter::metering::{Backend, Timeouts};
 
-/// Meters the flows of captured traffic and exports them as IPFIX (RFC 7011).
+/// Meter the flows of captured traffic and export them as IPFIX (RFC 7011).
 #[derive(Debug, Parser)]
-#[command(name = "flowmeter", version, about, max_term_width = 100)]
+#[command(name = "flowmeter", version, max_term_width = 100)]
 #[command(after_help = "\
 Examples:
   flowmeter replay capture.pcapng                         show the flows of a capture
@@ -43,6 +44,7 @@ pub(crate) enum Command {
 /// or as ignored, with the reason. SIGINT, SIGTERM and SIGHUP end the reading; all flows are
 /// exported then. A second signal ends the command at once.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 #[command(after_help = "\
 Examples:
   flowmeter replay capture.pcap                           show the flows of a capture
@@ -60,11 +62,11 @@ pub(crate) struct Replay {
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Send IPFIX to this collector; may be given several times. All addresses of a host name are
-    /// tried. A TCP collector may start late or restart; it is given up if it takes nothing for 10
-    /// seconds after the last record. A slow collector does not delay others; records that it does
-    /// not take in time are counted as lost.
-    #[arg(long, value_name = "udp://HOST:PORT | tcp://HOST:PORT")]
+    /// Send IPFIX to this collector, udp://HOST:PORT or tcp://HOST:PORT. The option may be given
+    /// several times. All addresses of a host name are tried. A TCP collector may start late or
+    /// restart; it is given up if it takes nothing for 10 seconds after the last record. A slow
+    /// collector does not delay others; records that it does not take in time are counted as lost.
+    #[arg(long, value_name = "URL")]
     pub(crate) collector: Vec<Collector>,
 
     /// Write IPFIX to this file (RFC 5655); `-` is standard output, and then the summary goes to
@@ -74,11 +76,11 @@ pub(crate) struct Replay {
     pub(crate) output: Option<Output>,
 
     /// Export a record of a longer flow after this time, and again each time it passes.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = seconds())]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = number(SECONDS))]
     pub(crate) active_timeout: u32,
 
     /// End a flow that has had no packet for this time.
-    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = seconds())]
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = number(SECONDS))]
     pub(crate) idle_timeout: u32,
 
     /// Maximum number of concurrent flows of each kind (IPv4, IPv6) in each worker. Beyond it, the
@@ -86,16 +88,16 @@ pub(crate) struct Replay {
     /// 5. Memory grows with the flows: 13 MiB in all for a thousand, 110 MiB for a million IPv4
     /// flows, 215 MiB for a million IPv6 flows.
     #[arg(long, value_name = "N", default_value_t = 1_000_000,
-          value_parser = value_parser!(u32).range(1..=100_000_000))]
+          value_parser = number(1..=100_000_000))]
     pub(crate) flows: u32,
 
     /// Number of threads that meter flows; both directions of a conversation go to the same one.
     /// It does not change the records, unless flows are exported early.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = number(1..=64))]
     pub(crate) workers: u32,
 
     /// Observation domain of the first worker; the others have the numbers after it.
-    #[arg(long, value_name = "ID", default_value_t = 1)]
+    #[arg(long, value_name = "ID", default_value_t = 1, value_parser = number(0..=u32::MAX))]
     pub(crate) observation_domain: u32,
 
     /// Meter frames that are not IP as well, by MAC addresses and EtherType.
@@ -103,12 +105,11 @@ pub(crate) struct Replay {
     pub(crate) l2: bool,
 
     /// Maximum length of an IP packet to a collector.
-    #[arg(long, value_name = "OCTETS", default_value_t = 1400,
-          value_parser = value_parser!(u16).range(576..=9000))]
-    pub(crate) path_mtu: u16,
+    #[arg(long, value_name = "OCTETS", default_value_t = 1400, value_parser = number(576..=9000))]
+    pub(crate) path_mtu: u32,
 
     /// Number of flows to show: those with the most octets.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(0..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = number(0..=10_000))]
     pub(crate) top: u32,
 
     /// Print one JSON object instead of text.
@@ -144,8 +145,18 @@ pub(crate) struct Dump {
     pub(crate) json: bool,
 }
 
-fn seconds() -> clap::builder::RangedI64ValueParser<u32> {
-    value_parser!(u32).range(1..=i64::from(Timeouts::MAX_MILLIS / 1000))
+/// The range of timeouts.
+const SECONDS: RangeInclusive<u32> = 1..=Timeouts::MAX_MILLIS / 1000;
+
+/// Returns a parser of numbers in `range`.
+fn number(
+    range: RangeInclusive<u32>,
+) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        let (least, most) = (range.start(), range.end());
+        number.ok_or_else(|| format!("expected a number from {least} to {most}"))
+    }
 }
 
 fn backend(name: &str) -> Result<Backend, String> {
@@ -204,7 +215,8 @@ impl FromStr for Collector {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let expected = "expected udp://HOST:PORT or tcp://HOST:PORT, such as udp://192.0.2.7:4739 or tcp://[2001:db8::7]:4739";
+        let expected = "expected udp://HOST:PORT or tcp://HOST:PORT, such as \
+                        udp://192.0.2.7:4739 or tcp://[2001:db8::7]:4739";
         let (scheme, authority) = name.split_once("://").ok_or(expected)?;
         let protocol = match scheme {
             "udp" => Protocol::Udp,
@@ -212,6 +224,9 @@ impl FromStr for Collector {
             other => return Err(format!("unknown protocol '{other}': {expected}")),
         };
         let authority = authority.strip_suffix('/').unwrap_or(authority);
+        if authority.is_empty() {
+            return Err(format!("no host and port: {expected}"));
+        }
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !host.is_empty() && !host.ends_with(':') => (host, port),
             _ => return Err(format!("no port in '{authority}': {expected}")),
@@ -288,7 +303,8 @@ mod tests {
         for (name, part) in [
             ("127.0.0.1:4739", "expected udp://"),
             ("sctp://127.0.0.1:4739", "unknown protocol 'sctp'"),
-            ("udp://127.0.0.1", "no port"),
+            ("udp://127.0.0.1", "no port in '127.0.0.1'"),
+            ("udp://", "no host and port"),
             ("udp://:4739", "no port"),
             ("udp://127.0.0.1:0", "'0' is not a port"),
             ("udp://127.0.0.1:70000", "'70000' is not a port"),

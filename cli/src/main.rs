@@ -47,6 +47,12 @@ fn parse() -> Result<Arguments, ExitCode> {
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
                 complain(&"no command: expected replay or dump; see --help");
             }
+            ErrorKind::InvalidSubcommand => {
+                complain(&format_args!(
+                    "{}: expected replay or dump",
+                    one_line(&error)
+                ));
+            }
             _ => complain(&one_line(&error)),
         }
         USAGE.into()

@@ -43,8 +43,8 @@ use crate::target::Targets;
 const TICK: Duration = Duration::from_millis(500);
 
 /// The lengths of IP and UDP headers before a message (RFC 791, RFC 8200, RFC 768).
-const IPV4_UDP_HEADERS: u16 = 20 + 8;
-const IPV6_UDP_HEADERS: u16 = 40 + 8;
+const IPV4_UDP_HEADERS: u32 = 20 + 8;
+const IPV6_UDP_HEADERS: u32 = 40 + 8;
 
 /// Runs the command. Returns `Ok(false)` if something was lost, which has been reported, and an error
 /// if nothing was done.
@@ -186,7 +186,7 @@ fn message_octets(options: &Replay) -> usize {
     } else {
         IPV4_UDP_HEADERS
     };
-    usize::from(options.path_mtu - headers)
+    (options.path_mtu - headers) as usize
 }
 
 /// Returns a channel that receives the first SIGINT, SIGTERM or SIGHUP, after which all flows are
