@@ -137,6 +137,13 @@ pub(super) struct Moments {
     steps: u32,
 }
 
+impl Moments {
+    /// Returns the moment from which time passes.
+    pub(super) fn from(&self) -> Moment {
+        self.from
+    }
+}
+
 impl Iterator for Moments {
     type Item = Moment;
 

@@ -11,7 +11,7 @@ use flowmeter::flow::Ports;
 use flowmeter::packet::{Dissection, Packet, dissect};
 
 use super::clock::{Moment, Moments};
-use super::worker::{Batch, Outcome, Worker};
+use super::worker::{Batch, Gap, Outcome, Worker};
 
 /// The maximum number of steps in the queue of a worker.
 const QUEUED_STEPS: usize = 64;
@@ -31,9 +31,7 @@ struct WorkerThread {
 enum Step {
     /// Meter packets.
     Observe(Batch),
-    /// Export what is due at these moments.
-    Pass(Moments),
-    /// Export what is due, then send the message under construction.
+    /// Export what is due at these moments, then send the message under construction.
     Send(Moments),
     /// End all flows.
     Finish(Moment),
@@ -57,26 +55,29 @@ impl Dispatcher {
             .iter()
             .map(|_| batch.without_packets(batch.packets.len()))
             .collect();
-        for timed in &batch.packets {
+        let mut gaps = batch.gaps.iter().peekable();
+        for (at, timed) in batch.packets.iter().enumerate() {
+            if let Some(gap) = gaps.next_if(|gap| gap.at == at) {
+                for share in &mut shares {
+                    share.gaps.push(Gap {
+                        at: share.packets.len(),
+                        ..*gap
+                    });
+                }
+            }
             let hash = conversation_hash(&timed.packet(&batch.block));
             let share = (u64::from(hash) * shares.len() as u64) >> 32;
             shares[share as usize].packets.push(*timed);
         }
         for (worker, share) in workers.iter().zip(shares) {
-            if !share.packets.is_empty() || share.interfaces.is_some() {
+            if !share.is_empty() {
                 worker.send(Step::Observe(share));
             }
         }
     }
 
-    /// Makes all workers export what is due at each of `moments`.
-    pub(super) fn pass(&self, moments: Moments) {
-        for worker in &self.workers {
-            worker.send(Step::Pass(moments));
-        }
-    }
-
-    /// Makes all workers export what is due, then send the messages under construction.
+    /// Makes all workers export what is due at each of `moments`, then send the messages under
+    /// construction.
     pub(super) fn send(&self, moments: Moments) {
         for worker in &self.workers {
             worker.send(Step::Send(moments));
@@ -100,7 +101,6 @@ impl WorkerThread {
             for step in steps {
                 match step {
                     Step::Observe(batch) => worker.observe(&batch),
-                    Step::Pass(moments) => moments.for_each(|moment| worker.pass(moment)),
                     Step::Send(moments) => {
                         moments.for_each(|moment| worker.pass(moment));
                         worker.send();

@@ -32,7 +32,7 @@ use self::names::Names;
 use self::report::Summary;
 use self::source::{Event, Packets};
 use self::top::Top;
-use self::worker::{Batch, Timed, Worker};
+use self::worker::{Batch, Gap, Timed, Worker};
 use crate::arguments::{Output, Protocol, Replay};
 use crate::capture::{Block, UnsupportedLinkTypes};
 use crate::complain;
@@ -292,23 +292,21 @@ impl Reading<'_> {
         self.names.add(read.named);
         let interfaces = self.names.announce_due();
         let mut batch = Batch::new(read.block, interfaces, read.packets.len());
-        batch.now = self.clock.now();
         for (number, packet) in (1..).zip(&read.packets) {
             let next = read.packets.get(number).map(|next| next.time);
             let uptime = self.clock.observe(packet.time, next);
             if self.clock.is_due() {
-                let next = batch.without_packets(batch.packets.capacity());
-                let before = std::mem::replace(&mut batch, next);
-                batch.interfaces = None;
-                self.dispatch(before);
-                self.dispatcher.pass(self.clock.take_moments());
+                batch.gaps.push(Gap {
+                    at: batch.packets.len(),
+                    moments: self.clock.take_moments(),
+                });
             }
-            batch.now = self.clock.now();
             batch.packets.push(Timed {
                 packet: *packet,
                 uptime,
             });
         }
+        batch.now = self.clock.now();
         self.dispatch(batch);
         self.progress.set_position(read.position);
     }
@@ -322,7 +320,7 @@ impl Reading<'_> {
     }
 
     fn dispatch(&self, batch: Batch) {
-        if !batch.packets.is_empty() || batch.interfaces.is_some() {
+        if !batch.is_empty() {
             self.dispatcher.observe(batch);
         }
     }

@@ -15,7 +15,7 @@ use flowmeter::observation::{Direction, ObservationDomainId, ObservationPoint};
 use flowmeter::packet::Packet;
 use flowmeter::time::Uptime;
 
-use super::clock::Moment;
+use super::clock::{Moment, Moments};
 use super::top::{AnyKey, Top};
 use crate::capture::{Block, CapturedPacket};
 use crate::target::Outlet;
@@ -24,6 +24,8 @@ use crate::target::Outlet;
 pub(super) struct Batch {
     pub(super) block: Block,
     pub(super) packets: Vec<Timed>,
+    /// Times that pass between packets, in order.
+    pub(super) gaps: Vec<Gap>,
     /// The time at which the last of them was observed.
     pub(super) now: Moment,
     /// The interfaces, if they have changed.
@@ -36,18 +38,32 @@ impl Batch {
         Self {
             block,
             packets: Vec::with_capacity(packets),
+            gaps: Vec::new(),
             now: Moment::default(),
             interfaces,
         }
     }
 
-    /// Returns the same batch without packets, with room for `packets` packets.
+    /// Returns the same batch without packets and gaps, with room for `packets` packets.
     pub(super) fn without_packets(&self, packets: usize) -> Self {
         Self {
             now: self.now,
             ..Self::new(self.block.clone(), self.interfaces.clone(), packets)
         }
     }
+
+    /// Returns whether a worker has nothing to do for it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.packets.is_empty() && self.gaps.is_empty() && self.interfaces.is_none()
+    }
+}
+
+/// A time that passes between two packets.
+#[derive(Clone, Copy)]
+pub(super) struct Gap {
+    /// The index of the packet after it.
+    pub(super) at: usize,
+    pub(super) moments: Moments,
 }
 
 /// A captured packet and the uptime at which it was observed.
@@ -113,23 +129,41 @@ impl Worker {
 
     /// Meters one batch.
     pub(super) fn observe(&mut self, batch: &Batch) {
-        let Moment { uptime, time } = batch.now;
-        self.export.process.tick(time, uptime);
+        let first = batch.gaps.first();
+        self.tick(first.map_or(batch.now, |gap| gap.moments.from()));
         if let Some(interfaces) = &batch.interfaces {
             self.export.process.set_interfaces(interfaces);
             // The channel always has a buffer.
             let _ = self.export.process.finish_options();
         }
-        for chunk in batch.packets.chunks(BATCH) {
+        let mut packets = &batch.packets[..];
+        let mut start = 0;
+        for gap in &batch.gaps {
+            let (before, after) = packets.split_at(gap.at - start);
+            self.meter(&batch.block, before, gap.moments.from());
+            gap.moments.for_each(|moment| self.pass(moment));
+            (packets, start) = (after, gap.at);
+        }
+        self.meter(&batch.block, packets, batch.now);
+    }
+
+    /// Meters packets, the last of which was observed at `now`.
+    fn meter(&mut self, block: &Block, packets: &[Timed], now: Moment) {
+        self.tick(now);
+        for chunk in packets.chunks(BATCH) {
             let Some(first) = chunk.first() else { continue };
             self.grow(first.uptime);
             let mut packets = [Packet::default(); BATCH];
             for (packet, timed) in packets.iter_mut().zip(chunk) {
-                *packet = timed.packet(&batch.block);
+                *packet = timed.packet(block);
             }
             self.metering
                 .observe(&packets[..chunk.len()], &mut self.export);
         }
+    }
+
+    fn tick(&mut self, now: Moment) {
+        self.export.process.tick(now.time, now.uptime);
     }
 
     /// Grows the tables if necessary. Without memory for that, new flows replace others, as in any full
@@ -144,7 +178,7 @@ impl Worker {
 
     /// Exports what is due at `now`.
     pub(super) fn pass(&mut self, now: Moment) {
-        self.export.process.tick(now.time, now.uptime);
+        self.tick(now);
         let all = usize::MAX;
         self.metering.expire(now.uptime, all, &mut self.export);
     }
@@ -156,7 +190,7 @@ impl Worker {
 
     /// Ends all flows.
     pub(super) fn finish(mut self, now: Moment) -> Outcome {
-        self.export.process.tick(now.time, now.uptime);
+        self.tick(now);
         let flush = &mut Flush::default();
         let all = usize::MAX;
         while self
