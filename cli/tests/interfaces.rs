@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Captures of very many interfaces: each is announced once, whatever order descriptions and
-//! packets come in.
+//! Captures with thousands of interfaces: each is announced once, in whatever order descriptions and
+//! packets are.
 
 mod support;
 
@@ -15,10 +15,10 @@ use support::replay::Replay;
 
 const INTERFACES: u32 = 20_000;
 
-/// Enough where time passes between them: repeating all names each time would be far too much.
+/// A smaller number, for captures in which time passes between interfaces: repeating all names each time would be far too much.
 const FEWER: u32 = 1_000;
 
-/// Octets of an IPv4 flow's record (template 256), and of an interface's (512).
+/// The lengths of an IPv4 flow record (template 256) and an interface record (512).
 const FLOW: u64 = 71;
 const INTERFACE: u64 = 136;
 
@@ -30,7 +30,7 @@ fn section() -> Vec<u8> {
     block(order, 0x0a0d_0d0a, &body)
 }
 
-/// An interface of Ethernet with a name of nine octets.
+/// Describes an Ethernet interface with a name of nine octets.
 fn description(index: u32) -> Vec<u8> {
     let order = Order::Little;
     let mut body = [order.u16(1), order.u16(0)].concat();
@@ -42,7 +42,7 @@ fn description(index: u32) -> Vec<u8> {
     block(order, 1, &body)
 }
 
-/// A packet of an interface, so many milliseconds after the year 2026 began.
+/// Returns a packet of an interface, this many milliseconds after the beginning of 2026.
 fn packet(interface: u32, milliseconds: u64) -> Vec<u8> {
     let order = Order::Little;
     let packet = udp_packet(milliseconds, 1000, b"");
@@ -53,7 +53,7 @@ fn packet(interface: u32, milliseconds: u64) -> Vec<u8> {
     block(order, 6, &body)
 }
 
-/// A capture of interfaces that are described before their packets, which are so far apart.
+/// Returns a capture of interfaces, each described before its packet, with this time between packets.
 fn one_by_one(interfaces: u32, milliseconds: u64) -> Vec<u8> {
     let mut capture = section();
     for index in 0..interfaces {
@@ -63,7 +63,7 @@ fn one_by_one(interfaces: u32, milliseconds: u64) -> Vec<u8> {
     capture
 }
 
-/// A file has at most three times the octets of flows and names.
+/// Checks that the file has each name once, and at most three times the octets of flows and names.
 fn check(what: &str, capture: &[u8], interfaces: u32, workers: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("many.pcapng");
@@ -126,7 +126,7 @@ fn interfaces_that_come_one_by_one() {
     }
 }
 
-/// Each has a section of its own, where its number is 0, and comes again later.
+/// Each has a section of its own with the number 0, and the first hundred occur again.
 #[test]
 fn interfaces_of_sections_of_their_own() {
     for (milliseconds, interfaces) in [(0, INTERFACES), (31_000, FEWER)] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Messages on the wire: how long they are and what is said again.
+//! Messages on the wire: their length, and what is repeated.
 
 mod support;
 
@@ -12,7 +12,7 @@ use support::replay::Replay;
 const RECORD: usize = 71;
 const SET_HEADER: usize = 4;
 
-/// RFC 7011 §10.3.3: never more than the path MTU, and full where there is enough to say.
+/// RFC 7011 §10.3.3: datagrams never exceed the path MTU, and are full if there are enough records.
 #[test]
 fn datagrams_fill_the_path_mtu_and_never_exceed_it() {
     let packets: Vec<_> = (0..500).map(|port| udp_packet(0, port, b"")).collect();
@@ -61,8 +61,7 @@ fn datagrams_fill_the_path_mtu_and_never_exceed_it() {
 /// them. A file loses nothing and has each once.
 #[test]
 fn templates_are_repeated_in_datagrams_only() {
-    // For ten minutes each second a flow of twenty packets: time passes for the exporter once
-    // for 256 packets.
+    // A flow of twenty packets each second, for ten minutes.
     let packets: Vec<_> = (0..12_000)
         .map(|number| udp_packet(number * 50, 1000 + (number / 20) as u16, b""))
         .collect();
