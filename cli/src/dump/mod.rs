@@ -70,7 +70,7 @@ fn open(file: &Path) -> io::Result<Box<dyn Read>> {
     }
     let opened = File::open(file)?;
     if opened.metadata()?.is_dir() {
-        return Err(io::Error::from_raw_os_error(libc::EISDIR));
+        return Err(io::ErrorKind::IsADirectory.into());
     }
     Ok(Box::new(BufReader::new(opened)))
 }
