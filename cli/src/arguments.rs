@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The command line, and the help that teaches it.
+//! The command line and its help.
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueHint, value_parser};
+use clap::{Args, Parser, Subcommand, ValueHint};
 use flowmeter::metering::{Backend, MAX_FLOWS, Timeouts};
 
-/// Meters the flows of captured traffic and exports them as IPFIX (RFC 7011).
+/// Meter the flows of captured traffic and export them as IPFIX (RFC 7011).
 #[derive(Debug, Parser)]
-#[command(name = "flowmeter", version = flowmeter::VERSION, about, max_term_width = 100)]
+#[command(name = "flowmeter", version = flowmeter::VERSION, max_term_width = 100)]
 #[command(after_help = "\
 Examples:
   flowmeter replay capture.pcapng                         show the flows of a capture
-  flowmeter replay capture.pcap --output flows.ipfix      keep them as an IPFIX file
-  flowmeter dump flows.ipfix --json                       read that file back
+  flowmeter replay capture.pcap --output flows.ipfix      write them to an IPFIX file
+  flowmeter dump flows.ipfix --json                       show the records of that file
   tcpdump -i eth0 -U -w - | flowmeter replay - --collector udp://127.0.0.1:4739
                                                           send them to a collector
 
-Each command explains itself with --help.")]
+See the --help of each command.")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -35,116 +36,127 @@ pub(crate) enum Command {
 
 /// Meter capture files and export their flows.
 ///
-/// Reads pcap and pcapng, meters every packet into the flow that it belongs to, and exports
-/// a record of each flow when it ends: to collectors, into an IPFIX file, or both. Time is
-/// the capture's own, so an hour of traffic takes as long as reading it. While a pipe is quiet,
-/// time passes as on a clock.
+/// Reads pcap and pcapng captures, assigns each packet to a flow, and exports a record when a flow
+/// ends: to collectors, to an IPFIX file, or both. Time is that of the packets, so a capture of an
+/// hour takes as long as reading the file. While a pipe is quiet, real time passes.
 ///
-/// A summary and the largest flows are printed at the end. Every packet is accounted for:
-/// what is in no flow is counted under the reason why it is not. SIGINT and SIGTERM end the
-/// reading, and all flows are exported; a second one ends the command at once.
+/// At the end, a summary and the largest flows are printed. Each packet is counted either in a flow
+/// or as ignored, with the reason. SIGINT, SIGTERM and SIGHUP end the reading; all flows are
+/// exported then. A second signal ends the command at once.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 #[command(after_help = "\
 Examples:
   flowmeter replay capture.pcap                           show the flows of a capture
   flowmeter replay a.pcapng b.pcapng --workers 2 --output flows.ipfix
-                                                          those of two, by two threads, into a file
+                                                          read two captures with two threads, write a file
   flowmeter replay capture.pcap --collector udp://127.0.0.1:4739 --collector tcp://[::1]:4739
-                                                          send them to two collectors
+                                                          send records to two collectors
   tcpdump -i eth0 -U -w - | flowmeter replay - --collector udp://127.0.0.1:4739
-                                                          meter an interface
+                                                          meter a network interface
 
-Exit status: 0 all was read and exported, 1 something was lost (a line on standard error
-says what), 2 wrong command line.")]
+Exit status: 0 if everything was read and exported, 1 if something was lost (standard error
+says what), 2 if the command line is wrong.")]
 pub(crate) struct Replay {
-    /// Captures to read, one after the other; `-` is standard input.
+    /// Captures to read, in this order; `-` is standard input.
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Send IPFIX to this collector; may be given several times. All addresses of a host's name
-    /// are tried. Over TCP it may come late, or restart: it is connected again, and given up when
-    /// it takes nothing for 10 seconds after the last record. A slow one delays no other; what
-    /// it does not take in time is counted as lost.
-    #[arg(long, value_name = "udp://HOST:PORT | tcp://HOST:PORT")]
+    /// Send IPFIX to this collector, udp://HOST:PORT or tcp://HOST:PORT. The option may be given
+    /// several times. All addresses of a host name are tried. A TCP collector may start late or
+    /// restart; it is given up if it takes nothing for 10 seconds after the last record. A slow
+    /// collector does not delay others; records that it does not take in time are counted as lost.
+    #[arg(long, value_name = "URL")]
     pub(crate) collector: Vec<Collector>,
 
-    /// Write IPFIX into this file (RFC 5655); `-` is standard output, and the summary then goes to
+    /// Write IPFIX to this file (RFC 5655); `-` is standard output, and then the summary goes to
     /// standard error.
     #[arg(long, value_name = "FILE.ipfix", value_hint = ValueHint::AnyPath)]
     #[arg(value_parser = PathBufValueParser::new().map(Output::from))]
     pub(crate) output: Option<Output>,
 
-    /// Export a record of a flow that goes on for so long, and then again.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = seconds())]
+    /// Export a record of a longer flow after this time, and again each time it passes.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = number(SECONDS))]
     pub(crate) active_timeout: u32,
 
-    /// End a flow that has had no packet for so long.
-    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = seconds())]
+    /// End a flow that has had no packet for this time.
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = number(SECONDS))]
     pub(crate) idle_timeout: u32,
 
-    /// Flows of each kind (IPv4, IPv6) that each worker has room for at a time. When there are
-    /// more, the one idle longest near by is exported early, with end reason 5. Memory is taken
-    /// as flows come: a thousand take 13 MiB in all, a million IPv4 flows 110 MiB, a million IPv6
-    /// flows 215 MiB.
+    /// Maximum number of concurrent flows of each kind (IPv4, IPv6) in each worker. Beyond it, the
+    /// flow that has been idle longest in its part of the table is exported early, with end reason
+    /// 5. Memory grows with the flows: 13 MiB in all for a thousand, 110 MiB for a million IPv4
+    /// flows, 215 MiB for a million IPv6 flows.
     #[arg(long, value_name = "N", default_value_t = 1_000_000,
-          value_parser = value_parser!(u32).range(1..=MAX_FLOWS as i64))]
+          value_parser = number(1..=MAX_FLOWS as u32))]
     pub(crate) flows: u32,
 
-    /// Threads to spread flows over; both directions of a conversation go to the same. The
-    /// records are the same, whatever their number, unless flows are exported early.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=64))]
+    /// Number of threads that meter flows; both directions of a conversation go to the same one.
+    /// It does not change the records, unless flows are exported early.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = number(1..=64))]
     pub(crate) workers: u32,
 
-    /// Observation domain of the first worker; each further worker has the next.
-    #[arg(long, value_name = "ID", default_value_t = 1)]
+    /// Observation domain of the first worker; the others have the numbers after it.
+    #[arg(long, value_name = "ID", default_value_t = 1, value_parser = number(0..=u32::MAX))]
     pub(crate) observation_domain: u32,
 
-    /// Make flows of frames that are not IP too, by MAC addresses and EtherType.
+    /// Meter frames that are not IP as well, by MAC addresses and EtherType.
     #[arg(long)]
     pub(crate) l2: bool,
 
-    /// Octets that an IP packet to a collector may have.
-    #[arg(long, value_name = "OCTETS", default_value_t = 1400,
-          value_parser = value_parser!(u16).range(576..=9000))]
-    pub(crate) path_mtu: u16,
+    /// Maximum length of an IP packet to a collector.
+    #[arg(long, value_name = "OCTETS", default_value_t = 1400, value_parser = number(576..=9000))]
+    pub(crate) path_mtu: u32,
 
-    /// Show so many flows, those with the most octets.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(0..=10_000))]
+    /// Number of flows to show: those with the most octets.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = number(0..=10_000))]
     pub(crate) top: u32,
 
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Instruction set of the flow table; the best that the machine has, unless tests ask for
-    /// another.
+    /// Instruction set of the flow table, for tests. The default is the best that the machine has.
     #[arg(long, value_name = "NAME", value_parser = backend, hide = true)]
     pub(crate) backend: Option<Backend>,
 }
 
 /// Show the records of an IPFIX file.
 ///
-/// Reads a file as `flowmeter replay --output` or any other exporter writes it (RFC 5655)
-/// and prints its flow records.
+/// Reads a file that `flowmeter replay --output` or another exporter has written (RFC 5655), and
+/// prints its flow records.
+///
+/// What cannot be decoded is skipped or ends the reading; standard error says where, and the exit
+/// status is 1.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   flowmeter dump flows.ipfix                              a table
-  flowmeter dump flows.ipfix --json                       one JSON object a line
+  flowmeter dump flows.ipfix --json                       one JSON object per line
   flowmeter replay capture.pcap --output - | flowmeter dump - --json
-                                                          without a file between")]
+                                                          without a file")]
 pub(crate) struct Dump {
     /// The file to read; `-` is standard input.
     #[arg(value_name = "FILE.ipfix")]
     pub(crate) file: PathBuf,
 
-    /// Print one JSON object a line, options records included; keys are IANA element names.
+    /// Print one JSON object per line, also for options records; keys are IANA element names.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-fn seconds() -> clap::builder::RangedI64ValueParser<u32> {
-    value_parser!(u32).range(1..=i64::from(Timeouts::MAX_MILLIS / 1000))
+/// The range of timeouts.
+const SECONDS: RangeInclusive<u32> = 1..=Timeouts::MAX_MILLIS / 1000;
+
+/// Returns a parser of numbers in `range`.
+fn number(
+    range: RangeInclusive<u32>,
+) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        let (least, most) = (range.start(), range.end());
+        number.ok_or_else(|| format!("expected a number from {least} to {most}"))
+    }
 }
 
 fn backend(name: &str) -> Result<Backend, String> {
@@ -152,11 +164,11 @@ fn backend(name: &str) -> Result<Backend, String> {
         .find(|backend| backend.name() == name)
         .ok_or_else(|| {
             let names: Vec<_> = Backend::available().map(Backend::name).collect();
-            format!("this machine has {}", names.join(", "))
+            format!("expected one of {}", names.join(", "))
         })
 }
 
-/// Where an IPFIX file is written.
+/// The destination of an IPFIX file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
     StandardOutput,
@@ -182,7 +194,7 @@ impl fmt::Display for Output {
     }
 }
 
-/// How IPFIX reaches a collector.
+/// The transport protocol to a collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Udp,
@@ -193,9 +205,9 @@ pub(crate) enum Protocol {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Collector {
     pub(crate) protocol: Protocol,
-    /// All addresses of its name, in the order in which to try them.
+    /// All addresses of its name, in the order in which they are tried.
     pub(crate) addresses: Vec<SocketAddr>,
-    /// As it was written.
+    /// The text on the command line.
     pub(crate) name: String,
 }
 
@@ -203,7 +215,8 @@ impl FromStr for Collector {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let expected = "expected udp://HOST:PORT or tcp://HOST:PORT, such as udp://192.0.2.7:4739 or tcp://[2001:db8::7]:4739";
+        let expected = "expected udp://HOST:PORT or tcp://HOST:PORT, such as \
+                        udp://192.0.2.7:4739 or tcp://[2001:db8::7]:4739";
         let (scheme, authority) = name.split_once("://").ok_or(expected)?;
         let protocol = match scheme {
             "udp" => Protocol::Udp,
@@ -211,6 +224,9 @@ impl FromStr for Collector {
             other => return Err(format!("unknown protocol '{other}': {expected}")),
         };
         let authority = authority.strip_suffix('/').unwrap_or(authority);
+        if authority.is_empty() {
+            return Err(format!("no host and port: {expected}"));
+        }
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !host.is_empty() && !host.ends_with(':') => (host, port),
             _ => return Err(format!("no port in '{authority}': {expected}")),
@@ -223,7 +239,7 @@ impl FromStr for Collector {
                 ));
             }
         };
-        // Brackets keep an IPv6 address from its port; the system reads it, and its zone, without.
+        // Brackets separate an IPv6 address from its port. The resolver expects none.
         let bare = host
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'))
@@ -283,11 +299,12 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_collector_is_told_what_is_wrong() {
+    fn errors_name_what_is_wrong_with_a_collector() {
         for (name, part) in [
             ("127.0.0.1:4739", "expected udp://"),
             ("sctp://127.0.0.1:4739", "unknown protocol 'sctp'"),
-            ("udp://127.0.0.1", "no port"),
+            ("udp://127.0.0.1", "no port in '127.0.0.1'"),
+            ("udp://", "no host and port"),
             ("udp://:4739", "no port"),
             ("udp://127.0.0.1:0", "'0' is not a port"),
             ("udp://127.0.0.1:70000", "'70000' is not a port"),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The `flowmeter` command: the engine over capture files.
+//! The `flowmeter` command: it runs the engine over capture files.
 
 mod arguments;
 mod capture;
@@ -17,17 +17,17 @@ use clap::error::ErrorKind;
 
 use self::arguments::{Arguments, Command, Output};
 
-/// Something was lost, and has been named.
+/// The exit status if something was lost. An error line says what.
 const LOSS: u8 = 1;
-/// The command line asks for something that cannot be.
+/// The exit status of a wrong command line.
 const USAGE: u8 = 2;
 
-/// Says one line on standard error, if anybody listens there.
+/// Writes one line to standard error. If that fails, there is no place left to report it.
 fn complain(line: &dyn Display) {
     let _ = writeln!(io::stderr(), "flowmeter: {line}");
 }
 
-/// What is wrong with the command line, in one line: clap's first paragraph without its marks.
+/// Returns the first paragraph of clap's message as one line, without its prefix.
 fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let paragraph = text.lines().take_while(|line| !line.is_empty());
@@ -36,7 +36,7 @@ fn one_line(error: &clap::Error) -> String {
     line.strip_prefix("error: ").unwrap_or(&line).to_owned()
 }
 
-/// The arguments, or the status to exit with after help, or after what is wrong has been said.
+/// Parses the command line. After printing help or an error, returns the exit status.
 fn parse() -> Result<Arguments, ExitCode> {
     Arguments::try_parse().map_err(|error| {
         if !error.use_stderr() {
@@ -45,7 +45,13 @@ fn parse() -> Result<Arguments, ExitCode> {
         }
         match error.kind() {
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                complain(&"which command? expected replay or dump; --help explains them");
+                complain(&"no command: expected replay or dump; see --help");
+            }
+            ErrorKind::InvalidSubcommand => {
+                complain(&format_args!(
+                    "{}: expected replay or dump",
+                    one_line(&error)
+                ));
             }
             _ => complain(&one_line(&error)),
         }
@@ -70,15 +76,15 @@ fn main() -> ExitCode {
                     USAGE
                 }
             };
-            // An IPFIX file on standard output leaves no place there for the summary.
+            // With the IPFIX file on standard output, the summary goes to standard error.
             let (out, name): (&mut dyn Write, _) = match options.output {
                 Some(Output::StandardOutput) => (&mut io::stderr(), "standard error"),
                 _ => (&mut out, "standard output"),
             };
             match out.write_all(&text).and_then(|()| out.flush()) {
-                // Who reads our output may stop when they have seen enough.
+                // A closed pipe is no error: the reader has seen enough.
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    complain(&format_args!("{name}: {error}"));
+                    complain(&format_args!("{name}: {}", text::system_error(&error)));
                     LOSS
                 }
                 _ => code,

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How numbers are shown to people.
+//! Text that people read: numbers, protocols, flags, addresses and errors.
+
+use std::io;
 
 use flowmeter::number;
 
-/// A number with its digits in groups of three.
+/// Returns the message of an error of the system, without its number.
+pub(crate) fn system_error(error: &io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
+/// Returns a number with its digits in groups of three.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -16,7 +25,7 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// A protocol's name (IANA's protocol numbers), or its number if few know the name.
+/// Returns the name of a common protocol (IANA's protocol numbers), or else its number.
 pub(crate) fn protocol(number: u8) -> String {
     match number::protocol::name(number) {
         Some(name) => name.to_owned(),
@@ -24,8 +33,8 @@ pub(crate) fn protocol(number: u8) -> String {
     }
 }
 
-/// The name of an EtherType (IANA's IEEE 802 numbers), or its number in hexadecimal if few know the
-/// name; 0 is a frame without one, which LLC begins.
+/// Returns the name of a common EtherType (IANA's IEEE 802 numbers), or else its number in
+/// hexadecimal; 0 is a frame with an LLC header and no EtherType.
 pub(crate) fn ether_type(number: u16) -> String {
     match number::ether_type::name(number) {
         _ if number == 0 => "LLC".to_owned(),
@@ -34,7 +43,7 @@ pub(crate) fn ether_type(number: u16) -> String {
     }
 }
 
-/// TCP's flags as letters, FIN first (RFC 9293 §3.1), with a dot for each that is not set.
+/// Returns TCP flags as letters, FIN first (RFC 9293 §3.1), with a dot for each that is not set.
 pub(crate) fn tcp_flags(flags: u8) -> String {
     "FSRPAUEC"
         .chars()
@@ -43,7 +52,7 @@ pub(crate) fn tcp_flags(flags: u8) -> String {
         .collect()
 }
 
-/// A MAC address, as IEEE 802 writes it.
+/// Returns a MAC address in colon-hexadecimal notation.
 pub(crate) fn ethernet_address(octets: [u8; 6]) -> String {
     octets.map(|octet| format!("{octet:02x}")).join(":")
 }
@@ -53,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_shown_as_people_read_them() {
+    fn numbers_have_groups_and_names() {
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1000), "1,000");

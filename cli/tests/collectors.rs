@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What collectors that others wrote make of what a replay sends: the same flows, packets
-//! and octets as `flowmeter dump` shows of the file beside it.
+//! Other projects' collectors receive a replay: they show the same flows, packets and octets as
+//! `flowmeter dump` of the file.
 
 mod support;
 
@@ -23,7 +23,7 @@ use support::process::{Daemon, run};
 use support::replay::Replay;
 use support::{example, program};
 
-/// Addresses of both versions, ICMP, fragments, VLANs, interfaces with names.
+/// Captures with IPv4 and IPv6, ICMP, fragments, VLANs, and interfaces with names.
 const CAPTURES: [&str; 6] = [
     "pods.pcapng",
     "dns.pcap",
@@ -33,7 +33,7 @@ const CAPTURES: [&str; 6] = [
     "vlan.pcap",
 ];
 
-/// Replays each capture to a collector; what their files together show.
+/// Replays each capture to a collector, and returns the flows of all files.
 fn replay_to(collector: &str) -> Flows {
     let mut flows = Flows::default();
     for capture in CAPTURES {
@@ -50,8 +50,8 @@ fn replay_to(collector: &str) -> Flows {
     flows
 }
 
-/// Replays to a collector that `start` starts and `stop` stops and reads, and compares. On a
-/// machine so busy that datagrams are dropped, it is tried again.
+/// Replays to a collector that `start` starts, and compares with what `stop` returns. It is repeated if
+/// a busy machine drops datagrams.
 fn compare(
     host: &str,
     start: impl Fn(SocketAddr, &Path) -> Daemon,
@@ -81,7 +81,7 @@ fn nfcapd_shows_the_same_flows() {
     };
     for host in ["127.0.0.1", "::1"] {
         let stop = |daemon: Daemon, folder: &Path, _| {
-            // It has read all, but may still be at the last datagram.
+            // It has read everything, but may still process the last datagram.
             std::thread::sleep(Duration::from_millis(100));
             let log = daemon.stop("TERM");
             assert!(log.contains("Bad Packets: 0"), "{log}");
@@ -100,7 +100,7 @@ fn nfacctd_shows_the_same_flows() {
         return;
     };
     let stop = |daemon: Daemon, folder: &Path, sent| {
-        // It writes every second; where it never has all, the comparison says what.
+        // It writes every second. If something is missing at the end, the comparison reports it.
         let deadline = Instant::now() + Duration::from_secs(15);
         while read_nfacctd(folder).total() != sent && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(100));
@@ -139,8 +139,8 @@ fn ipfix_dump_reads_the_same_records_from_a_file() {
 }
 
 #[test]
-fn tshark_dissects_every_datagram_whole() {
-    let test = "tshark_dissects_every_datagram_whole";
+fn tshark_dissects_every_datagram_completely() {
+    let test = "tshark_dissects_every_datagram_completely";
     let Some(tshark) = program(test, "tshark") else {
         return;
     };
@@ -165,8 +165,8 @@ fn tshark_dissects_every_datagram_whole() {
                 .args(options);
             run(command).expect_code(0).out
         };
-        // Expert information stands for whatever a dissector finds wrong, a missing
-        // template among it.
+        // Expert information reports everything that a dissector finds wrong, such as a missing
+        // template.
         let complaints = tshark(&["-Y", "_ws.expert || _ws.malformed"]);
         assert_eq!(complaints, "", "{capture}");
         let text = tshark(&["-V"]);
@@ -196,7 +196,7 @@ fn tshark_dissects_every_datagram_whole() {
     }
 }
 
-/// The records under a message that tshark dissected.
+/// Collects the records of a message that tshark dissected.
 fn collect_flows(value: &Value, flows: &mut Vec<Map<String, Value>>) {
     let Value::Object(object) = value else {
         return;
@@ -209,7 +209,7 @@ fn collect_flows(value: &Value, flows: &mut Vec<Map<String, Value>>) {
     }
 }
 
-/// IP flows among tshark's records, of which each shows every field of its template.
+/// Returns the IP flows in tshark's records, each of which has every field of its template.
 fn flows_of_tshark(records: &[Map<String, Value>]) -> Flows {
     const BOTH: [&str; 17] = [
         "cflow.srcport",
@@ -265,8 +265,7 @@ fn flows_of_tshark(records: &[Map<String, Value>]) -> Flows {
     flows
 }
 
-/// RFC 7011 §10.4: the messages one after the other, and nothing between them; what a file
-/// gets too.
+/// RFC 7011 §10.4: a connection carries messages with nothing between them, as a file does.
 #[test]
 fn a_connection_carries_the_same_octets_as_a_file() {
     for host in ["127.0.0.1", "::1"] {

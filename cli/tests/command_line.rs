@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What people and scripts rely on: options, exit statuses, summaries.
+//! The command-line interface: options, exit statuses, summaries.
 
 mod support;
 
@@ -21,7 +21,9 @@ fn a_wrong_command_line_is_refused_before_anything_is_done() {
     let capture = example("dns.pcap");
     for (options, part) in [
         ("--bogus", "--bogus"),
-        ("--workers 0", "--workers"),
+        ("--workers 0", "expected a number from 1 to 64"),
+        ("--workers x", "expected a number from 1 to 64"),
+        ("--workers -1", "expected a number from 1 to 64"),
         ("--workers 65", "--workers"),
         ("--flows 0", "--flows"),
         ("--active-timeout 0", "--active-timeout"),
@@ -30,7 +32,7 @@ fn a_wrong_command_line_is_refused_before_anything_is_done() {
         ("--path-mtu 9001", "--path-mtu"),
         ("--collector 127.0.0.1:4739", "--collector"),
         ("--collector sctp://127.0.0.1:4739", "--collector"),
-        ("--backend none", "this machine has"),
+        ("--backend none", "expected one of"),
         (
             "--observation-domain 4294967295 --workers 2",
             "--observation-domain",
@@ -89,7 +91,7 @@ fn every_option_is_described() {
             if !line.starts_with(' ') || !option.starts_with('-') {
                 continue;
             }
-            // Beside the option, or below it and further in.
+            // In the same line, or indented in the next one.
             let beside = option.split_once("  ").map(|(_, text)| text);
             let below = lines
                 .get(number + 1)
@@ -107,8 +109,8 @@ fn every_option_is_described() {
     }
 }
 
-/// The examples that each help gives, run by a shell in a folder that has what they name. What
-/// needs an interface reads the capture instead.
+/// Runs the examples of each help in a shell, in a folder with the files that they name. Those for a
+/// network interface read a capture instead.
 #[test]
 fn the_examples_of_every_help_work() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -161,7 +163,7 @@ fn the_examples_of_every_help_work() {
     assert!(run_examples >= 9, "{run_examples}");
 }
 
-/// One line, that begins with the command's name, whatever is wrong.
+/// Each error is one line that begins with the command's name.
 #[test]
 fn every_error_is_one_line() {
     let capture = example("dns.pcap");
@@ -172,6 +174,15 @@ fn every_error_is_one_line() {
         &["bogus"],
         &["dump"],
         &["dump", "/nonexistent.ipfix"],
+        &["dump", "/"],
+        &["dump", "/dev/null"],
+        &["replay", "/"],
+        &["replay", "/dev/null"],
+        &["replay", capture, "--idle-timeout", "-1"],
+        &["replay", capture, "--collector", "udp://"],
+        &["replay", capture, "--collector", "tcp://127.0.0.1:0"],
+        &["replay", capture, "--output", capture],
+        &["replay", capture, "--output", "/"],
         &["replay", "/nonexistent.pcap"],
         &["replay", capture, "--bogus"],
         &["replay", capture, "--workers", "0"],
@@ -200,7 +211,7 @@ fn json_has_the_documented_keys() {
     assert_eq!(replay.finished.error, "");
     assert_eq!(replay.finished.out.lines().count(), 1);
     let summary = replay.summary();
-    // As `capinfos` and tshark count them (examples/README.md).
+    // The numbers of `capinfos` and tshark (examples/README.md).
     assert_eq!(summary.number("packets"), 326);
     assert_eq!(summary.ignored(), 2);
     assert_eq!(summary.ignored_as("non_ip"), 2);
@@ -238,7 +249,7 @@ fn json_has_the_documented_keys() {
 }
 
 #[test]
-fn text_says_what_json_says() {
+fn text_has_the_same_numbers_as_json() {
     let capture = example("pods.pcapng");
     let finished = run_flowmeter([
         "replay".as_ref(),
@@ -259,7 +270,7 @@ fn text_says_what_json_says() {
             finished.out
         );
     }
-    // The table: a line of headings and three of flows, with names of interfaces and protocols.
+    // The table has a line of headings and three of flows, with names of interfaces and protocols.
     let (_, table) = finished.out.split_once("\n\n").expect("a table");
     assert_eq!(table.trim_end().lines().count(), 4, "{table}");
     for flow in table.trim_end().lines().skip(1) {
@@ -300,8 +311,8 @@ fn standard_input_is_read_like_a_file() {
     }
 }
 
-/// A named pipe is opened once: a second look at it would cost its writer the reader. What
-/// looks is the check of an output that exists, and it is a race, hence the repetition.
+/// A named pipe is opened once: if the check for overwriting opened it, the writer would lose its
+/// reader. That would be a race, hence the repetition.
 #[test]
 fn a_named_pipe_is_read_like_a_file() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -326,9 +337,9 @@ fn a_named_pipe_is_read_like_a_file() {
     }
 }
 
-/// `--output -` is standard output, and nothing else goes there.
+/// `--output -` is standard output, to which nothing else is written then.
 #[test]
-fn records_go_to_standard_output_where_asked_for() {
+fn records_can_go_to_standard_output() {
     let capture = example("pods.pcapng");
     let file = Replay::of(&capture, &[]);
     let expected = std::fs::read(file.output()).expect("the file");
@@ -340,7 +351,7 @@ fn records_go_to_standard_output_where_asked_for() {
         }
         let finished = command.output().expect("flowmeter");
         assert_eq!(finished.status.code(), Some(0));
-        // Export times are the capture's, and so are the same.
+        // Export times are those of the capture, so they are equal.
         assert_eq!(finished.stdout.len(), expected.len());
         let summary = String::from_utf8(finished.stderr).expect("text");
         if json {
@@ -356,7 +367,7 @@ fn records_go_to_standard_output_where_asked_for() {
     }
 }
 
-/// A typing error does not cost the output of another replay.
+/// A typing error does not destroy an existing output.
 #[test]
 fn a_missing_capture_touches_no_output() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -375,7 +386,7 @@ fn a_missing_capture_touches_no_output() {
         let found = std::fs::read_to_string(&output).ok();
         assert_eq!(found.as_deref(), existing);
     }
-    // With another that is there, what that one holds is written.
+    // With another capture that exists, the output has its flows.
     let mut command = flowmeter(["replay", "--json"]);
     command.arg(&missing).arg(example("dns.pcap"));
     command.arg("--output").arg(&output);
@@ -384,7 +395,7 @@ fn a_missing_capture_touches_no_output() {
     assert!(!dump(&output).is_empty());
 }
 
-/// What the programs themselves write, in files whose names say nothing, and in pipes.
+/// Output of the compression programs, in files without a suffix and in pipes.
 #[test]
 fn compressed_captures_are_read_like_others() {
     let test = "compressed_captures_are_read_like_others";
@@ -423,9 +434,9 @@ fn compressed_captures_are_read_like_others() {
     }
 }
 
-/// Flows that are not IP are made only where they are asked for.
+/// Frames that are not IP are metered with `--l2`.
 #[test]
-fn l2_meters_what_is_not_ip_too() {
+fn l2_meters_frames_that_are_not_ip() {
     let replay = Replay::of(&example("dns.pcap"), &["--l2"]);
     let summary = replay.summary();
     assert_eq!((summary.number("packets"), summary.ignored()), (102, 0));
@@ -453,7 +464,7 @@ fn each_worker_has_an_observation_domain() {
         &example("pods.pcapng"),
         &["--workers", "3", "--observation-domain", "7"],
     );
-    // Options records name their domain; a worker without a flow announces nothing.
+    // Options records have their domain; a worker without a flow sends none.
     let domains = replay.dumped();
     let domains: BTreeSet<_> = domains
         .iter()
@@ -486,13 +497,12 @@ fn both_directions_of_a_conversation_go_to_the_same_worker() {
     }
     assert!(conversations > 20, "{conversations}");
     let used: BTreeSet<_> = domains.values().collect();
-    assert!(used.len() > 1, "one worker has it all");
+    assert!(used.len() > 1, "all flows are in one worker");
 }
 
-/// Whoever reads the summary no longer wants it; whatever else keeps it from being written
-/// is said.
+/// A full disk is reported; a closed pipe is not.
 #[test]
-fn output_that_cannot_be_written_is_said() {
+fn output_that_cannot_be_written_is_reported() {
     let replay = Replay::of(&example("dns.pcap"), &[]);
     let mut replay_again = flowmeter(["replay"]);
     replay_again.arg(example("dns.pcap"));
@@ -519,9 +529,9 @@ fn output_that_cannot_be_written_is_said() {
 }
 
 #[test]
-fn sound_captures_replay_without_a_word() {
+fn valid_captures_cause_no_error_line() {
     let mut captures = examples();
-    let test = "sound_captures_replay_without_a_word";
+    let test = "valid_captures_cause_no_error_line";
     captures.extend(corpus(test, "traffic").unwrap_or_default());
     for capture in captures {
         let mut command = flowmeter(["replay", "--top", "0"]);

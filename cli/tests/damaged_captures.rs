@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Captures that are damaged, odd, or of every variant that formats have: what can be read
-//! is metered, and what cannot is said in one line.
+//! Captures that are damaged or unusual, and every variant of the formats: packets that can be read are
+//! metered, and each problem is reported in one line.
 
 mod support;
 
@@ -12,10 +12,10 @@ use support::replay::Replay;
 use support::{example, name};
 
 #[test]
-fn files_that_are_no_captures_are_named() {
+fn files_that_are_not_captures_are_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let text = folder.path().join("text.pcap");
-    std::fs::write(&text, "hello, world, this is no capture\n").expect("a file");
+    std::fs::write(&text, "hello, world, this is not a capture\n").expect("a file");
     let empty = folder.path().join("empty.pcap");
     std::fs::write(&empty, "").expect("a file");
     let missing = folder.path().join("missing.pcap");
@@ -37,7 +37,7 @@ fn files_that_are_no_captures_are_named() {
     }
 }
 
-/// One that cannot be read does not keep the others from being read.
+/// If one cannot be read, the others are read.
 #[test]
 fn the_captures_after_a_missing_one_are_read() {
     let replay = Replay::of(
@@ -49,8 +49,8 @@ fn the_captures_after_a_missing_one_are_read() {
     assert_eq!(replay.summary().number("packets"), 102);
 }
 
-/// What is not supported is said by number and name; where nothing at all was metered, that is a
-/// failure.
+/// Unsupported link types are reported by number and name. The exit status is 1 if nothing was
+/// metered.
 #[test]
 fn link_types_that_are_not_supported_are_named() {
     let packets = [udp_packet(0, 1000, b""), udp_packet(1, 1000, b"")];
@@ -67,7 +67,7 @@ fn link_types_that_are_not_supported_are_named() {
     );
     assert_eq!(replay.finished.error_line(), expected);
     assert_eq!(replay.summary().ignored_as("unsupported_link_type"), 2);
-    // Together with another that is metered.
+    // With another capture, which is metered.
     let dns = example("dns.pcap");
     let replay = Replay::of(&file, &[dns.to_str().expect("a name")]);
     assert_eq!(replay.finished.code(), Some(0), "{:?}", replay.finished);
@@ -75,9 +75,9 @@ fn link_types_that_are_not_supported_are_named() {
     assert_eq!(replay.summary().number("packets"), 104);
 }
 
-/// A capture cut anywhere gives the packets before the cut, and the place of the cut.
+/// Wherever a capture is cut, the packets before the cut are metered, and the error has its offset.
 #[test]
-fn what_lies_before_a_cut_is_metered_and_exported() {
+fn packets_before_a_cut_are_metered_and_exported() {
     let packets: Vec<_> = (0..20)
         .map(|number| udp_packet(number, 1000, b"payload"))
         .collect();
@@ -101,7 +101,7 @@ fn what_lies_before_a_cut_is_metered_and_exported() {
         assert_eq!(exported(&replay).packets, 12, "{cut}");
         assert_eq!(replay.summary().number("packets"), 12, "{cut}");
     }
-    // Between two packets nothing shows that anything is missing.
+    // A cut between two packets cannot be detected.
     std::fs::write(&file, &whole[..24 + 12 * record]).expect("a file");
     let replay = Replay::of(&file, &[]);
     assert_eq!(
@@ -111,7 +111,7 @@ fn what_lies_before_a_cut_is_metered_and_exported() {
 }
 
 #[test]
-fn what_lies_before_damage_in_real_captures_is_metered() {
+fn packets_before_damage_in_real_captures_are_metered() {
     let folder = tempfile::tempdir().expect("a folder");
     for capture in ["dns.pcap", "pods.pcapng"] {
         let capture = example(capture);
@@ -132,7 +132,7 @@ fn what_lies_before_damage_in_real_captures_is_metered() {
 }
 
 #[test]
-fn packets_longer_than_the_snap_length_are_metered_and_said() {
+fn packets_longer_than_the_snap_length_are_metered_and_reported() {
     let packets = [
         udp_packet(0, 1000, &[0; 10]),
         udp_packet(1, 1000, &[0; 200]),
@@ -181,7 +181,7 @@ fn every_variant_of_the_formats_gives_the_same_records() {
                 "pcap {order:?}, nanoseconds: {nanoseconds}"
             );
         }
-        // Milliseconds are all that records have.
+        // Records have milliseconds.
         for resolution in [3, 6, 9] {
             let variant = sorted(pcapng(&packets, order, resolution));
             assert_eq!(
@@ -192,7 +192,7 @@ fn every_variant_of_the_formats_gives_the_same_records() {
     }
 }
 
-/// Somebody sets a clock: no flow ends of it, and no record ends before it starts.
+/// A clock that is set ends no flow, and no record ends before it starts.
 #[test]
 fn time_that_steps_back_ends_no_flow() {
     let hour = 3_600_000;
@@ -201,8 +201,8 @@ fn time_that_steps_back_ends_no_flow() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("steps.pcap");
     std::fs::write(&file, pcap(&packets, Order::Little, false, 65_535)).expect("a file");
-    // The steps forward are gaps longer than any timeout, which the clock cannot tell from
-    // pauses; with timeouts of a day there are none.
+    // A step forward beyond a timeout cannot be distinguished from a pause, so timeouts are a day
+    // here.
     let replay = Replay::of(
         &file,
         &["--active-timeout", "86400", "--idle-timeout", "86400"],
@@ -227,7 +227,7 @@ fn time_that_steps_back_ends_no_flow() {
     }
 }
 
-/// What all flow records in the file amount to.
+/// Returns the total of all flow records in the file.
 fn exported(replay: &Replay) -> Tally {
     support::ipfix::total(&replay.decoded())
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Captures whose lengths, clocks or flags lie, each with its right records.
+//! Captures with wrong lengths, clocks or flags, each with the right records.
 
 mod support;
 
@@ -9,7 +9,7 @@ use support::replay::Replay;
 
 type Record = Map<String, Value>;
 
-/// The flow records of a capture, by their start; `None` where it is missing.
+/// Returns the flow records of a capture, sorted by start; `None` if the capture is missing.
 fn records(test: &str, name: &str, options: &[&str]) -> Option<Vec<Record>> {
     let replay = Replay::of(&fault(test, name)?, options);
     let summary = replay.summary();
@@ -33,7 +33,7 @@ fn sum(records: &[Record], element: &str) -> u64 {
     records.iter().map(|record| number(record, element)).sum()
 }
 
-/// RFC 791 §3.1, RFC 8200 §3, RFC 2675 §2: what a header claims and the frame does not have.
+/// RFC 791 §3.1, RFC 8200 §3, RFC 2675 §2: headers with lengths beyond the frame.
 #[test]
 fn lengths_beyond_the_frame() {
     let test = "lengths_beyond_the_frame";
@@ -48,7 +48,7 @@ fn lengths_beyond_the_frame() {
     assert_eq!(octets, [46, 49, 72]);
 }
 
-/// RFC 4448: Ethernet pseudowires to stations whose addresses begin as IP headers do.
+/// RFC 4448: Ethernet pseudowires with MAC addresses that begin like IP headers.
 #[test]
 fn ethernet_over_mpls() {
     let test = "ethernet_over_mpls";
@@ -64,12 +64,12 @@ fn ethernet_over_mpls() {
     assert_eq!(number(record, "octetDeltaCount"), 7 * 528);
 }
 
-/// How long a record says it is.
+/// Returns the duration of a record.
 fn duration(record: &Record) -> u64 {
     number(record, "flowEndMilliseconds") - number(record, "flowStartMilliseconds")
 }
 
-/// A record contains the times of its packets, whatever order they come in.
+/// A record contains the times of its packets, in whatever order they arrive.
 #[test]
 fn packets_out_of_order() {
     let test = "packets_out_of_order";
@@ -83,7 +83,7 @@ fn packets_out_of_order() {
     assert_eq!((start % 1000, duration(record)), (100, 200));
 }
 
-/// A packet a second, and a clock that is set back by an hour.
+/// A packet each second, with a clock that is set back by an hour.
 #[test]
 fn a_clock_that_is_set_back() {
     let test = "a_clock_that_is_set_back";
@@ -98,7 +98,7 @@ fn a_clock_that_is_set_back() {
     }
 }
 
-/// One packet of another flow at the Epoch.
+/// One packet of another flow has the time 0.
 #[test]
 fn a_stray_time_of_zero() {
     let test = "a_stray_time_of_zero";
@@ -124,6 +124,6 @@ fn a_port_that_is_used_again() {
     let packets = records.iter().map(|r| number(r, "packetDeltaCount"));
     assert_eq!(packets.collect::<Vec<_>>(), [4, 4, 4]);
     let reasons = records.iter().map(|r| number(r, "flowEndReason"));
-    // The last connection had no time to end.
+    // The last connection was still open.
     assert_eq!(reasons.collect::<Vec<_>>(), [3, 3, 4]);
 }

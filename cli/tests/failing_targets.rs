@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Targets that fail: each is named once with what it misses, and the others get
-//! everything.
+//! Failing targets: each is reported once with its losses, and the others receive everything.
 
 mod support;
 
@@ -19,7 +18,7 @@ use support::ipfix::{DEFAULT_LIMIT, Decoder, Way};
 use support::process::{Finished, finish, flowmeter, run, start};
 use support::replay::{Replay, Summary};
 
-/// Flows whose records are more than any pipe, socket and buffer on the way holds at once.
+/// A number of flows whose records exceed all pipes, sockets and buffers on the way.
 const MANY: u16 = 60_000;
 
 /// Writes a capture with [`MANY`] flows of a packet each.
@@ -32,7 +31,7 @@ fn many_flows(folder: &Path) -> std::path::PathBuf {
     file
 }
 
-/// Checks what is said of a target that lost records.
+/// Checks the report of a target that lost records, and returns their number.
 #[track_caller]
 fn check_loss(finished: &Finished, place: usize, name: &str, reasons: &[&str]) -> u64 {
     assert_eq!(finished.code(), Some(1), "{finished:?}");
@@ -63,7 +62,7 @@ fn check_loss(finished: &Finished, place: usize, name: &str, reasons: &[&str]) -
 }
 
 #[test]
-fn a_collector_that_refuses_loses_all_and_the_file_nothing() {
+fn a_refusing_collector_loses_everything_and_the_file_nothing() {
     let closed = free_port("127.0.0.1");
     let collector = format!("tcp://{closed}");
     let replay = Replay::of(&example("dns.pcap"), &["--collector", &collector]);
@@ -81,7 +80,7 @@ fn a_collector_that_refuses_loses_all_and_the_file_nothing() {
 }
 
 #[test]
-fn a_full_disk_is_said_with_what_it_lost() {
+fn a_full_disk_is_reported_with_the_loss() {
     let mut command = flowmeter(["replay", "--json", "--output", "/dev/full"]);
     let finished = run({
         command.arg(example("dns.pcap"));
@@ -92,7 +91,7 @@ fn a_full_disk_is_said_with_what_it_lost() {
 }
 
 #[test]
-fn a_file_that_cannot_be_made_is_said() {
+fn a_file_that_cannot_be_created_is_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let output = folder.path().join("missing").join("flows.ipfix");
     let mut command = flowmeter(["replay", "--json"]);
@@ -106,7 +105,7 @@ fn a_file_that_cannot_be_made_is_said() {
 }
 
 #[test]
-fn a_pipe_whose_reader_leaves_is_broken() {
+fn a_pipe_without_a_reader_is_broken() {
     let folder = tempfile::tempdir().expect("a folder");
     let pipe = folder.path().join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
@@ -134,7 +133,7 @@ fn a_pipe_whose_reader_leaves_is_broken() {
 }
 
 #[test]
-fn a_collector_that_hangs_up_loses_the_rest_and_another_nothing() {
+fn a_collector_that_closes_the_connection_loses_the_rest_and_another_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let leaver = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let leaving = format!("tcp://{}", leaver.local_addr().expect("its address"));
@@ -160,21 +159,21 @@ fn a_collector_that_hangs_up_loses_the_rest_and_another_nothing() {
     assert_eq!(flows, usize::from(MANY));
 }
 
-/// Datagrams may be refused too, and each refusal that the system reports is counted.
+/// Each refused datagram that the system reports is counted.
 #[test]
-fn a_port_that_refuses_datagrams_is_said() {
+fn a_port_that_refuses_datagrams_is_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let collector = format!("udp://{}", free_port("127.0.0.1"));
     let mut command = flowmeter(["replay", "--json", "--collector", &collector]);
     command.arg(many_flows(folder.path()));
     let lost = check_loss(&run(command), 0, &collector, &["collector_unreachable"]);
-    // Here the system hears of each refusal before the next datagram.
+    // On loopback, the system reports each refusal before the next datagram.
     assert_eq!(lost, u64::from(MANY));
 }
 
-/// Under whatever name: a capture is never written over by its own flows.
+/// An output that is one of the captures is refused, by whatever name.
 #[test]
-fn a_capture_is_never_written_over() {
+fn a_capture_is_never_overwritten() {
     let folder = tempfile::tempdir().expect("a folder");
     let capture = folder.path().join("capture.pcap");
     let octets = std::fs::read(example("dns.pcap")).expect("the example");
@@ -206,7 +205,7 @@ fn a_capture_is_never_written_over() {
         assert_eq!(finished.out, "");
     }
 
-    // As standard input it has no name at all.
+    // Standard input has no name.
     let mut command = flowmeter(["replay", "-"]);
     command.arg("--output").arg(&capture);
     command.stdin(File::open(&capture).expect("the capture"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Small inputs that went wrong once, in this meter or in another, with what is right.
+//! Small inputs that gave wrong results once, in this meter or in another, with the right results.
 //!
-//! One test for each file of `shared/faults`; its README says where each kind was reported.
+//! There is a test for each file of `shared/faults`; its README has the reports.
 
 mod support;
 
@@ -11,11 +11,11 @@ use support::ipfix::exported_at;
 use support::process::run_flowmeter;
 use support::replay::Replay;
 
-/// A flow that is idle is exported when its time has come, while another goes on for half an hour
-/// and for a worker that has no more packets.
+/// An idle flow is exported at its timeout, while another flow continues for half an hour, and also by
+/// a worker that has no more packets.
 #[test]
-fn an_idle_flow_beside_one_that_goes_on() {
-    let test = "an_idle_flow_beside_one_that_goes_on";
+fn an_idle_flow_beside_one_that_continues() {
+    let test = "an_idle_flow_beside_one_that_continues";
     let Some(file) = fault(test, "late.pcap") else {
         return;
     };
@@ -32,18 +32,18 @@ fn an_idle_flow_beside_one_that_goes_on() {
         };
         let idle = of_port(53);
         assert!(matches!(idle[..], [15..=17]), "{workers} workers: {idle:?}");
-        // One record a minute, each when the minute was over, and the last at the end.
-        let going_on = of_port(9);
-        assert_eq!(going_on.len(), 30, "{workers} workers");
-        for (minute, time) in (1..30).zip(&going_on) {
+        // One record per minute, each at the end of the minute, and the last at the end.
+        let continuing = of_port(9);
+        assert_eq!(continuing.len(), 30, "{workers} workers");
+        for (minute, time) in (1..30).zip(&continuing) {
             let late = time - minute * 60;
-            assert!(late <= 2, "{workers} workers: {going_on:?}");
+            assert!(late <= 2, "{workers} workers: {continuing:?}");
         }
-        assert_eq!(going_on[29], 1799, "{workers} workers");
+        assert_eq!(continuing[29], 1799, "{workers} workers");
     }
 }
 
-/// Source and destination with ports, packets and octets of each flow record, in order.
+/// Returns addresses and ports, packets and octets of each flow record, in order.
 fn flows(replay: &Replay) -> Vec<(String, u64, u64)> {
     let records = replay.dumped();
     let flows = records
@@ -67,7 +67,7 @@ fn flows(replay: &Replay) -> Vec<(String, u64, u64)> {
     flows
 }
 
-/// Interface numbers are those of a section; what is the same in two files is the name.
+/// Interface numbers are local to a section; interfaces of two files are identified by name.
 #[test]
 fn two_files_of_two_interfaces() {
     let test = "two_files_of_two_interfaces";
@@ -113,8 +113,7 @@ fn two_files_of_two_interfaces() {
     }
 }
 
-/// Linux cooked capture v2 (`tcpdump -i any`) says of each packet which interface it passed and
-/// which way.
+/// Linux cooked capture v2 (`tcpdump -i any`) has the interface and direction of each packet.
 #[test]
 fn any_interface_of_linux() {
     let Some(file) = fault("any_interface_of_linux", "any_sll2.pcap") else {
@@ -140,7 +139,7 @@ fn any_interface_of_linux() {
     assert_eq!(flows, [[0, 2, 0, 2], [1, 0, 3, 2]]);
 }
 
-/// A set without a template is skipped and said; what follows is shown.
+/// A set without a template is skipped and reported; the records after it are shown.
 #[test]
 fn dump_of_an_unknown_template() {
     let Some(file) = fault("dump_of_an_unknown_template", "dump_unknown_template.ipfix") else {
@@ -156,7 +155,7 @@ fn dump_of_an_unknown_template() {
     assert!(dump.error.contains(skipped), "{dump:?}");
 }
 
-/// LINKTYPE_PPP_HDLC has Cisco's framing where the first octet is 0x0f or 0x8f.
+/// LINKTYPE_PPP_HDLC has Cisco's framing if the first octet is 0x0f or 0x8f.
 #[test]
 fn cisco_framing_within_ppp_hdlc() {
     let test = "cisco_framing_within_ppp_hdlc";
@@ -169,7 +168,7 @@ fn cisco_framing_within_ppp_hdlc() {
     assert_eq!(flows(&replay), [(flow, 1, 44)]);
 }
 
-/// Every pcap that libpcap reads.
+/// All pcap versions that libpcap reads are supported.
 #[test]
 fn pcap_version_2_1() {
     let Some(file) = fault("pcap_version_2_1", "pcap-version-2.1.pcap") else {

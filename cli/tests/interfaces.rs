@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Captures of very many interfaces: each is announced once, whatever order descriptions and
-//! packets come in.
+//! Captures with thousands of interfaces: each is announced once, in whatever order descriptions and
+//! packets are.
 
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::TcpListener;
 
 use support::capture::{Order, block, udp_packet};
+use support::datagrams::{accept_one, received};
 use support::flows::number;
+use support::ipfix::{DEFAULT_LIMIT, Decoder, Record, Way};
 use support::replay::Replay;
 
 const INTERFACES: u32 = 20_000;
 
-/// Enough where time passes between them: what were said again each time would be far too much.
+/// A smaller number, for captures in which time passes between interfaces: repeating all names each time would be far too much.
 const FEWER: u32 = 1_000;
 
-/// Octets of an IPv4 flow's record (template 256), and of an interface's (512).
+/// The lengths of an IPv4 flow record (template 256) and an interface record (512).
 const FLOW: u64 = 71;
 const INTERFACE: u64 = 136;
 
@@ -27,7 +30,7 @@ fn section() -> Vec<u8> {
     block(order, 0x0a0d_0d0a, &body)
 }
 
-/// An interface of Ethernet with a name of nine octets.
+/// Describes an Ethernet interface with a name of nine octets.
 fn description(index: u32) -> Vec<u8> {
     let order = Order::Little;
     let mut body = [order.u16(1), order.u16(0)].concat();
@@ -39,7 +42,7 @@ fn description(index: u32) -> Vec<u8> {
     block(order, 1, &body)
 }
 
-/// A packet of an interface, so many milliseconds after the year 2026 began.
+/// Returns a packet of an interface, this many milliseconds after the beginning of 2026.
 fn packet(interface: u32, milliseconds: u64) -> Vec<u8> {
     let order = Order::Little;
     let packet = udp_packet(milliseconds, 1000, b"");
@@ -50,7 +53,17 @@ fn packet(interface: u32, milliseconds: u64) -> Vec<u8> {
     block(order, 6, &body)
 }
 
-/// Flows and names, and nothing said twice: at most three times their own size.
+/// Returns a capture of interfaces, each described before its packet, with this time between packets.
+fn one_by_one(interfaces: u32, milliseconds: u64) -> Vec<u8> {
+    let mut capture = section();
+    for index in 0..interfaces {
+        capture.extend(description(index));
+        capture.extend(packet(index, milliseconds * u64::from(index)));
+    }
+    capture
+}
+
+/// Checks that the file has each name once, and at most three times the octets of flows and names.
 fn check(what: &str, capture: &[u8], interfaces: u32, workers: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("many.pcapng");
@@ -100,25 +113,20 @@ fn interfaces_of_one_section() {
 }
 
 /// Each is described before its packet, and time passes: between two packets templates and
-/// options are due once more over UDP, which a file has no need of.
+/// options could be repeated over UDP. A file does not need that.
 #[test]
 fn interfaces_that_come_one_by_one() {
     for (milliseconds, interfaces) in [(1, INTERFACES), (31_000, FEWER)] {
-        let mut capture = section();
-        for index in 0..interfaces {
-            capture.extend(description(index));
-            capture.extend(packet(index, milliseconds * u64::from(index)));
-        }
         check(
             &format!("{milliseconds} ms between two"),
-            &capture,
+            &one_by_one(interfaces, milliseconds),
             interfaces,
             "2",
         );
     }
 }
 
-/// Each has a section of its own, where its number is 0, and comes again later.
+/// Each has a section of its own with the number 0, and the first hundred occur again.
 #[test]
 fn interfaces_of_sections_of_their_own() {
     for (milliseconds, interfaces) in [(0, INTERFACES), (31_000, FEWER)] {
@@ -135,4 +143,48 @@ fn interfaces_of_sections_of_their_own() {
             "1",
         );
     }
+}
+
+/// Collectors: a TCP connection has each name once; datagrams repeat names, but within the same
+/// limit as files.
+#[test]
+fn interfaces_in_sessions() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("many.pcapng");
+    std::fs::write(&file, one_by_one(FEWER, 31_000)).expect("a file");
+    let ((replay, stream), datagrams) = received("127.0.0.1", |udp| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let tcp = format!("tcp://{}", listener.local_addr().expect("its address"));
+        let stream = accept_one(listener);
+        let replay = Replay::of(&file, &["--collector", udp, "--collector", &tcp]);
+        (replay, stream.join().expect("the collector"))
+    });
+    let records = replay.summary().number("records");
+    let own = records * FLOW + u64::from(FEWER) * INTERFACE;
+
+    let mut names = Vec::new();
+    let mut decoder = Decoder::new(Way::Stream, DEFAULT_LIMIT);
+    names.extend(interface_records(&decoder.read_stream(&stream)));
+    assert_eq!(names.len(), FEWER as usize);
+    let sent = stream.len() as u64;
+    assert!(sent <= 3 * own, "TCP: {sent} octets of {own}");
+
+    let mut decoder = Decoder::new(Way::Datagrams, DEFAULT_LIMIT);
+    let mut repeated = Vec::new();
+    for datagram in &datagrams {
+        repeated.extend(interface_records(&decoder.read(datagram)));
+    }
+    assert!(repeated.len() > names.len(), "none is repeated");
+    for all in [&mut names, &mut repeated] {
+        all.sort_unstable();
+        all.dedup();
+    }
+    assert_eq!(repeated, names);
+    let sent: usize = datagrams.iter().map(Vec::len).sum();
+    assert!(sent as u64 <= 3 * own, "UDP: {sent} octets of {own}");
+}
+
+fn interface_records(records: &[Record]) -> Vec<Vec<u8>> {
+    let options = records.iter().filter(|record| record.template == 512);
+    options.map(|record| record.octets.clone()).collect()
 }

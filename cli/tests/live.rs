@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Inputs that packets come from as somebody sends them: time passes while they are quiet, and
-//! signals end a read that blocks.
+//! Live inputs: time passes while they are quiet, and signals end a blocked read.
 
 mod support;
 
@@ -17,18 +16,18 @@ use support::ipfix::{DEFAULT_LIMIT, Decoder, Record, Way};
 use support::process::{Finished, finish, flowmeter, start};
 use support::replay::Summary;
 
-/// Longer than anything here takes, also on a machine that is busy.
+/// A time limit that is sufficient on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The packets' times begin at this second.
+/// The time of the first packets, in seconds.
 const BEGIN: u32 = 1_767_225_600;
 
-/// A pcap file of these packets.
+/// Returns a pcap file of these packets.
 fn capture(packets: &[Packet]) -> Vec<u8> {
     pcap(packets, Order::Little, false, 65_535)
 }
 
-/// A named pipe.
+/// Creates a named pipe.
 fn pipe(folder: &Path) -> PathBuf {
     let pipe = folder.join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
@@ -42,8 +41,8 @@ fn send_signal(child: &Child, signal: &str) {
     assert!(sent.expect("kill").success());
 }
 
-/// Waits until the child handles SIGINT itself.
-fn wait_until_it_listens(child: &Child) {
+/// Waits until the child has a handler of SIGINT.
+fn wait_until_signals_are_handled(child: &Child) {
     wait_for("handler of signals", || {
         let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
         let caught = status
@@ -54,7 +53,7 @@ fn wait_until_it_listens(child: &Child) {
     });
 }
 
-/// What is in a file so far.
+/// Returns the flow records in a file so far.
 fn records(file: &Path) -> Vec<Record> {
     let octets = std::fs::read(file).unwrap_or_default();
     // The last message may be half written.
@@ -71,7 +70,7 @@ fn records(file: &Path) -> Vec<Record> {
     records.filter(|record| !record.is_options).collect()
 }
 
-/// Waits until `ready` gives something.
+/// Waits until `ready` returns a value.
 #[track_caller]
 fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
@@ -90,8 +89,8 @@ fn summary(finished: &Finished) -> Summary {
     Summary(finished.json())
 }
 
-/// Flows end while nothing comes, with one worker and for each of several, and their records
-/// leave: to a file and to a collector. Timeouts are not much late, nor early.
+/// Flows end while no packet arrives, with one worker and with several, and their records are sent to a
+/// file and a collector, close to the timeout.
 #[test]
 fn a_quiet_pipe_exports_what_is_idle() {
     for workers in ["1", "3"] {
@@ -116,7 +115,7 @@ fn a_quiet_pipe_exports_what_is_idle() {
         let waited = sent.elapsed();
         assert!(waited >= Duration::from_secs(3), "{waited:?}");
 
-        // The collector has them too, with the time at which they left.
+        // The collector has them too, with the export time.
         let mut decoder = Decoder::new(Way::Datagrams, DEFAULT_LIMIT);
         let mut datagram = [0; 2000];
         let mut flows = 0;
@@ -139,9 +138,9 @@ fn a_quiet_pipe_exports_what_is_idle() {
     }
 }
 
-/// What a buffer held back passes no more time than has passed: the flow below is one record.
+/// Packets that were delayed in a buffer do not advance time again: the flow is one record.
 #[test]
-fn packets_that_come_late_pass_no_time_twice() {
+fn delayed_packets_do_not_advance_time_twice() {
     let mut command = flowmeter(["replay", "-", "--json", "--idle-timeout", "4"]);
     command.stdin(Stdio::piped());
     let mut child = start(command);
@@ -163,7 +162,7 @@ fn packets_that_come_late_pass_no_time_twice() {
     assert_eq!(summary.0["end_reasons"]["forced_end"], 1);
 }
 
-/// Memory is taken for the flows that there are, whatever `--flows` says.
+/// Memory grows with the flows, whatever the value of `--flows`.
 #[test]
 fn few_flows_take_little_memory() {
     let mut command = flowmeter(["replay", "-", "--json", "--workers", "4"]);
@@ -183,8 +182,8 @@ fn few_flows_take_little_memory() {
     assert_eq!(summary(&finish(child)).number("flows"), 12_288);
 }
 
-/// RFC 7011 §8.4: a collector that has restarted gets templates while nothing else is sent. Here
-/// the packets' times pass for most of the thirty seconds.
+/// RFC 7011 §8.4: a restarted collector receives templates while nothing else is sent, after 30 seconds
+/// of real time.
 #[test]
 fn a_quiet_pipe_repeats_templates() {
     let collector = UdpSocket::bind("127.0.0.1:0").expect("a free port");
@@ -197,8 +196,8 @@ fn a_quiet_pipe_repeats_templates() {
     command.stdin(Stdio::piped());
     let mut child = start(command);
     let mut input = child.stdin.take().expect("a pipe");
-    let packets = [0, 5000, 33_500].map(|time| udp_packet(time, 1, b""));
-    input.write_all(&capture(&packets)).expect("a reader");
+    let packet = udp_packet(0, 1, b"");
+    input.write_all(&capture(&[packet])).expect("a reader");
     let mut datagram = [0; 2000];
     let mut announced = 0;
     while announced < 2 {
@@ -209,8 +208,8 @@ fn a_quiet_pipe_repeats_templates() {
     summary(&finish(child));
 }
 
-/// Either signal ends a read that blocks, of standard input or of a named pipe: with status 0,
-/// the summary, and all flows in the file.
+/// SIGINT and SIGTERM end a blocked read of standard input or a named pipe: the exit status is 0, the
+/// summary is printed, and all flows are in the file.
 #[test]
 fn a_signal_ends_a_read_that_blocks() {
     for (signal, named) in [
@@ -239,8 +238,7 @@ fn a_signal_ends_a_read_that_blocks() {
             child
         };
         input.write_all(&octets).expect("a reader");
-        // When the file is there, the capture has been opened; its packets follow at once, in the
-        // same write.
+        // When the file exists, the capture has been opened. Its packets follow in the same write.
         wait_for("file", || output.exists().then_some(()));
         thread::sleep(Duration::from_secs(1));
         send_signal(&child, signal);
@@ -253,7 +251,7 @@ fn a_signal_ends_a_read_that_blocks() {
     }
 }
 
-/// What was ignored until then is named.
+/// Ignored packets are reported.
 #[test]
 fn a_signal_ends_a_capture_of_a_link_type_that_is_not_supported() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -275,19 +273,19 @@ fn a_signal_ends_a_capture_of_a_link_type_that_is_not_supported() {
     );
 }
 
-/// Also one that waits for a writer to open the pipe.
+/// A signal also ends the opening of a named pipe without a writer.
 #[test]
 fn a_signal_ends_the_wait_for_a_writer() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = flowmeter(["replay", "--json"]);
     command.arg(pipe(folder.path())).stdin(Stdio::null());
     let child = start(command);
-    wait_until_it_listens(&child);
+    wait_until_signals_are_handled(&child);
     send_signal(&child, "TERM");
     assert_eq!(summary(&finish(child)).number("packets"), 0);
 }
 
-/// A second signal ends the command at once: here the file cannot be completed, as the pipe has no
+/// A second signal ends the command at once. Here the output cannot be completed, as the pipe has no
 /// reader.
 #[test]
 fn a_second_signal_ends_at_once() {
@@ -297,8 +295,8 @@ fn a_second_signal_ends_at_once() {
     command.arg(&path).stdin(Stdio::piped());
     let mut child = start(command);
     let mut input = child.stdin.take().expect("a pipe");
-    wait_until_it_listens(&child);
-    // More than the pipe holds, so that some of it has been read afterwards.
+    wait_until_signals_are_handled(&child);
+    // More than the pipe's capacity, so that some of it has been read afterwards.
     let packets = vec![udp_packet(0, 1, &[0; 1000]); 200];
     input.write_all(&capture(&packets)).expect("a reader");
     thread::sleep(Duration::from_secs(1));

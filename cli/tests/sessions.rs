@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Collectors that come late, restart, are slow, or have several addresses: what each connection
-//! carries can be read by itself, and every record is sent or counted as lost.
+//! Collectors that start late, restart, are slow, or have several addresses: each connection can be
+//! decoded by itself, and every record is sent or counted as lost.
 
 mod support;
 
@@ -17,16 +17,16 @@ use support::process::{Finished, finish, flowmeter, run, start};
 use support::replay::Summary;
 use support::{example, program, skip};
 
-/// Longer than anything here takes, also on a machine that is busy.
+/// A time limit that is sufficient on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A port of 127.0.0.1 where nothing listens.
+/// Returns a port of 127.0.0.1 without a listener.
 fn free_port() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address")
 }
 
-/// A replay of standard input, in which flows end a second after their packets.
+/// Starts a replay of standard input, in which flows end a second after their packets.
 fn start_live(collector: SocketAddr) -> (Child, ChildStdin) {
     let mut command = flowmeter(["replay", "-", "--json", "--idle-timeout", "1"]);
     command.args(["--collector", &format!("tcp://{collector}")]);
@@ -38,7 +38,7 @@ fn start_live(collector: SocketAddr) -> (Child, ChildStdin) {
     (child, input)
 }
 
-/// Gives the replay ten packets of ten flows.
+/// Writes ten packets of ten flows to the replay.
 fn send_packets(input: &mut impl Write, milliseconds: u64) {
     let packets: Vec<Packet> = (0..10)
         .map(|port| udp_packet(milliseconds, port, b""))
@@ -47,7 +47,7 @@ fn send_packets(input: &mut impl Write, milliseconds: u64) {
     input.write_all(&file[24..]).expect("a reader");
 }
 
-/// Reads a connection until so many flow records have come.
+/// Reads this number of flow records from a connection.
 fn read_flows(connection: &mut TcpStream, flows: usize) -> Vec<Record> {
     connection
         .set_read_timeout(Some(PATIENCE))
@@ -67,13 +67,13 @@ fn read_flows(connection: &mut TcpStream, flows: usize) -> Vec<Record> {
     records
 }
 
-/// The flow records of a whole connection.
+/// Returns the number of flow records of a whole connection.
 fn flows(octets: &[u8]) -> usize {
     let records = Decoder::new(Way::Stream, DEFAULT_LIMIT).read_stream(octets);
     records.iter().filter(|record| !record.is_options).count()
 }
 
-/// The summary, whose accounts of the first target are whole.
+/// Returns the summary, and checks the accounts of its targets.
 #[track_caller]
 fn summary(finished: &Finished) -> Summary {
     let summary = Summary(finished.json());
@@ -85,9 +85,9 @@ fn summary(finished: &Finished) -> Summary {
     summary
 }
 
-/// Nothing is lost to a collector that comes late, of a capture file or of a live input.
+/// A collector that starts late receives everything, from a capture file and from a live input.
 #[test]
-fn a_collector_that_comes_late_gets_everything() {
+fn a_collector_that_starts_late_receives_everything() {
     let address = free_port();
     let mut command = flowmeter(["replay", "--json", "--collector"]);
     command.arg(format!("tcp://{address}"));
@@ -120,7 +120,7 @@ fn a_collector_that_restarts_is_connected_again() {
     let (mut connection, _) = listener.accept().expect("a connection");
     send_packets(&mut input, 0);
     read_flows(&mut connection, 10);
-    // It is gone for a while, in which flows end.
+    // Flows end while it is down.
     drop((connection, listener));
     thread::sleep(Duration::from_secs(1));
     send_packets(&mut input, 10_000);
@@ -141,8 +141,8 @@ fn a_collector_that_restarts_is_connected_again() {
     assert_eq!(summary.target(0, "connections"), 2);
 }
 
-/// One that reads nothing neither delays another nor the command's end for long, and what it did
-/// not take is lost.
+/// A collector that reads nothing does not delay another one, nor the end of the command for long. The
+/// records that it does not accept are lost.
 #[test]
 fn a_slow_collector_delays_no_other() {
     const ROUNDS: u64 = 2;
@@ -155,7 +155,7 @@ fn a_slow_collector_delays_no_other() {
     std::fs::write(&file, pcap(&packets, Order::Little, false, 65_535)).expect("a file");
     let all = ROUNDS * u64::from(PORTS);
 
-    // The system accepts connections of one that never asks for them.
+    // The system accepts connections for it, but it never reads.
     let slow = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let fast = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let [slow_name, fast_name] =
@@ -187,7 +187,7 @@ fn a_slow_collector_delays_no_other() {
     );
 }
 
-/// `localhost` has an IPv6 address first where there is IPv6; nothing listens there.
+/// The first address of `localhost` is an IPv6 address if there is IPv6; it has no listener.
 #[test]
 fn all_addresses_of_a_name_are_tried() {
     let capture = example("dns.pcap");
@@ -222,8 +222,8 @@ fn all_addresses_of_a_name_are_tried() {
     assert_eq!(flows, 64);
 }
 
-/// RFC 4007 §11: a link-local address is one of an interface. In a network namespace of its own
-/// one exists; nobody listens there, which only that address can say.
+/// RFC 4007 §11: a link-local address belongs to an interface. A network namespace has such an address
+/// without a listener, so a refusal shows that it was reached.
 #[test]
 fn an_address_has_a_zone() {
     let test = "an_address_has_a_zone";
@@ -250,14 +250,14 @@ fn an_address_has_a_zone() {
     }
 }
 
-/// The text says what UDP cannot know.
+/// The summary says that the loss of datagrams may go unnoticed.
 #[test]
-fn a_summary_says_what_is_not_known_of_datagrams() {
+fn the_summary_says_that_losses_of_datagrams_are_unknown() {
     let collector = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let name = format!("udp://{}", collector.local_addr().expect("its address"));
     let mut command = flowmeter(["replay", "--top", "0", "--collector", &name]);
     command.arg(example("dns.pcap"));
     let finished = run(command).expect_code(0);
-    let line = format!("{name}: 64 records; what was lost on the way is not known\n");
+    let line = format!("{name}: 64 records; losses on the way are unknown\n");
     assert!(finished.out.ends_with(&line), "{}", finished.out);
 }

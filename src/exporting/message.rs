@@ -14,7 +14,9 @@ pub enum MessageKind {
     /// Templates that were sent before, for datagrams, which may be lost and whose receiver may have
     /// restarted (RFC 7011 §8.4). A stream or a file does not need them.
     RepeatedTemplates,
-    /// Data Records.
+    /// Options Data Records alone: what collectors need to know besides templates.
+    Options,
+    /// Flow records.
     Data,
 }
 

@@ -260,7 +260,7 @@ fn defect_06_templates_are_repeated() {
         .transport()
         .messages
         .iter()
-        .filter(|(kind, _)| *kind != MessageKind::Data)
+        .filter(|(kind, _)| !matches!(kind, MessageKind::Options | MessageKind::Data))
         .map(|(kind, message)| (*kind, take(message).export_time - (START / 1000) as u32))
         .collect();
     let (first, repeated) = announced.split_first().unwrap();

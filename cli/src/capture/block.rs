@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Octets of a capture that several threads can look at.
+//! Memory with octets of a capture, shared between threads.
 //!
-//! Owns the memory that packets lie in, mapped or read. Knows nothing of what the octets
-//! mean. A buffer is written only while it has a single owner, so the octets that a handle
-//! shows stay the same for as long as it lives.
+//! Owns the memory that contains packets, mapped or read. Knows nothing of its content. A buffer is
+//! written only while it has a single owner, so the octets behind a handle never change.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -12,9 +11,9 @@ use std::sync::Arc;
 
 use memmap2::{Advice, Mmap};
 
-/// A run of capture octets: a whole memory-mapped file, or one buffer of a stream.
+/// A memory-mapped file, or one buffer of a stream.
 ///
-/// Cloning it copies a pointer; the octets live as long as the last clone.
+/// A clone shares the octets, which live as long as the last clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Block(Arc<Octets>);
 
@@ -27,22 +26,22 @@ enum Octets {
 impl Block {
     /// Maps the whole of `file`.
     pub(super) fn map(file: &File) -> io::Result<Self> {
-        // SAFETY: the mapping is private and read-only. Should another process write to the
-        // file meanwhile, we read other octets, which harms nobody as every length is
-        // checked against the mapping before it is used; that shortening the file ends the
-        // process with SIGBUS is documented at `Capture::open`.
+        // SAFETY: the mapping is private and read-only. If another process writes to the file
+        // meanwhile, other octets are read; that is harmless, as each length is checked against the
+        // mapping before it is used. If the file is shortened, the process ends with SIGBUS, as
+        // documented at `Capture::open`.
         let map = unsafe { Mmap::map(file) }?;
-        // Only a hint, which not every system takes.
+        // A hint, which not every system supports.
         let _ = map.advise(Advice::Sequential);
         Ok(Self(Arc::new(Octets::Mapped(map))))
     }
 
-    /// A block of no octets.
+    /// Returns a block of no octets.
     pub(crate) fn empty() -> Self {
         Self::with_capacity(0)
     }
 
-    /// An empty block that has room for `capacity` octets.
+    /// Returns an empty block with room for `capacity` octets.
     pub(super) fn with_capacity(capacity: usize) -> Self {
         Self(Arc::new(Octets::Buffered(Buffer {
             octets: vec![0; capacity].into_boxed_slice(),
@@ -50,7 +49,7 @@ impl Block {
         })))
     }
 
-    /// Octets that can be read into it; none into a mapped one.
+    /// Returns the number of octets that it has room for: 0 if it is mapped.
     pub(super) fn capacity(&self) -> usize {
         match &*self.0 {
             Octets::Mapped(_) => 0,
@@ -58,7 +57,7 @@ impl Block {
         }
     }
 
-    /// The buffer to write to, where nobody else looks at it.
+    /// Returns the buffer to write to, unless it is shared.
     pub(super) fn buffer(&mut self) -> Option<&mut Buffer> {
         match Arc::get_mut(&mut self.0) {
             Some(Octets::Buffered(buffer)) => Some(buffer),
@@ -79,8 +78,8 @@ impl Deref for Block {
     }
 }
 
-/// Memory of which the first `filled` octets have been read from a stream. It is
-/// initialized once, however often it is filled.
+/// Memory whose first `filled` octets have been read from a stream. It is initialized once, however
+/// often it is filled.
 #[derive(Debug)]
 pub(super) struct Buffer {
     octets: Box<[u8]>,
@@ -88,14 +87,14 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// Replaces what it holds by `octets`, as far as they fit.
+    /// Replaces its content with `octets`, as far as they fit.
     pub(super) fn assign(&mut self, octets: &[u8]) {
         self.filled = octets.len().min(self.octets.len());
         self.octets[..self.filled].copy_from_slice(&octets[..self.filled]);
     }
 
-    /// Reads from `reader` until it holds at least `wanted` octets; fewer at the end of
-    /// `reader`. It takes more where a read gives more, but never waits for more.
+    /// Reads until it has at least `wanted` octets, or fewer at the end of `reader`. A read may return
+    /// more, but no read is made for more.
     pub(super) fn fill(&mut self, reader: &mut dyn Read, wanted: usize) -> io::Result<usize> {
         while self.filled < wanted.min(self.octets.len()) {
             match reader.read(&mut self.octets[self.filled..]) {

@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Captures that are compressed: gzip (RFC 1952), Zstandard (RFC 8878) and LZ4 frames.
+//! Compressed captures: gzip (RFC 1952), Zstandard (RFC 8878) and LZ4 frames.
 //!
-//! Owns the recognition, by what a capture starts with and not by its name, and the unpacking of
-//! one frame after the other. What is unpacked is never kept: a decoder holds its window and a
-//! buffer, whatever comes out of it. Knows nothing of captures; what is unpacked is not looked at
-//! again for another compression.
+//! Owns the recognition, by the first octets of a capture and not by its name, and the decompression
+//! of one frame after the other. A decoder holds its window and a buffer, however much comes out of
+//! it. Knows nothing of captures; decompressed data is not examined for another compression.
 //!
-//! Of a frame that is damaged or cut, what was unpacked before is given; of Zstandard not the last
-//! window of it, since the decoder keeps that until the frame's end.
+//! If a frame is damaged or cut, everything that was decompressed before is returned, then an error.
 
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 
 use flate2::bufread::MultiGzDecoder;
 use lz4_flex::frame::FrameDecoder as Lz4Decoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder as ZstandardDecoder};
 
-/// Octets that are read of a capture to recognise a compression.
+/// Octets at the start of a capture by which a compression is recognised.
 pub(super) const START: usize = 4;
 
-/// A compression that can be undone.
+/// The first octet of an LZ4 frame of the legacy format.
+const LZ4_LEGACY: u8 = 0x02;
+
+/// A compression that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Compression {
     Gzip,
@@ -33,17 +34,19 @@ impl Compression {
         match start {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstandard),
-            // A frame to be skipped, with which parallel compressors begin.
+            // A skippable frame, with which parallel compressors begin.
             [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstandard),
-            // The frames of today, and those of before.
-            [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Some(Self::Lz4),
+            [0x04, 0x22, 0x4d, 0x18, ..] | [LZ4_LEGACY, 0x21, 0x4c, 0x18, ..] => Some(Self::Lz4),
             _ => None,
         }
     }
 
-    /// What `reader` unpacks to.
+    /// Returns a reader of what `reader` decompresses to.
     pub(super) fn unpack(self, reader: impl Read + Send + 'static) -> Box<dyn Read + Send> {
-        let source = BufReader::new(reader);
+        let source = BufReader::new(Watched {
+            reader,
+            has_ended: false,
+        });
         match self {
             Self::Gzip => Box::new(Named {
                 name: "gzip",
@@ -55,19 +58,22 @@ impl Compression {
                     source,
                     decoder: ZstandardDecoder::new(),
                     in_frame: false,
+                    failure: None,
                 },
             }),
             Self::Lz4 => Box::new(Named {
                 name: "LZ4",
                 reader: Lz4 {
-                    decoder: Some(Lz4Decoder::new(source)),
+                    is_legacy: false,
+                    next: Some(source),
+                    decoder: None,
                 },
             }),
         }
     }
 }
 
-/// `reader`, unpacked where it is compressed.
+/// Returns a reader of what `reader` decompresses to, or of `reader` itself if it is not compressed.
 pub(super) fn unpack(mut reader: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     let mut start = Vec::with_capacity(START);
     (&mut reader).take(START as u64).read_to_end(&mut start)?;
@@ -79,7 +85,7 @@ pub(super) fn unpack(mut reader: impl Read + Send + 'static) -> io::Result<Box<d
     })
 }
 
-/// Says in errors which compression it was that went wrong.
+/// A reader that adds the name of the compression to errors.
 struct Named<R> {
     name: &'static str,
     reader: R,
@@ -87,24 +93,48 @@ struct Named<R> {
 
 impl<R: Read> Read for Named<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.reader
-            .read(buffer)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::Interrupted => error,
-                kind => io::Error::new(kind, format!("{}: {error}", self.name)),
-            })
+        self.reader.read(buffer).map_err(|error| {
+            let text = match error.kind() {
+                ErrorKind::Interrupted => return error,
+                ErrorKind::UnexpectedEof => "the file ends inside compressed data".to_owned(),
+                _ => error.to_string(),
+            };
+            io::Error::new(error.kind(), format!("{}: {text}", self.name))
+        })
     }
 }
 
-/// Frames of Zstandard one after the other.
-struct Zstandard<R> {
-    source: BufReader<R>,
-    decoder: ZstandardDecoder,
-    in_frame: bool,
+/// A reader that remembers whether its end was reached. If a decoder reaches it inside a frame, the
+/// frame is cut.
+struct Watched<R> {
+    reader: R,
+    has_ended: bool,
 }
 
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.has_ended = count == 0;
+        Ok(count)
+    }
+}
+
+type Source<R> = BufReader<Watched<R>>;
+
+/// A sequence of Zstandard frames.
+struct Zstandard<R> {
+    source: Source<R>,
+    decoder: ZstandardDecoder,
+    in_frame: bool,
+    /// Why the frame cannot be decoded further. It is returned after everything before it.
+    failure: Option<io::Error>,
+}
+
+/// An empty raw block that is the last of its frame (RFC 8878 §3.1.1.2), and a checksum.
+const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
+
 impl<R: Read> Zstandard<R> {
-    /// Begins the next frame that holds something; false at the end.
+    /// Begins the next frame that has content; returns `false` at the end.
     fn begin_frame(&mut self) -> io::Result<bool> {
         while !self.source.fill_buf()?.is_empty() {
             match self.decoder.reset(&mut self.source) {
@@ -113,10 +143,13 @@ impl<R: Read> Zstandard<R> {
                     length,
                     ..
                 })) => {
-                    let mut frame = (&mut self.source).take(length.into());
-                    io::copy(&mut frame, &mut io::sink())?;
+                    let length = u64::from(length);
+                    let mut frame = (&mut self.source).take(length);
+                    if io::copy(&mut frame, &mut io::sink())? < length {
+                        return Err(ErrorKind::UnexpectedEof.into());
+                    }
                 }
-                Err(error) => return Err(io::Error::other(error)),
+                Err(error) => return Err(self.error(error)),
             }
         }
         Ok(false)
@@ -124,11 +157,36 @@ impl<R: Read> Zstandard<R> {
 
     fn end_frame(&mut self) -> io::Result<()> {
         self.in_frame = false;
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
         let expected = self.decoder.get_checksum_from_data();
         if expected.is_some() && expected != self.decoder.get_calculated_checksum() {
             return Err(io::Error::other("a frame's checksum is wrong"));
         }
         Ok(())
+    }
+
+    /// Ends a frame that cannot be decoded further. The decoder keeps a window of octets until the
+    /// last block, so it gets one.
+    fn fail(&mut self, error: FrameDecoderError) -> io::Result<()> {
+        let error = self.error(error);
+        let ended = self
+            .decoder
+            .decode_blocks(&LAST_BLOCK[..], BlockDecodingStrategy::UptoBlocks(1));
+        if ended.is_err() {
+            return Err(error);
+        }
+        self.failure = Some(error);
+        Ok(())
+    }
+
+    fn error(&self, error: FrameDecoderError) -> io::Error {
+        if self.source.get_ref().has_ended {
+            ErrorKind::UnexpectedEof.into()
+        } else {
+            io::Error::other(error)
+        }
     }
 }
 
@@ -149,33 +207,48 @@ impl<R: Read> Read for Zstandard<R> {
                 self.end_frame()?;
                 continue;
             }
-            decoder
-                .decode_blocks(&mut self.source, BlockDecodingStrategy::UptoBlocks(1))
-                .map_err(io::Error::other)?;
+            let one = BlockDecodingStrategy::UptoBlocks(1);
+            if let Err(error) = decoder.decode_blocks(&mut self.source, one) {
+                self.fail(error)?;
+            }
         }
     }
 }
 
-/// Frames of LZ4 one after the other. Each has a decoder of its own, since they may have buffers
-/// of different sizes; there is none once all have been read.
+/// A sequence of LZ4 frames. Each has a decoder of its own, since their buffers may have different
+/// sizes.
 struct Lz4<R: Read> {
-    decoder: Option<Lz4Decoder<BufReader<R>>>,
+    /// The source between two frames.
+    next: Option<Source<R>>,
+    decoder: Option<Lz4Decoder<Source<R>>>,
+    /// Whether the frame has the legacy format, which ends with the file.
+    is_legacy: bool,
 }
 
 impl<R: Read> Read for Lz4<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(decoder) = &mut self.decoder {
+        loop {
+            if let Some(source) = &mut self.next {
+                let start = source.fill_buf()?;
+                if start.is_empty() {
+                    return Ok(0);
+                }
+                self.is_legacy = start.first() == Some(&LZ4_LEGACY);
+                self.decoder = self.next.take().map(Lz4Decoder::new);
+            }
+            let Some(decoder) = &mut self.decoder else {
+                return Ok(0);
+            };
             let count = decoder.read(buffer)?;
             if count > 0 {
                 return Ok(count);
             }
-            if let Some(ended) = self.decoder.take() {
-                let mut source = ended.into_inner();
-                if !source.fill_buf()?.is_empty() {
-                    self.decoder = Some(Lz4Decoder::new(source));
-                }
+            // The decoder takes the end of the file for the end of a frame.
+            if decoder.get_ref().get_ref().has_ended && !self.is_legacy {
+                self.decoder = None;
+                return Err(ErrorKind::UnexpectedEof.into());
             }
+            self.next = self.decoder.take().map(Lz4Decoder::into_inner);
         }
-        Ok(0)
     }
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What can be wrong with a capture, in one line that says where and what.
+//! Errors of captures, each one line with the place.
 //!
-//! Owns the words. Knows nothing of how captures are read.
+//! Owns the messages. Knows nothing of how captures are read.
 
 use std::fmt;
 use std::io;
 
-use super::record::MAX_PACKET;
+use crate::text::system_error;
 
-/// Why a capture cannot be read, or not beyond the record at `offset`.
+/// Why a capture cannot be read, or cannot be read beyond the record at `offset`.
 #[derive(Debug)]
 pub(crate) struct CaptureError {
     capture: String,
@@ -45,43 +45,43 @@ impl std::error::Error for CaptureError {
     }
 }
 
-/// What is wrong.
+/// The cause of an error.
 #[derive(Debug)]
 pub(super) enum Cause {
-    /// The system could not open or read it.
+    /// It cannot be opened or read.
     Io(io::Error),
-    /// It has no octets.
+    /// It is empty.
     Empty,
-    /// It is of another format.
+    /// It has another format.
     NotACapture { start: Vec<u8> },
-    /// It is of a version that nobody knows.
+    /// Its version is unknown.
     Version {
         format: &'static str,
         major: u16,
         minor: u16,
     },
-    /// It ends too early.
+    /// It ends inside a part.
     Truncated { part: Part, missing: usize },
-    /// A packet has more octets than any capture holds.
-    PacketLength { octets: u32 },
-    /// A block of pcapng has a length that no block has.
+    /// A packet is longer than any capture allows.
+    PacketLength { octets: u32, limit: u32 },
+    /// The length of a pcapng block is invalid.
     BlockLength { octets: u32 },
-    /// A block of pcapng is too short for what its type promises.
+    /// A pcapng block is too short for its type.
     BlockTooShort { kind: u32, octets: u32 },
-    /// The lengths before and after a block of pcapng differ.
+    /// The lengths before and after a pcapng block differ.
     BlockLengthsDiffer { before: u32, after: u32 },
-    /// A packet is longer than the block of pcapng that it lies in.
+    /// A packet is longer than the pcapng block that contains it.
     PacketOverrunsBlock { octets: u32, block: u32 },
-    /// A section of pcapng does not say its byte order.
+    /// The byte order of a pcapng section is invalid.
     ByteOrder,
-    /// A packet is of an interface that was not described before.
+    /// The interface of a packet was not described before.
     UnknownInterface { id: u32, described: usize },
-    /// A section describes more interfaces than we keep, or all captures together have more.
+    /// A section describes more interfaces than are supported, or all captures together do.
     TooManyInterfaces { limit: usize },
 }
 
 impl Cause {
-    /// The offset to report where it is found in the first octets of a capture.
+    /// Returns the offset to report if it is found at the start of a capture.
     pub(super) fn offset_of_start(&self) -> Option<u64> {
         matches!(self, Self::Truncated { .. }).then_some(0)
     }
@@ -90,7 +90,7 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => error.fmt(formatter),
+            Self::Io(error) => formatter.write_str(&system_error(error)),
             Self::Empty => formatter.write_str("empty file"),
             Self::NotACapture { start } => {
                 formatter.write_str("not a pcap or pcapng capture: it starts with")?;
@@ -100,7 +100,7 @@ impl fmt::Display for Cause {
                 match compression(start) {
                     Some((name, command)) => write!(
                         formatter,
-                        " ({name}: unpack it with `{command}` and pipe that into `-`)"
+                        " ({name}: decompress it with `{command}` and pipe the output to `-`)"
                     ),
                     None => Ok(()),
                 }
@@ -111,7 +111,7 @@ impl fmt::Display for Cause {
                 minor,
             } => write!(
                 formatter,
-                "version {major}.{minor} of {format} is not known"
+                "version {major}.{minor} of {format} is not supported"
             ),
             Self::Truncated { part, missing } => {
                 write!(
@@ -119,36 +119,35 @@ impl fmt::Display for Cause {
                     "the file ends inside a {part} (needs {missing} more octets)"
                 )
             }
-            Self::PacketLength { octets } => write!(
+            Self::PacketLength { octets, limit } => write!(
                 formatter,
-                "a packet of {octets} octets is larger than the largest that captures hold \
-                 ({MAX_PACKET} octets): the file is damaged here"
+                "a packet of {octets} octets is longer than captures allow ({limit} octets): the file is \
+                 damaged here"
             ),
             Self::BlockLength { octets } => write!(
                 formatter,
-                "a block cannot have {octets} octets: the file is damaged here"
+                "a block has the invalid length {octets}: the file is damaged here"
             ),
             Self::BlockTooShort { kind, octets } => write!(
                 formatter,
-                "a block of type {kind:#x} cannot have only {octets} octets: the file is \
-                 damaged here"
+                "a block of type {kind:#x} is too short with {octets} octets: the file is damaged here"
             ),
             Self::BlockLengthsDiffer { before, after } => write!(
                 formatter,
-                "a block has {before} octets by the length before it, and {after} by the one \
-                 after it: the file is damaged here"
+                "a block has the length {before} at its start and {after} at its end: the file is \
+                 damaged here"
             ),
             Self::PacketOverrunsBlock { octets, block } => write!(
                 formatter,
                 "a packet of {octets} octets does not fit into its block of {block}: the file \
                  is damaged here"
             ),
-            Self::ByteOrder => formatter
-                .write_str("a section does not say its byte order: the file is damaged here"),
+            Self::ByteOrder => {
+                formatter.write_str("a section has no valid byte order: the file is damaged here")
+            }
             Self::UnknownInterface { id, described } => write!(
                 formatter,
-                "a packet of interface {id}, but the file has described {described} \
-                 interfaces so far"
+                "a packet has the interface {id}, but only {described} are described before it"
             ),
             Self::TooManyInterfaces { limit } => {
                 write!(formatter, "more than {limit} interfaces are not supported")
@@ -157,7 +156,7 @@ impl fmt::Display for Cause {
     }
 }
 
-/// What a capture can end inside of.
+/// A part that a capture can end inside of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     FileHeader,
@@ -179,7 +178,8 @@ impl fmt::Display for Part {
     }
 }
 
-/// The compression that a file starting with `start` has, where we do not undo it, and what does.
+/// Returns the name of an unsupported compression that a file with this start has, and a command
+/// that decompresses it.
 fn compression(start: &[u8]) -> Option<(&'static str, &'static str)> {
     match start {
         [0xfd, b'7', b'z', b'X'] => Some(("xz", "xz -dc")),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The octets of one capture, from the first to the last, a block at a time.
+//! The octets of a capture in order, one block at a time.
 //!
-//! Owns the choice between mapping and streaming, and the place that has been read up to: that of
-//! a compressed capture is counted unpacked. Knows nothing of capture formats. What is left of a block when more octets are wanted
-//! opens the next block, so that whatever was asked for lies in one piece.
+//! Owns the choice between mapping and streaming, and the position, which counts decompressed
+//! octets. Knows nothing of capture formats. The rest of a block is copied to the start of the next
+//! one, so that the octets that were asked for are contiguous.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,32 +12,31 @@ use std::path::Path;
 use super::block::Block;
 use super::compression::{self, Compression};
 
-/// Octets of a block of a stream: the least that holds four of the largest records. On 5
-/// million packets of 64 octets, blocks of 64 KiB took half as long again, and blocks of
-/// 4 MiB no less.
+/// The length of a stream's blocks: the minimum for four of the longest records. On 5 million packets
+/// of 64 octets, blocks of 64 KiB took half as long again, and blocks of 4 MiB the same time.
 pub(super) const BLOCK_OCTETS: usize = 1024 * 1024;
 
-/// Blocks that are kept for reuse, so that filling one costs no page faults.
+/// The maximum number of blocks to keep for reuse, which avoids page faults.
 const SPARE_BLOCKS: usize = 16;
 
-/// A capture's octets and how many of them have been consumed.
+/// A capture's octets and the position in them.
 #[derive(Debug)]
 pub(super) struct Input {
     block: Block,
-    /// Where in the capture the block begins.
+    /// The position of the block in the capture.
     base: u64,
-    /// Octets of the block that have been consumed.
+    /// The number of octets of the block that have been consumed.
     cursor: usize,
-    /// Where the next block comes from; a mapped file is a single block.
+    /// The source of the next block; `None` for a mapped file, which is a single block.
     stream: Option<Stream>,
 }
 
 impl Input {
-    /// Maps the file at `path`, or streams what cannot be mapped or is compressed.
+    /// Maps the file at `path`, or streams it if it cannot be mapped or is compressed.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
-        // The files of /proc say that they are empty, and give octets to who reads them.
+        // Files in /proc have the length 0, but can be read.
         if metadata.is_file()
             && metadata.len() > 0
             && let Ok(block) = Block::map(&file)
@@ -55,8 +54,8 @@ impl Input {
         Self::stream(file, BLOCK_OCTETS)
     }
 
-    /// Streams `reader`, unpacked where it is compressed, through blocks of `block_octets`, or
-    /// more where a record needs it.
+    /// Streams `reader`, decompressed if necessary, in blocks of `block_octets`, or more for a longer
+    /// record.
     pub(super) fn stream(
         reader: impl Read + Send + 'static,
         block_octets: usize,
@@ -82,39 +81,39 @@ impl Input {
         &self.block
     }
 
-    /// Where in the capture the block begins.
+    /// Returns the position of the block in the capture.
     pub(super) fn base(&self) -> u64 {
         self.base
     }
 
-    /// Octets of the block that have been consumed.
+    /// Returns the number of octets of the block that have been consumed.
     pub(super) fn cursor(&self) -> usize {
         self.cursor
     }
 
-    /// The octets of the block that have not been consumed.
+    /// Returns the octets of the block that have not been consumed.
     pub(super) fn rest(&self) -> &[u8] {
         self.block.get(self.cursor..).unwrap_or_default()
     }
 
-    /// Moves on by `count` octets of [`Input::rest`].
+    /// Consumes `count` octets of [`Input::rest`].
     pub(super) fn consume(&mut self, count: usize) {
         self.cursor = (self.cursor + count).min(self.block.len());
     }
 
-    /// Octets of the capture that have been consumed.
+    /// Returns the number of octets of the capture that have been consumed.
     pub(super) fn position(&self) -> u64 {
         self.base + self.cursor as u64
     }
 
-    /// Octets of the whole capture, where that is known.
+    /// Returns the length of the capture, if known.
     #[cfg(test)]
     pub(super) fn size(&self) -> Option<u64> {
         self.stream.is_none().then_some(self.block.len() as u64)
     }
 
-    /// Sees to it that at least `needed` octets follow in one block; `false` where the
-    /// capture has fewer left.
+    /// Reads until at least `needed` octets follow in one block; returns `false` if the capture has
+    /// fewer.
     pub(super) fn refill(&mut self, needed: usize) -> io::Result<bool> {
         let rest = self.block.get(self.cursor..).unwrap_or_default();
         if rest.len() >= needed {
@@ -135,7 +134,7 @@ impl Input {
     }
 }
 
-/// Where blocks come from that are not mapped.
+/// The source of blocks that are not mapped.
 struct Stream {
     reader: Box<dyn Read + Send>,
     block_octets: usize,
@@ -144,8 +143,8 @@ struct Stream {
 }
 
 impl Stream {
-    /// A block of `carried` and then at least as many octets as `needed` takes, if the
-    /// stream has them.
+    /// Returns a block that begins with `carried` and has at least `needed` octets, unless the stream
+    /// ends before.
     fn next(&mut self, carried: &[u8], needed: usize) -> io::Result<Block> {
         let capacity = needed.max(self.block_octets);
         let mut block = self.take_spare(capacity);
@@ -156,7 +155,7 @@ impl Stream {
         Ok(block)
     }
 
-    /// A block that nobody looks at any more, or else a new one.
+    /// Returns a block that is no longer shared, or a new one.
     fn take_spare(&mut self, capacity: usize) -> Block {
         let free = self
             .spare
@@ -168,8 +167,8 @@ impl Stream {
         }
     }
 
-    /// Keeps `block` until nobody looks at it any more. Those of records that are
-    /// larger than usual are not worth their memory.
+    /// Keeps `block` for reuse once it is no longer shared. Larger blocks, which few records need, are
+    /// freed.
     fn keep(&mut self, block: Block) {
         if self.spare.len() < SPARE_BLOCKS && block.capacity() == self.block_octets {
             self.spare.push(block);

@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Interfaces as captures describe them: how their packets begin and what their times mean.
+//! Interfaces of captures: the link type and the clock of their packets.
 //!
-//! Owns the meaning of `if_tsresol` and of `if_tsoffset` (draft-ietf-opsawg-pcapng §4.2). Knows nothing of how a
-//! description is laid out. No time stamp overflows: times saturate.
+//! Owns the meaning of `if_tsresol` and `if_tsoffset` (draft-ietf-opsawg-pcapng §4.2). Knows nothing
+//! of the layout of descriptions. Times saturate instead of overflowing.
 
 use flowmeter::observation::LinkType;
 use flowmeter::time::Timestamp;
 
-/// One interface that packets were captured at. The file's own number of it is the count of those
-/// described before it.
+/// An interface at which packets were captured. Its number in the file is the number of interfaces
+/// that were described before it.
 #[derive(Clone, Debug)]
 pub(crate) struct Interface {
-    /// Its name, where the file says.
+    /// Its name, if the file has one.
     pub(crate) name: Option<String>,
-    /// Its description, where the file says.
+    /// Its description, if the file has one.
     pub(crate) description: Option<String>,
-    /// How the octets of its packets begin.
+    /// The first header of its packets.
     pub(crate) link_type: LinkType,
     /// The link type's number in files.
     pub(super) link_number: u32,
-    /// How many of its name the same section described before.
+    /// The number of interfaces of the same name that its section described before.
     pub(super) occurrence: u32,
-    /// The number that records have for it, once it has been given one.
+    /// Its number in records, once it has one.
     pub(super) number: Option<u32>,
-    /// The most octets that are captured of each of its packets; 0 where there is no limit.
+    /// The maximum length of its captured packets; 0 if there is no limit.
     pub(super) snap_length: u32,
     pub(super) clock: Clock,
 }
 
 impl Interface {
-    /// The most octets that, as the file itself says, are captured of a packet.
+    /// Returns the maximum length of its captured packets.
     #[inline(always)]
     pub(super) fn max_captured(&self) -> u32 {
         match self.snap_length {
@@ -39,7 +39,7 @@ impl Interface {
     }
 }
 
-/// What the times of an interface's packets count.
+/// The unit and the origin of the times of an interface's packets.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Clock {
     pub(super) resolution: Resolution,
@@ -48,7 +48,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// The instant `ticks` after the time 0, rounded down to a millisecond.
+    /// Returns the instant `ticks` after the time 0, rounded down to a millisecond.
     #[inline(always)]
     pub(super) fn timestamp(self, ticks: u64) -> Timestamp {
         let milliseconds = self.resolution.milliseconds(ticks);
@@ -56,26 +56,25 @@ impl Clock {
     }
 }
 
-/// How long a tick is. The two that files have are apart from the rest, so that they
-/// divide by a constant.
+/// The length of a tick. The two common ones have variants of their own, so that they divide by a
+/// constant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Resolution {
-    /// 10⁻⁶ seconds, which holds where a file says nothing.
+    /// 10⁻⁶ seconds, the default.
     #[default]
     Microseconds,
     /// 10⁻⁹ seconds.
     Nanoseconds,
-    /// So many milliseconds.
+    /// This number of milliseconds.
     Multiple(u64),
-    /// A millisecond has so many; 0 where they are more than 64 bits hold.
+    /// A millisecond has this number of ticks; 0 if it exceeds 64 bits.
     Fraction(u64),
-    /// A second has two to the power of so many.
+    /// A second has two to this power of ticks.
     Binary(u32),
 }
 
 impl Resolution {
-    /// The resolution that the octet of `if_tsresol` says: the negative power of ten, or of
-    /// two where the highest bit is set.
+    /// Decodes `if_tsresol`: the negative power of ten, or of two if the highest bit is set.
     pub(super) fn from_option(octet: u8) -> Self {
         let exponent = u32::from(octet & 0x7f);
         match (octet, exponent.checked_sub(3)) {
@@ -102,16 +101,16 @@ impl Resolution {
     }
 }
 
-/// Octets of a name or a description that are kept, so that a file cannot make us hold
-/// more than it is long.
+/// The maximum length of a name or description. It keeps the memory for all interfaces within the
+/// length of the file.
 const MAX_TEXT: usize = 255;
 
-/// The text of an option: up to its first NUL, which some writers put, as UTF-8.
+/// Decodes the text of an option as UTF-8, up to the first NUL, which some writers append.
 pub(super) fn text(octets: &[u8]) -> Option<String> {
     let octets = octets.split(|&octet| octet == 0).next().unwrap_or_default();
     let octets = &octets[..octets.len().min(MAX_TEXT)];
     let text = String::from_utf8_lossy(octets);
-    // A character that was cut in two at the limit.
+    // Part of a character, cut at the limit.
     let text = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
     (!text.is_empty()).then(|| text.to_owned())
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The link types that captures have, by number (<https://www.tcpdump.org/linktypes.html>).
+//! The link types of captures, by number (<https://www.tcpdump.org/linktypes.html>).
 //!
-//! Owns their names and what the engine calls those that it reads; and the count of packets of
-//! those that it does not.
+//! Owns their names, their equivalents in the engine, and the count of packets whose link type is not
+//! supported.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,8 +13,8 @@ use flowmeter::observation::LinkType::{
     NetfilterLog, PacketInformation, Ppp, Radiotap, RawIp, Unsupported,
 };
 
-/// Number, name and what the engine calls it, in the order of the numbers. Systems have numbers
-/// of their own for raw IP (12, 14).
+/// Number, name and the engine's link type, in the order of the numbers. 12 and 14 are raw IP on some
+/// systems.
 const LINK_TYPES: &[(u32, &str, LinkType)] = &[
     (0, "NULL", BsdNull),
     (1, "ETHERNET", Ethernet),
@@ -202,12 +202,12 @@ fn entry(number: u32) -> Option<&'static (u32, &'static str, LinkType)> {
     LINK_TYPES.get(place.ok()?)
 }
 
-/// What the engine calls the link type that a file calls `number`.
+/// Returns the engine's link type for the number in a file.
 pub(super) fn link_type(number: u32) -> LinkType {
     entry(number).map_or(Unsupported, |entry| entry.2)
 }
 
-/// Packets of link types that are not supported, by link type.
+/// The numbers of packets of unsupported link types, by link type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UnsupportedLinkTypes {
     packets: BTreeMap<u32, u64>,
@@ -219,20 +219,20 @@ impl UnsupportedLinkTypes {
         *self.packets.entry(number).or_default() += 1;
     }
 
-    /// Adds those of `others`.
+    /// Adds the packets of `others`.
     pub(crate) fn add(&mut self, others: Self) {
         for (number, packets) in others.packets {
             *self.packets.entry(number).or_default() += packets;
         }
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no such packets.
     pub(crate) fn is_empty(&self) -> bool {
         self.packets.is_empty()
     }
 }
 
-/// Link types that are named in one line.
+/// The maximum number of link types in one line.
 const NAMED: usize = 8;
 
 impl fmt::Display for UnsupportedLinkTypes {

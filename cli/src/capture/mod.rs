@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Capture files, read as fast as memory delivers them: pcap and pcapng, compressed or not.
+//! Reads capture files: pcap and pcapng, compressed or not.
 //!
-//! Owns the way from a path (or standard input) to packets with a time, a length, an
-//! interface and a link type. Knows nothing of flows, and of a packet's octets only where
-//! they lie. Whatever the octets are, reading them never panics, holds a bounded amount of
-//! memory, and yields every packet that lies before the first damage.
+//! Owns the path from a file (or standard input) to packets with a time, a length, an interface and
+//! a link type. Knows nothing of flows, nor of the content of packets. For any input, reading never
+//! panics, uses bounded memory, and returns every packet before the first damage.
 
 mod block;
 mod compression;
@@ -37,7 +36,7 @@ pub(crate) use self::link_type::UnsupportedLinkTypes;
 pub(crate) use self::numbering::Numbering;
 pub(crate) use self::record::{CapturedPacket, Oversized};
 
-/// A capture that is being read, from its first packet to its last.
+/// A capture, read from its first packet to its last.
 #[derive(Debug)]
 pub(crate) struct Capture {
     name: String,
@@ -45,17 +44,17 @@ pub(crate) struct Capture {
     format: Format,
     oversized: Oversized,
     unsupported: UnsupportedLinkTypes,
-    /// Why no more packets are used, found after they had been read.
+    /// An error that was found after packets had been read; the next read returns it.
     failure: Option<Cause>,
     finished: bool,
 }
 
 impl Capture {
-    /// Opens `path` and reads what tells its format; `-` is standard input.
+    /// Opens `path` and detects its format; `-` is standard input.
     ///
-    /// A regular file is memory-mapped, so nobody may shorten it while it is read: the
-    /// system would then end the process with `SIGBUS`. Anything else is streamed, as is a
-    /// file that cannot be mapped or is compressed (gzip, Zstandard or LZ4).
+    /// A regular file is memory-mapped. If it is shortened while it is read, the system ends the
+    /// process with `SIGBUS`. Anything else is streamed, as is a file that cannot be mapped or is
+    /// compressed (gzip, Zstandard or LZ4).
     pub(crate) fn open(path: &Path) -> Result<Self, CaptureError> {
         let (name, input) = if path.as_os_str() == "-" {
             let input = Input::stream(std::io::stdin(), input::BLOCK_OCTETS);
@@ -69,11 +68,10 @@ impl Capture {
         }
     }
 
-    /// Replaces `packets` by the next packets of the capture, at least one and at most
-    /// `limit` (0 counts as 1), and returns the block that all of them lie in; `None` at
-    /// the end of the capture.
+    /// Replaces `packets` with the next packets of the capture, at least one and at most `limit` (0
+    /// counts as 1), and returns the block that contains them; `None` at the end of the capture.
     ///
-    /// An error comes after every packet that lies before it, and ends the capture.
+    /// An error is returned after all packets before it, and ends the capture.
     pub(crate) fn read(
         &mut self,
         packets: &mut Vec<CapturedPacket>,
@@ -116,21 +114,21 @@ impl Capture {
         }
     }
 
-    /// The interfaces of the packets that [`Capture::read`] returned last, at the index
-    /// that those packets name.
+    /// Returns the interfaces of the packets that [`Capture::read`] returned last. Packets have an
+    /// index into them.
     ///
-    /// A pcap file has one, without a name. Those of a pcapng file are described between
-    /// its packets, and start afresh with each of its sections; no batch spans two.
+    /// A pcap file has one, without a name. A pcapng file describes them between its packets, and
+    /// each section has its own; no batch spans two sections.
     #[cfg(test)]
     pub(crate) fn interfaces(&self) -> &[Interface] {
         self.format.interfaces()
     }
 
-    /// Gives the packets that [`Capture::read`] returned last, together with `block`, the
-    /// numbers that records have for their interfaces, and directions where they say one.
+    /// Sets the interface numbers of the packets that [`Capture::read`] returned last together with
+    /// `block`, and their directions if they contain one.
     ///
-    /// Those from the first on whose interface is one too many are removed, and the next read
-    /// says so.
+    /// If there are too many interfaces, packets are removed from the first one without a number on,
+    /// and the next read returns the error.
     pub(crate) fn number_interfaces(
         &mut self,
         packets: &mut Vec<CapturedPacket>,
@@ -144,29 +142,29 @@ impl Capture {
         }
     }
 
-    /// What errors call it.
+    /// Returns the name that errors have for it.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Octets of the capture that have been read.
+    /// Returns the number of octets that have been read.
     pub(crate) fn position(&self) -> u64 {
         self.input.position()
     }
 
-    /// Octets of the whole capture, where that is known before it has been read.
+    /// Returns the length of the capture, if it is known before it has been read.
     #[cfg(test)]
     pub(crate) fn size(&self) -> Option<u64> {
         self.input.size()
     }
 
-    /// The packets so far that have more octets than the file itself says is the most. They
-    /// were yielded all the same.
+    /// Returns the packets so far that are longer than the file's snap length. They were returned
+    /// like all others.
     pub(crate) fn oversized(&self) -> Option<Oversized> {
         (self.oversized.packets > 0).then_some(self.oversized)
     }
 
-    /// Takes the count of packets, since the last call, whose link type the engine does not read.
+    /// Takes the number of packets since the last call whose link type the engine does not read.
     pub(crate) fn take_unsupported(&mut self) -> UnsupportedLinkTypes {
         std::mem::take(&mut self.unsupported)
     }
@@ -181,7 +179,7 @@ impl Capture {
         }
     }
 
-    /// Finds out what `input` holds.
+    /// Detects the format of `input`.
     fn start(name: String, mut input: Input) -> Result<Self, CaptureError> {
         let format = Format::detect(&mut input)
             .map_err(|cause| CaptureError::new(&name, cause.offset_of_start(), cause))?;
@@ -206,7 +204,7 @@ enum Format {
 
 impl Format {
     fn detect(input: &mut Input) -> Result<Self, Cause> {
-        // The whole header of a pcap file, and less than the first block of a pcapng file.
+        // The header of a pcap file, and less than the first block of a pcapng file.
         input.refill(pcap::FILE_HEADER_OCTETS).map_err(Cause::Io)?;
         let rest = input.rest();
         if rest.is_empty() {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The numbers that records have for interfaces, across sections and captures.
+//! The numbers of interfaces in records, across sections and captures.
 //!
-//! Owns the identity of an interface: its name, and which one of that name it is within its
-//! section. Interfaces without a name are told apart by their place among those. A packet of
-//! Linux cooked capture v2 brings its own identity, which is the capturing machine's number.
+//! Owns the identity of an interface: its name, and its place among those of the same name in its
+//! section. Interfaces without a name are distinguished by their place alone. A packet of Linux cooked
+//! capture v2 has its own identity, which is the interface's number on the capturing machine.
 //!
-//! An interface keeps the number that its capture gives it, unless another interface has it
-//! already. No number is given twice, and numbers are never changed. Knows nothing of how
-//! interfaces are described.
+//! An interface has the number that its capture gives it, unless another interface has that number
+//! already. Numbers are unique and never change. Knows nothing of the layout of descriptions.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,15 +17,15 @@ use super::error::Cause;
 use super::interface::Interface;
 use super::record::CapturedPacket;
 
-/// The most interfaces of all captures together, so that a capture cannot make us hold more.
+/// The maximum number of interfaces in all captures, which bounds memory.
 pub(super) const MAX_INTERFACES: usize = 65_536;
 
-/// What makes an interface the same in several sections and captures.
+/// The identity of an interface in several sections and captures.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Identity {
-    /// A description with this name, and how many of that name its section had before.
+    /// The name of its description, and the number of those of that name before it in its section.
     Described(Option<String>, u32),
-    /// The number that the capturing machine has for it.
+    /// Its number on the capturing machine.
     Index(u32),
 }
 
@@ -37,24 +36,24 @@ pub(crate) struct Numbering {
     taken: HashSet<u32>,
     /// All smaller numbers are taken.
     first_free: u32,
-    /// Those that have a name and have not been taken, in the order of their first packets.
+    /// Interfaces with a name that have not been taken, in the order of their first packets.
     named: Vec<exporting::Interface>,
 }
 
 impl Numbering {
-    /// Replaces the interface of each of `packets`, an index into `interfaces`, by its number.
-    /// `block` holds the packets' octets. Where there are too many interfaces, it returns how many
-    /// packets have a number.
+    /// Replaces the interface of each of `packets`, an index into `interfaces`, with its number.
+    /// `block` contains the packets' octets. If there are too many interfaces, the error has the
+    /// number of packets that were processed.
     pub(super) fn apply(
         &mut self,
         interfaces: &mut [Interface],
         packets: &mut [CapturedPacket],
         block: &[u8],
     ) -> Result<(), (usize, Cause)> {
-        // What most captures are needs nothing.
-        if let [only] = interfaces
-            && only.number == Some(0)
-            && only.link_type != LinkType::LinuxCooked2
+        // Most captures have one interface, which has the number 0.
+        if let [interface] = interfaces
+            && interface.number == Some(0)
+            && interface.link_type != LinkType::LinuxCooked2
         {
             return Ok(());
         }
@@ -67,13 +66,13 @@ impl Numbering {
                 LinkType::LinuxCooked2 => cooked(packet.data(block)),
                 _ => None,
             };
-            let mut machines = 0;
+            let mut index_on_machine = 0;
             if let Some((number, direction)) = cooked {
                 packet.direction = direction;
-                machines = number;
+                index_on_machine = number;
             }
-            let number = match (machines, interface.number) {
-                (1.., _) => self.number(Identity::Index(machines), machines),
+            let number = match (index_on_machine, interface.number) {
+                (1.., _) => self.number(Identity::Index(index_on_machine), index_on_machine),
                 (0, Some(number)) => Ok(number),
                 (0, None) => {
                     let number = self.describe(interface, own);
@@ -86,12 +85,12 @@ impl Numbering {
         Ok(())
     }
 
-    /// Takes the interfaces that have a name, and packets since the last call for the first time.
+    /// Takes the interfaces with a name whose first packet came since the last call.
     pub(crate) fn take_named(&mut self) -> Vec<exporting::Interface> {
         std::mem::take(&mut self.named)
     }
 
-    /// The number of a described interface, which has none yet.
+    /// Assigns a number to a described interface.
     #[cold]
     fn describe(&mut self, interface: &Interface, own: u32) -> Result<u32, Cause> {
         let identity = Identity::Described(interface.name.clone(), interface.occurrence);
@@ -132,12 +131,12 @@ impl Numbering {
     }
 }
 
-/// The machine's number of the interface (0: it says none) and the direction of a packet of
-/// Linux cooked capture v2 (LINKTYPE_LINUX_SLL2); `None` where it ends before these.
+/// Returns the number of the interface on the capturing machine (0 if there is none) and the direction
+/// of a packet of Linux cooked capture v2 (LINKTYPE_LINUX_SLL2); `None` if it is too short.
 fn cooked(octets: &[u8]) -> Option<(u32, Direction)> {
     const INTERFACE: usize = 4;
     const PACKET_TYPE: usize = 10;
-    /// `PACKET_OUTGOING`; the other types are packets that came in.
+    /// `PACKET_OUTGOING`; the other types are received packets.
     const OUTGOING: u8 = 4;
 
     let index = octets.get(INTERFACE..)?.first_chunk()?;
@@ -179,7 +178,7 @@ mod tests {
         }
     }
 
-    /// The numbers of one packet of each of `interfaces`.
+    /// Returns the numbers of one packet of each of `interfaces`.
     fn numbers(numbering: &mut Numbering, interfaces: &mut [Interface]) -> Vec<u32> {
         let mut packets: Vec<_> = (0..interfaces.len() as u32)
             .map(|own| packet(own, LinkType::Ethernet))
@@ -188,7 +187,7 @@ mod tests {
         packets.iter().map(|packet| packet.interface).collect()
     }
 
-    /// Linux cooked v2 with this index and packet type.
+    /// Numbers a packet of Linux cooked v2 with this index and packet type.
     fn cooked_packet(numbering: &mut Numbering, index: u32, kind: u8) -> (u32, Direction) {
         let mut octets = [0; 20];
         octets[4..8].copy_from_slice(&index.to_be_bytes());
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn interfaces_are_the_same_by_name_and_keep_a_number_that_is_free() {
+    fn interfaces_are_identified_by_name_and_keep_a_free_number() {
         let mut numbering = Numbering::default();
         let first = &mut [interface("eth0", 0), interface("eth1", 0)];
         assert_eq!(numbers(&mut numbering, first), [0, 1]);
@@ -229,15 +228,15 @@ mod tests {
     }
 
     #[test]
-    fn linux_cooked_packets_say_interface_and_direction() {
+    fn linux_cooked_packets_have_an_interface_and_a_direction() {
         let mut numbering = Numbering::default();
         for kind in [0, 1, 2, 3] {
             let found = cooked_packet(&mut numbering, 7, kind);
             assert_eq!(found, (7, Direction::Ingress));
         }
         assert_eq!(cooked_packet(&mut numbering, 9, 4), (9, Direction::Egress));
-        // Without an index it is the interface that was described; one that was described
-        // before is another than the machine's of that number.
+        // Without an index it is the described interface. A described interface differs from the
+        // machine's interface of the same number.
         assert_eq!(cooked_packet(&mut numbering, 0, 4), (0, Direction::Egress));
         assert_eq!(cooked_packet(&mut numbering, u32::MAX, 0).0, u32::MAX);
         let described = &mut [interface("any", 0), interface("eth1", 0)];
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn interfaces_of_all_captures_are_bounded() {
+    fn the_number_of_interfaces_is_bounded() {
         let mut numbering = Numbering::default();
         for index in 0..MAX_INTERFACES {
             numbers(&mut numbering, &mut [interface(&index.to_string(), 0)]);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The pcap format (draft-ietf-opsawg-pcap): a file header, then packet records.
 //!
-//! Owns the records' layouts and what their times count. Knows nothing of where octets come
-//! from. It consumes whole records only.
+//! Owns the layout of records and the unit of their times. Knows nothing of the source of octets. It
+//! consumes whole records.
 //!
-//! It reads what libpcap reads: versions 2.0 to 2.4 and 543.0, in both byte orders, in micro- and
+//! It reads everything that libpcap reads: versions 2.0 to 2.4 and 543.0, in both byte orders, in micro- and
 //! nanoseconds, and the modified layout (libpcap, sf-pcap.c).
 //!
-//! pcap-parser's functions for records take half as long again as ours (5 million packets of 64
-//! octets: 10.8 against 6.7 ns each), and it does not know all of these layouts.
+//! The functions of pcap-parser take half as long again (5 million packets of 64 octets: 10.8 against
+//! 6.7 ns each), and do not support all of these layouts.
 
 use flowmeter::observation::Direction;
 use flowmeter::time::Timestamp;
@@ -18,33 +18,33 @@ use super::input::Input;
 use super::interface::{Clock, Interface};
 use super::link_type::link_type;
 use super::order::ByteOrder;
-use super::record::{Batch, CapturedPacket, MAX_PACKET, Stop};
+use super::record::{Batch, CapturedPacket, Stop, check_captured};
 
-/// Octets before the first record.
+/// The length of the file header.
 pub(super) const FILE_HEADER_OCTETS: usize = 24;
 
-/// The bits of the header's network field that are the link type, as libpcap has them; the
-/// others say whether frames end in a check sequence.
+/// The bits of the header's network field that are the link type, as in libpcap. Others say whether
+/// frames end with a check sequence.
 const LINK_TYPE_BITS: u32 = 0x03ff_ffff;
 
-/// A pcap file's packets are all of one kind.
+/// A pcap file, whose packets all have the same layout.
 #[derive(Debug)]
 pub(super) struct Pcap {
     order: ByteOrder,
     layout: Layout,
-    /// The two lengths of a record may have changed places. All versions before 2.3 did that, 2.3
-    /// sometimes; the octets that were captured are never the larger number.
+    /// Whether the two lengths of a record may be swapped, as they are in versions before 2.3 and
+    /// sometimes in 2.3. The captured length is never the larger number.
     lengths_may_be_swapped: bool,
-    /// The only one, as a slice for those who ask.
+    /// An array, so that it can be returned as a slice.
     interface: [Interface; 1],
 }
 
-/// What the magic number says of a record's header.
+/// The layout of record headers, by magic number.
 #[derive(Clone, Copy, Debug)]
 enum Layout {
     Microseconds,
     Nanoseconds,
-    /// Alexey Kuznetzov's, with 8 octets more in each header.
+    /// Alexey Kuznetzov's, with 8 more octets in each header.
     Modified,
 }
 
@@ -59,16 +59,16 @@ impl Layout {
     }
 }
 
-/// Octets of a record's header in the usual layouts: seconds, fraction, octets captured,
-/// octets on the wire.
+/// The length of a record header in the usual layouts: seconds, fraction, captured length, length on
+/// the wire.
 const HEADER: usize = 16;
 
-/// Octets of a record's header in the modified layout, which adds interface, protocol and
-/// packet type.
+/// The length of a record header in the modified layout, which adds interface, protocol and packet
+/// type.
 const MODIFIED_HEADER: usize = 24;
 
 impl Pcap {
-    /// Reads the file header that `octets` begin with.
+    /// Decodes the file header at the start of `octets`.
     pub(super) fn from_header(octets: &[u8]) -> Result<Self, Cause> {
         let found = [ByteOrder::Little, ByteOrder::Big]
             .into_iter()
@@ -125,7 +125,7 @@ impl Pcap {
         &mut self.interface
     }
 
-    /// Moves records from `input` to `batch` until one of them ends.
+    /// Reads records from `input` into `batch` until one of them ends.
     pub(super) fn decode(&self, input: &mut Input, batch: &mut Batch<'_>) -> Stop {
         use ByteOrder::{Big, Little};
         use Layout::{Microseconds, Modified, Nanoseconds};
@@ -168,8 +168,8 @@ impl Pcap {
             if self.lengths_may_be_swapped && captured > length {
                 (captured, length) = (length, captured);
             }
-            if captured > MAX_PACKET {
-                break Stop::Damaged(Cause::PacketLength { octets: captured });
+            if let Err(stop) = check_captured(captured) {
+                break stop;
             }
             let needed = HEADER + captured as usize;
             if needed > rest.len() {
@@ -200,8 +200,8 @@ impl Pcap {
     }
 }
 
-/// The instant that a record's header says. A fraction of more than a second, which no
-/// writer means, is added all the same; that cannot overflow 64 bits.
+/// Returns the instant of a record header. A fraction of more than a second, which is invalid, is
+/// added; that cannot overflow 64 bits.
 #[inline(always)]
 fn timestamp<const NANOSECONDS: bool>(seconds: u32, fraction: u32) -> Timestamp {
     let fraction = if NANOSECONDS {

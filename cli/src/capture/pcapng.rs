@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The pcapng format (draft-ietf-opsawg-pcapng): sections of blocks, which describe
-//! interfaces and hold packets.
+//! The pcapng format (draft-ietf-opsawg-pcapng): sections of blocks, which describe interfaces and
+//! contain packets.
 //!
-//! Owns the blocks' layouts, the interfaces of the current section and its byte order.
-//! Knows nothing of where octets come from. It consumes whole blocks only, and skips those
-//! that it does not know.
+//! Owns the layout of blocks, the interfaces of the current section and its byte order. Knows nothing
+//! of the source of octets. It consumes whole blocks and skips unknown ones.
 //!
-//! pcap-parser reads the blocks that have options we want. Packets are read here: its
-//! functions allocate a list for the options of each, and do not read the obsolete Packet
-//! Block.
+//! pcap-parser decodes interface descriptions, which have options. Packets are decoded here, as
+//! pcap-parser allocates a list of options for each and does not support the obsolete Packet Block.
 
 use std::collections::HashMap;
 
@@ -25,13 +23,13 @@ use super::interface::{Clock, Interface, Resolution, text};
 use super::link_type::link_type;
 use super::numbering::MAX_INTERFACES;
 use super::order::ByteOrder;
-use super::record::{Batch, CapturedPacket, MAX_PACKET, Stop};
+use super::record::{Batch, CapturedPacket, Stop, check_captured};
 
-/// What every pcapng file starts with: the type of a Section Header Block, which is the
-/// same in both byte orders.
+/// The start of each pcapng file: the type of a Section Header Block, which is the same in both byte
+/// orders.
 pub(super) const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 
-/// The most octets of a block: libpcap's `INITIAL_MAX_BLOCK_SIZE`.
+/// The maximum length of a block: libpcap's `INITIAL_MAX_BLOCK_SIZE`.
 const MAX_BLOCK: u32 = 16 * 1024 * 1024;
 
 /// Block types (§4).
@@ -43,14 +41,14 @@ mod kind {
     pub(super) const ENHANCED_PACKET: u32 = 6;
 }
 
-/// What is known at one place of a pcapng file.
+/// The state at one position of a pcapng file.
 #[derive(Debug, Default)]
 pub(super) struct Pcapng {
     order: ByteOrder,
     interfaces: Vec<Interface>,
-    /// How many interfaces of the section have each name.
+    /// The number of interfaces of each name in the section.
     occurrences: HashMap<Option<String>, u32>,
-    /// The time of the last packet that had one, for those that have none.
+    /// The time of the latest packet that has one, for packets without.
     time: Timestamp,
 }
 
@@ -63,7 +61,7 @@ impl Pcapng {
         &mut self.interfaces
     }
 
-    /// Moves packets from `input` to `batch` until one of them or the section ends.
+    /// Reads packets from `input` into `batch` until one of them or the section ends.
     pub(super) fn decode(&mut self, input: &mut Input, batch: &mut Batch<'_>) -> Stop {
         let base = input.base();
         let mut cursor = input.cursor();
@@ -80,7 +78,7 @@ impl Pcapng {
         stop
     }
 
-    /// Reads the block that begins at `cursor` and returns its length.
+    /// Reads the block at `cursor` and returns its length.
     #[inline(always)]
     fn step(
         &mut self,
@@ -114,7 +112,7 @@ impl Pcapng {
         Ok(block.octets.len())
     }
 
-    /// The block that `rest` begins with, its lengths checked (§3.1).
+    /// Returns the block at the start of `rest`, with its lengths checked (§3.1).
     #[inline(always)]
     fn block<'a>(&mut self, rest: &'a [u8], batch: &Batch<'_>) -> Result<RawBlock<'a>, Stop> {
         let Some(header) = rest.first_chunk::<12>() else {
@@ -125,7 +123,7 @@ impl Pcapng {
         };
         if header.first_chunk() == Some(&MAGIC) {
             if !batch.is_empty() {
-                // Packets before it are of interfaces that its section does not know.
+                // Packets before it have interfaces of the previous section.
                 return Err(Stop::BatchEnds);
             }
             self.order = match ByteOrder::Little.u32::<8, 12>(header) {
@@ -155,13 +153,13 @@ impl Pcapng {
         }
     }
 
-    /// A Section Header Block (§4.1): what came before it holds no more.
+    /// Reads a Section Header Block (§4.1), which ends the previous section.
     #[cold]
     fn begin_section(&mut self, block: &RawBlock<'_>) -> Result<(), Stop> {
         let header = block.header::<28>()?;
         let major = self.order.u16::<12, 28>(header);
         let minor = self.order.u16::<14, 28>(header);
-        // 1.2 is read as 1.0 by all who know of it (§4.1).
+        // 1.2 has the same format as 1.0 (§4.1).
         if major != 1 || !matches!(minor, 0 | 2) {
             return Err(Stop::Damaged(Cause::Version {
                 format: "pcapng",
@@ -174,7 +172,7 @@ impl Pcapng {
         Ok(())
     }
 
-    /// An Interface Description Block (§4.2).
+    /// Reads an Interface Description Block (§4.2).
     #[cold]
     fn describe_interface(&mut self, block: &RawBlock<'_>) -> Result<(), Stop> {
         block.header::<20>()?;
@@ -199,9 +197,9 @@ impl Pcapng {
         Ok(())
     }
 
-    /// An Enhanced Packet Block (§4.3), or an obsolete Packet Block (appendix A), whose
-    /// interface has 16 bits and is followed by a count of drops; and whether it has more
-    /// octets than its interface allows.
+    /// Reads an Enhanced Packet Block (§4.3), or an obsolete Packet Block (appendix A), whose
+    /// interface has 16 bits and is followed by a count of drops. Returns the packet, and whether it
+    /// is longer than its interface's snap length.
     #[inline(always)]
     fn packet(
         &mut self,
@@ -220,9 +218,7 @@ impl Pcapng {
         let captured = self.order.u32::<20, 32>(header);
         let length = self.order.u32::<24, 32>(header);
         let interface = self.interface(id)?;
-        if captured > MAX_PACKET {
-            return Err(Stop::Damaged(Cause::PacketLength { octets: captured }));
-        }
+        check_captured(captured)?;
         if captured as usize > block.octets.len() - 32 {
             return Err(Stop::Damaged(Cause::PacketOverrunsBlock {
                 octets: captured,
@@ -246,8 +242,8 @@ impl Pcapng {
         Ok((packet, exceeds))
     }
 
-    /// A Simple Packet Block (§4.4): of the first interface, without a time, and as long as
-    /// its packet, the snapshot length and the block allow.
+    /// Reads a Simple Packet Block (§4.4): of the first interface, without a time. Its length is
+    /// limited by the packet's, the snap length and the block.
     fn simple_packet(
         &self,
         block: &RawBlock<'_>,
@@ -259,9 +255,7 @@ impl Pcapng {
         let captured = length
             .min(interface.max_captured())
             .min(block.octets.len() as u32 - 16);
-        if captured > MAX_PACKET {
-            return Err(Stop::Damaged(Cause::PacketLength { octets: captured }));
-        }
+        check_captured(captured)?;
         let packet = CapturedPacket {
             offset: cursor + 12,
             captured,
@@ -286,14 +280,14 @@ impl Pcapng {
     }
 }
 
-/// A block of any type: between 12 octets and [`MAX_BLOCK`].
+/// A block of any type, of 12 octets to [`MAX_BLOCK`].
 struct RawBlock<'a> {
     kind: u32,
     octets: &'a [u8],
 }
 
 impl RawBlock<'_> {
-    /// The first `N` octets, or the complaint that a block of this type has at least `N`.
+    /// Returns the first `N` octets, or an error if the block is shorter.
     #[inline(always)]
     fn header<const N: usize>(&self) -> Result<&[u8; N], Stop> {
         self.octets.first_chunk().ok_or_else(|| self.too_short())
@@ -308,8 +302,8 @@ impl RawBlock<'_> {
     }
 }
 
-/// What `block` describes. Its options are read here, as pcap-parser takes `if_tsoffset` for
-/// little-endian in every file.
+/// Returns the interface that `block` describes. Options are decoded here, as pcap-parser decodes
+/// `if_tsoffset` as little-endian in every file.
 fn interface(block: &InterfaceDescriptionBlock<'_>, order: ByteOrder) -> Interface {
     let mut interface = Interface {
         name: None,

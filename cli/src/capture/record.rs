@@ -1,44 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What both formats make of their records: packets in batches, and the reasons to stop.
+//! The packets that both formats return in batches, and why a batch ends.
 //!
-//! Owns the description of one packet and the count of those that are longer than their
-//! file says. Knows nothing of how a record is laid out.
+//! Owns the description of a packet, and the count of packets that are longer than the snap
+//! length. Knows nothing of how a record is laid out.
 
 use flowmeter::observation::{Direction, LinkType};
 use flowmeter::time::Timestamp;
 
 use super::error::{Cause, Part};
 
-/// The most octets of one packet that are captured: libpcap's `MAXIMUM_SNAPLEN`, beyond
-/// which it takes the record for damaged too.
-pub(super) const MAX_PACKET: u32 = 262_144;
+/// The maximum length of a captured packet: libpcap's `MAXIMUM_SNAPLEN`. libpcap rejects longer
+/// ones, too.
+const MAX_PACKET: u32 = 262_144;
 
-/// Packets that are made room for before they are known to be there.
+/// Checks the length of a captured packet.
+#[inline(always)]
+pub(super) fn check_captured(octets: u32) -> Result<(), Stop> {
+    if octets > MAX_PACKET {
+        return Err(Stop::Damaged(Cause::PacketLength {
+            octets,
+            limit: MAX_PACKET,
+        }));
+    }
+    Ok(())
+}
+
+/// The maximum number of packets to reserve memory for in advance.
 const MAX_RESERVED: usize = 64 * 1024;
 
-/// One packet of a capture, by its position, so that it can go to another thread together
-/// with its [`Block`](super::Block).
+/// A packet of a capture, by its position, so that it can be sent to another thread together with
+/// its [`Block`](super::Block).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CapturedPacket {
-    /// Where its octets begin in the block, which holds all that were captured.
+    /// The position of its first octet in the block, which contains all that were captured.
     pub(crate) offset: usize,
-    /// Octets that were captured.
+    /// The number of octets that were captured.
     pub(crate) captured: u32,
-    /// Octets that it had on the wire; at least those captured.
+    /// Its length on the wire, at least `captured`.
     pub(crate) length: u32,
     /// When it was captured.
     pub(crate) time: Timestamp,
-    /// The file's own number of the interface; the number that records have for it after
-    /// [`Capture::number_interfaces`](super::Capture::number_interfaces).
+    /// The interface's number in the file. After
+    /// [`Capture::number_interfaces`](super::Capture::number_interfaces), its number in records.
     pub(crate) interface: u32,
-    /// Which way it passed the interface, where it says; else into it.
+    /// Its direction, if the capture has it, else ingress.
     pub(crate) direction: Direction,
-    /// How its octets begin.
+    /// Its first header.
     pub(crate) link_type: LinkType,
 }
 
 impl CapturedPacket {
-    /// The octets that were captured, out of the `block` that came with the packet.
+    /// Returns the octets that were captured, which are in the `block` that came with the packet.
     #[inline]
     pub(crate) fn data<'a>(&self, block: &'a [u8]) -> &'a [u8] {
         block
@@ -48,12 +60,12 @@ impl CapturedPacket {
     }
 }
 
-/// Packets that have more octets than the snapshot length of their file or interface.
+/// Packets that are longer than the snap length of their file or interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Oversized {
-    /// How many there are among the packets that have been read.
+    /// Their number among the packets that have been read.
     pub(crate) packets: u64,
-    /// Where in the capture the octets of the first one begin.
+    /// The position of the first one's first octet in the capture.
     pub(crate) first_offset: u64,
 }
 
@@ -75,7 +87,7 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// A batch of at least one and at most `limit` packets in `packets`, which is empty.
+    /// Creates a batch of at most `limit` packets, and at least one, in `packets`, which is empty.
     pub(super) fn new(
         packets: &'a mut Vec<CapturedPacket>,
         limit: usize,
@@ -106,12 +118,11 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Why no more records are read for the moment.
+/// Why no more records are read into a batch.
 pub(super) enum Stop {
-    /// The batch is full, or what follows does not belong into it.
+    /// The batch is full, or what follows belongs to the next one.
     BatchEnds,
-    /// The octets end before the next record does, of which at least `needed` octets are
-    /// to follow.
+    /// The input ends inside the next record, which has at least `needed` octets.
     Short { needed: usize, part: Part },
     /// The next record is damaged.
     Damaged(Cause),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Captures built in memory, the corpus, cut files and random octets.
 //!
-//! Every capture is read as a mapped file and as streams of several block sizes; all must
-//! give the same packets and the same error.
+//! Each capture is read as a mapped file and as streams with several block sizes. All must return the
+//! same packets and the same error.
 
 mod build;
 mod compressed;
@@ -17,7 +17,7 @@ use flowmeter::observation::LinkType;
 use super::input::{BLOCK_OCTETS, Input};
 use super::{Capture, CaptureError, Oversized};
 
-/// A packet with the octets that a [`super::CapturedPacket`] only points at.
+/// A packet with its octets, which a [`super::CapturedPacket`] refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Packet {
     data: Vec<u8>,
@@ -28,7 +28,7 @@ struct Packet {
     name: Option<String>,
 }
 
-/// All that there is to know of a capture.
+/// Everything that was read of a capture.
 #[derive(Debug, PartialEq, Eq)]
 struct Reading {
     packets: Vec<Packet>,
@@ -91,7 +91,7 @@ impl Reading {
     }
 }
 
-/// A stream that gives at most a few octets a time, as a slow pipe does.
+/// A stream that returns at most a few octets at a time, as a slow pipe does.
 struct Trickle(Cursor<Vec<u8>>, usize);
 
 impl Read for Trickle {
@@ -108,7 +108,7 @@ fn read_streamed(octets: &[u8], block_octets: usize, limit: usize) -> Reading {
     Reading::of(Capture::start("x".to_owned(), input), limit)
 }
 
-/// Reads `octets` in every way, which must make no difference.
+/// Reads `octets` in all ways, with the same result.
 fn read(octets: &[u8]) -> Reading {
     let reading = read_streamed(octets, BLOCK_OCTETS, 4096);
     for (block_octets, limit) in [(1, 3), (7, 1), (64, 2), (100, 4096), (4096, 5)] {
@@ -157,17 +157,17 @@ fn corpus_is_the_same_mapped_and_streamed() {
 }
 
 #[test]
-fn what_is_no_file_is_an_error() {
+fn a_missing_file_or_a_directory_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing.pcap");
     let error = Capture::open(&missing).unwrap_err().to_string();
-    assert!(error.ends_with("missing.pcap: No such file or directory (os error 2)"));
+    assert!(error.ends_with("missing.pcap: No such file or directory"));
     let error = Capture::open(folder.path()).unwrap_err().to_string();
     assert!(error.contains("directory"), "{error}");
 }
 
 #[test]
-fn blocks_are_reused_only_when_nobody_holds_them() {
+fn shared_blocks_are_not_reused() {
     let packets: Vec<_> = (0..50).map(|index| (1, 0, vec![index; 40])).collect();
     let octets = build::pcap(build::PCAP_LITTLE, 1, &packets);
     let input = Input::stream(Trickle(Cursor::new(octets), 64), 64).unwrap();
@@ -176,7 +176,7 @@ fn blocks_are_reused_only_when_nobody_holds_them() {
     let mut kept = Vec::new();
     for index in 0..50 {
         let block = capture.read(&mut packets, 1).unwrap().unwrap();
-        // The others are let go at once.
+        // The others are dropped at once.
         if index % 3 == 0 {
             kept.push((index, block, packets[0]));
         }

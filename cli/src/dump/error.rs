@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What can be wrong with a file: one line each, with the place in the file.
-//!
-//! Offsets are octets from the file's first.
+//! Problems of a file: one line each, with the offset in the file.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a dump is not complete.
+use crate::text::system_error;
+
+/// Why a dump is incomplete.
 #[derive(Debug)]
 pub(crate) enum DumpError {
-    /// The file is not what it should be.
+    /// The file has problems.
     File {
         /// The file; `-` is standard input.
         file: PathBuf,
-        /// What is wrong with it: one line each, one at least.
+        /// Its problems: one line each, at least one.
         problems: Vec<Problem>,
     },
     /// The dump could not be written.
@@ -38,7 +38,7 @@ impl fmt::Display for DumpError {
                 }
                 Ok(())
             }
-            Self::Write(error) => write!(f, "cannot write the records: {error}"),
+            Self::Write(error) => write!(f, "standard output: {}", system_error(error)),
         }
     }
 }
@@ -52,30 +52,29 @@ impl Error for DumpError {
     }
 }
 
-/// One thing that is wrong with a file.
+/// A problem of a file.
 #[derive(Debug)]
 pub(crate) enum Problem {
     /// It cannot be opened.
     Open(io::Error),
-    /// It cannot be read on.
+    /// It cannot be read further.
     Read { offset: u64, error: io::Error },
-    /// It has no octets.
+    /// It is empty.
     Empty,
     /// A message's version is not IPFIX's (RFC 7011 §3.1).
     Version { offset: u64, version: u16 },
-    /// A message says that it is shorter than its header.
+    /// The length of a message is less than its header's.
     Length { offset: u64, length: usize },
-    /// The file ends before a message does.
+    /// The file ends inside a message.
     CutShort { offset: u64, missing: usize },
-    /// Sets that were skipped: data whose template has not been seen, and ids that mean nothing
-    /// (RFC 7011 §3.3.2).
+    /// Sets were skipped: data without a known template, or reserved ids (RFC 7011 §3.3.2).
     Skipped {
         sets: u64,
-        /// The first one's id, and where it is.
+        /// The id and offset of the first one.
         set: u16,
         offset: u64,
     },
-    /// Octets after a message's last set, too few for a set's header.
+    /// A message has octets after its last set, too few for a set header.
     NoSet { offset: u64, octets: usize },
     /// A set that cannot be decoded.
     Set {
@@ -83,13 +82,13 @@ pub(crate) enum Problem {
         set: u16,
         source: Malformed,
     },
-    /// A template with a field of no octets: without bound would be what a message holds.
+    /// A template has a field of no octets: the number of values in a message would be unbounded.
     EmptyField { offset: u64, template: u16 },
-    /// More templates than a reader should have to keep.
+    /// There are more templates than are kept.
     TooManyTemplates { offset: u64, limit: usize },
-    /// More observation domains than a reader should have to keep.
+    /// There are more observation domains than are kept.
     TooManyDomains { offset: u64, limit: usize },
-    /// Sequence numbers say that records are not there (RFC 7011 §3.1).
+    /// By the sequence numbers, records are missing (RFC 7011 §3.1).
     Missing {
         domain: u32,
         records: u64,
@@ -97,22 +96,27 @@ pub(crate) enum Problem {
         /// The message after the first place.
         offset: u64,
     },
-    /// Sequence numbers say that a message was seen before, or that its exporter began anew.
+    /// A sequence number is too low: messages are repeated, or the exporter was restarted.
     StepsBack { domain: u32, offset: u64 },
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Open(error) => write!(f, "cannot be opened: {error}"),
-            Self::Read { offset, error } => write!(f, "offset {offset}: cannot be read: {error}"),
-            Self::Empty => write!(f, "empty"),
+            Self::Open(error) => write!(f, "{}", system_error(error)),
+            Self::Read { offset, error } => {
+                write!(f, "offset {offset}: {}", system_error(error))
+            }
+            Self::Empty => write!(f, "empty file"),
             Self::Version { offset, version } => {
-                write!(f, "offset {offset}: version {version} where IPFIX has 10")
+                write!(
+                    f,
+                    "offset {offset}: not an IPFIX message: version {version} instead of 10"
+                )
             }
             Self::Length { offset, length } => write!(
                 f,
-                "offset {offset}: a message of {length} octets, where its header alone has 16"
+                "offset {offset}: a message has the length {length}, less than its header of 16 octets"
             ),
             Self::CutShort { offset, missing } => write!(
                 f,
@@ -131,7 +135,7 @@ impl fmt::Display for Problem {
                 }
             }
             Self::NoSet { offset, octets } => {
-                write!(f, "offset {offset}: {octets} octets that are no set")
+                write!(f, "offset {offset}: {octets} octets are too few for a set")
             }
             Self::Set {
                 offset,
@@ -186,27 +190,26 @@ pub(crate) enum Malformed {
     Length(u16),
     /// It ends inside a template.
     TemplateCut,
-    /// A template with an id that sets of data cannot have (RFC 7011 §3.4.1).
+    /// The id of a template is reserved (RFC 7011 §3.4.1).
     TemplateId(u16),
-    /// An Options Template without a scope, or with more of it than it has fields
-    /// (RFC 7011 §3.4.2.2).
+    /// An Options Template has no scope, or more scope fields than fields (RFC 7011 §3.4.2.2).
     Scope(u16),
     /// It ends inside a record.
     RecordCut,
-    /// What follows the last record is no padding (RFC 7011 §3.3.1).
+    /// The octets after the last record are not zero, as padding is (RFC 7011 §3.3.1).
     Padding(usize),
 }
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Length(length) => write!(f, "a length of {length}, which cannot be"),
+            Self::Length(length) => write!(f, "the length {length} is invalid"),
             Self::TemplateCut => write!(f, "it ends inside a template"),
-            Self::TemplateId(id) => write!(f, "a template {id}, where the least is 256"),
+            Self::TemplateId(id) => write!(f, "template id {id} is less than 256"),
             Self::Scope(id) => write!(f, "options template {id} has no valid scope"),
             Self::RecordCut => write!(f, "it ends inside a record"),
             Self::Padding(octets) => {
-                write!(f, "{octets} octets after the last record are no padding")
+                write!(f, "{octets} octets after the last record are not padding")
             }
         }
     }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A record as a JSON object: element names as keys, values as numbers and strings.
+//! Converts a record to a JSON object: keys are element names, values are numbers and strings.
 //!
-//! It knows nothing of files. Whatever netflow_parser decodes has a value here; nothing
-//! panics.
+//! It knows nothing of files. Every value that netflow_parser decodes can be converted.
 
 use netflow_parser::variable_versions::field_value::DurationValue;
 use netflow_parser::{DataNumber, FieldValue};
@@ -12,8 +11,8 @@ use super::element::{DataType, Element};
 use super::template::Record;
 use crate::text::ethernet_address;
 
-/// The record, its scope fields first. An element that it has more than once becomes an
-/// array.
+/// Returns the record as an object, with its scope fields first. If an element occurs more than once,
+/// its values are an array.
 pub(super) fn object(record: &Record) -> Map<String, Value> {
     let mut object = Map::new();
     for (element, value) in record.fields() {
@@ -52,7 +51,7 @@ fn value(element: &Element, value: &FieldValue) -> Value {
         FieldValue::Ip6Addr(address) => address.to_string().into(),
         FieldValue::MacAddr(address) => ethernet_address(*address).into(),
         FieldValue::Vec(octets) => hexadecimal(octets),
-        // Of types that elements are not given here.
+        // Elements have no other types here.
         other => {
             let mut octets = Vec::new();
             match other.write_be_bytes(&mut octets) {
@@ -73,14 +72,14 @@ fn number(number: &DataNumber) -> Value {
         DataNumber::I16(number) => number.into(),
         DataNumber::I24(number) | DataNumber::I32(number) => number.into(),
         DataNumber::I64(number) => number.into(),
-        // Longer than the types of known elements are.
+        // No known element is that long.
         DataNumber::U128(number) => hexadecimal(&number.to_be_bytes()),
         DataNumber::I128(number) => hexadecimal(&number.to_be_bytes()),
         DataNumber::Vec(ref octets) => hexadecimal(octets),
     }
 }
 
-/// Fixed-length strings are filled up with zeros.
+/// Returns a string without the zeros that fill a field of fixed length.
 fn text(octets: &[u8]) -> Value {
     let end = octets.iter().rposition(|octet| *octet != 0);
     let octets = &octets[..end.map_or(0, |last| last + 1)];
@@ -92,12 +91,12 @@ fn hexadecimal(octets: &[u8]) -> Value {
     digits.collect::<String>().into()
 }
 
-/// Units since the Unix epoch. Micro- and nanoseconds are sent as NTP timestamps, which
-/// count from 1900 and in fractions of 2³² (RFC 7011 §6.1.9).
+/// Returns the units since the Unix epoch. Microseconds and nanoseconds are encoded as NTP timestamps,
+/// which count from 1900 and in fractions of 2³² (RFC 7011 §6.1.9).
 pub(super) fn ntp_time(seconds: u32, fraction: u32, units_in_second: i64) -> i64 {
     const SECONDS_FROM_1900_TO_1970: i64 = 2_208_988_800;
     let seconds = i64::from(seconds) - SECONDS_FROM_1900_TO_1970;
-    // To the nearest: no unit is a whole number of fractions.
+    // Rounded to the nearest, as a unit is not a whole number of fractions.
     let units = (i64::from(fraction) * units_in_second + (1 << 31)) >> 32;
     seconds * units_in_second + units
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `flowmeter dump`: an IPFIX file (RFC 5655) read back and shown.
+//! `flowmeter dump` reads an IPFIX file (RFC 5655) and shows its records.
 //!
-//! `records` reads messages and sets, `template` splits records into values, and `element` has
-//! the names and types of elements, from the engine's table. netflow_parser, an independent
-//! decoder, decodes the values; it does not split the records, because it skips what it cannot
-//! read. `json` and `table` are the two ways to show a record, `error` has what can go wrong.
-//! Memory does not grow with the file, and no octets cause a panic.
+//! `records` reads messages and sets, `domain` keeps templates and sequence numbers, `template`
+//! splits records into values, and `element` has
+//! their names and types, from the engine's table. Values are decoded by netflow_parser, which
+//! was not written for the engine and so checks it; records are split here, as netflow_parser skips
+//! what it cannot read. `json` and `table` show records, `error` has the error messages. Memory does
+//! not grow with the file, and no input causes a panic.
 
+mod domain;
 mod element;
 mod error;
 mod json;
@@ -28,13 +30,13 @@ use table::Table;
 
 use crate::arguments::Dump;
 
-/// Writes the file's records to `out`, line by line; it had better be buffered.
+/// Writes the file's records to `out`, which should be buffered, line by line.
 ///
-/// Nobody reading `out` any more is a normal end: `flowmeter dump FILE | head`.
+/// A closed pipe is a normal end, as in `flowmeter dump FILE | head`.
 ///
 /// # Errors
-/// Where the file is not what it should be, or `out` takes nothing. The records before the
-/// place that could not be read have been written then.
+/// If the file has problems, or if `out` fails. The records before the first place that cannot be
+/// read have been written.
 pub(crate) fn run(options: &Dump, out: &mut dyn Write) -> Result<(), DumpError> {
     let problems = match open(&options.file) {
         Ok(reader) => match dump(reader, options.json, out) {
@@ -52,11 +54,11 @@ pub(crate) fn run(options: &Dump, out: &mut dyn Write) -> Result<(), DumpError> 
     })
 }
 
-/// The records of an IPFIX file, options records among them, each with its elements' names
-/// in IANA's registry as keys.
+/// Returns the records of an IPFIX file, including options records, as objects whose keys are IANA's
+/// element names.
 ///
-/// After the first place that cannot be read there are no more records. What was skipped and what
-/// is found missing in the sequences comes last.
+/// After the first place that cannot be read there are no more records. Skipped sets and gaps in the
+/// sequences come last.
 pub(crate) fn read_records<R: Read>(
     reader: R,
 ) -> impl Iterator<Item = Result<Map<String, Value>, Problem>> {
@@ -67,10 +69,14 @@ fn open(file: &Path) -> io::Result<Box<dyn Read>> {
     if file == Path::new("-") {
         return Ok(Box::new(io::stdin().lock()));
     }
-    Ok(Box::new(BufReader::new(File::open(file)?)))
+    let opened = File::open(file)?;
+    if opened.metadata()?.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    Ok(Box::new(BufReader::new(opened)))
 }
 
-/// Writes what can be read and returns what cannot; an error is one of writing.
+/// Writes the records and returns the problems of the file. An error is one of writing.
 fn dump(reader: impl Read, json: bool, out: &mut dyn Write) -> io::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     if json {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The records of a file, one after the other.
+//! Reads the records of a file in order.
 //!
-//! It reads messages and sets, keeps each observation domain's templates and follows its
-//! sequence numbers; of elements it knows only the two that it adds up. It holds one message
-//! and one record at a time, and of templates no more than the limits below.
+//! It decodes messages and sets, and of elements knows only the two that it adds up. It holds one
+//! message and one record at a time.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io::Read;
 use std::rc::Rc;
@@ -13,6 +11,7 @@ use std::vec;
 
 use flowmeter::exporting::information_element::{OCTET_DELTA_COUNT, PACKET_DELTA_COUNT};
 
+use super::domain::{Domains, OPTIONS_TEMPLATE_SET, TEMPLATE_SET};
 use super::error::{Malformed, Problem};
 use super::template::{Record, Template, TemplateRecord, take_number};
 
@@ -28,10 +27,6 @@ const SHORTEST_TEMPLATE: usize = 4;
 /// IPFIX's version number.
 const VERSION: u16 = 10;
 
-/// Sets that are not of data (RFC 7011 §3.3.2).
-const TEMPLATE_SET: u16 = 2;
-const OPTIONS_TEMPLATE_SET: u16 = 3;
-
 /// Where a message header's fields are (RFC 7011 §3.1).
 mod field {
     pub(super) const VERSION: usize = 0;
@@ -40,16 +35,9 @@ mod field {
     pub(super) const DOMAIN: usize = 12;
 }
 
-/// Fields that all templates together may have, where each template counts as one more:
-/// some 30 megabytes, and a thousand times what any exporter announces.
-pub(super) const TEMPLATE_FIELDS: usize = 1 << 18;
-
-/// Observation domains; a router has one for each line card, we have one for each worker.
-pub(super) const DOMAINS: usize = 1 << 12;
-
-/// The records of a file, and what is wrong with it: after the first place that cannot be
-/// read there are no more records. Sets that nothing is known of are skipped. How many those
-/// were, and what is missing in the sequences, comes last.
+/// An iterator over the records of a file and its problems. After the first place that cannot be
+/// read there are no more records. Sets without a known template are skipped. Their number, and gaps
+/// in the sequences, come last.
 pub(super) struct Records<R> {
     reader: R,
     message: Vec<u8>,
@@ -59,29 +47,27 @@ pub(super) struct Records<R> {
     position: usize,
     /// The message's domain.
     domain: u32,
-    domains: BTreeMap<u32, Domain>,
-    /// What counts towards [`TEMPLATE_FIELDS`].
-    template_fields: usize,
+    domains: Domains,
     /// The set whose records are read.
     data: Option<DataSet>,
     skipped: Option<Skipped>,
-    /// What was skipped and what the sequences say, once nothing more is read.
+    /// The problems that come last.
     rest: Option<vec::IntoIter<Problem>>,
     counts: Counts,
 }
 
-/// Sets that were skipped.
+/// The sets that were skipped.
 struct Skipped {
     sets: u64,
     first_set: u16,
     first_offset: u64,
 }
 
-/// A data set, and how far it has been read.
+/// A data set, and the position up to which it has been read.
 struct DataSet {
     id: u16,
     template: Rc<Template>,
-    /// Octets that a record has at least.
+    /// The minimum length of a record.
     shortest: usize,
     /// Where the next record begins in the message.
     position: usize,
@@ -91,24 +77,11 @@ struct DataSet {
     records: u32,
 }
 
-/// What is known of an observation domain.
-#[derive(Default)]
-struct Domain {
-    templates: HashMap<u16, Rc<Template>>,
-    /// The next message's sequence number; the first one's may be any, and so may that after
-    /// records that were skipped.
-    sequence: Option<u32>,
-    missing: u64,
-    missing_places: u64,
-    missing_offset: u64,
-    steps_back: Option<u64>,
-}
-
-/// What has been read.
+/// The totals of what has been read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) messages: u64,
-    /// Each once, however often it is repeated.
+    /// Each counts once, however often it is repeated.
     pub(super) templates: u64,
     pub(super) flow_records: u64,
     pub(super) options_records: u64,
@@ -126,8 +99,7 @@ impl<R: Read> Records<R> {
             offset: 0,
             position: 0,
             domain: 0,
-            domains: BTreeMap::new(),
-            template_fields: 0,
+            domains: Domains::default(),
             data: None,
             skipped: None,
             rest: None,
@@ -135,7 +107,7 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// What has been read so far.
+    /// Returns the totals of what has been read so far.
     pub(super) fn counts(&self) -> &Counts {
         &self.counts
     }
@@ -154,7 +126,7 @@ impl<R: Read> Records<R> {
                 Ok(false)
             };
         }
-        // First of all, so that a short file of another kind is told what it is.
+        // Before the length, so that a short file of another kind gets the error that explains it.
         let version = array_at(&self.message, field::VERSION).map(u16::from_be_bytes);
         if let Some(version) = version.filter(|version| *version != VERSION) {
             return Err(Problem::Version { offset, version });
@@ -175,17 +147,12 @@ impl<R: Read> Records<R> {
         };
         self.position = HEADER;
         self.domain = domain;
-        if !self.domains.contains_key(&domain) && self.domains.len() == DOMAINS {
-            let limit = DOMAINS;
-            return Err(Problem::TooManyDomains { offset, limit });
-        }
-        let domain = self.domains.entry(domain).or_default();
-        domain.check_sequence(sequence, offset);
+        self.domains.check_sequence(domain, sequence, offset)?;
         self.counts.messages += 1;
         Ok(true)
     }
 
-    /// Reads on until the message has `length` octets or the file ends.
+    /// Reads until the message has `length` octets or the file ends.
     fn fill(&mut self, length: usize) -> Result<(), Problem> {
         let missing = length.saturating_sub(self.message.len()) as u64;
         let read = (&mut self.reader)
@@ -197,7 +164,7 @@ impl<R: Read> Records<R> {
         })
     }
 
-    /// Reads a set's header, and all of it but where it is of data.
+    /// Reads a set: its templates, or only its header if it contains data.
     fn read_set(&mut self) -> Result<(), Problem> {
         let rest = &self.message[self.position..];
         let offset = self.offset + self.position as u64;
@@ -227,24 +194,24 @@ impl<R: Read> Records<R> {
                 }
                 check_padding(octets).map_err(malformed)?;
                 for template in templates {
-                    self.learn(offset, set, template)?;
+                    let is_new = self.domains.learn(self.domain, offset, set, template)?;
+                    self.counts.templates += u64::from(is_new);
                 }
             }
             0..256 => self.skip(offset, set),
             256.. => {
-                let domain = self.domains.entry(self.domain).or_default();
-                if let Some(template) = domain.templates.get(&set) {
+                if let Some(template) = self.domains.template(self.domain, set) {
                     self.data = Some(DataSet {
                         id: set,
-                        template: Rc::clone(template),
                         shortest: template.shortest(),
+                        template,
                         position: self.position + SET_HEADER,
                         end,
                         records: 0,
                     });
                 } else {
-                    // Nobody knows how many records it has.
-                    domain.sequence = None;
+                    // The number of its records is unknown.
+                    self.domains.restart_sequence(self.domain);
                     self.skip(offset, set);
                 }
             }
@@ -262,43 +229,7 @@ impl<R: Read> Records<R> {
         skipped.sets += 1;
     }
 
-    /// Keeps a template, or no longer.
-    fn learn(&mut self, offset: u64, set: u16, record: TemplateRecord) -> Result<(), Problem> {
-        let domain = self.domains.entry(self.domain).or_default();
-        let (id, template) = match record {
-            TemplateRecord::Definition(id, template) => (id, template),
-            TemplateRecord::Withdrawal(id) if id == set => {
-                let options = set == OPTIONS_TEMPLATE_SET;
-                let withdrawn = domain
-                    .templates
-                    .extract_if(|_, template| template.is_options() == options);
-                let freed = withdrawn.map(|(_, template)| weight(&template));
-                self.template_fields -= freed.sum::<usize>();
-                return Ok(());
-            }
-            TemplateRecord::Withdrawal(id) => {
-                let withdrawn = domain.templates.remove(&id);
-                self.template_fields -= withdrawn.map_or(0, |template| weight(&template));
-                return Ok(());
-            }
-        };
-        if template.fields.iter().any(|field| field.length == 0) {
-            let template = id;
-            return Err(Problem::EmptyField { offset, template });
-        }
-        self.template_fields += weight(&template);
-        match domain.templates.insert(id, Rc::new(template)) {
-            Some(replaced) => self.template_fields -= weight(&replaced),
-            None => self.counts.templates += 1,
-        }
-        if self.template_fields > TEMPLATE_FIELDS {
-            let limit = TEMPLATE_FIELDS;
-            return Err(Problem::TooManyTemplates { offset, limit });
-        }
-        Ok(())
-    }
-
-    /// Reads on to the next record; `None` at the end of the file.
+    /// Reads the next record; returns `None` at the end of the file.
     fn read_record(&mut self) -> Result<Option<Record>, Problem> {
         loop {
             if let Some(data) = &mut self.data {
@@ -306,9 +237,7 @@ impl<R: Read> Records<R> {
                 match data.take_record(&self.message) {
                     Ok(Some(record)) => return Ok(Some(record)),
                     Ok(None) => {
-                        let domain = self.domains.entry(self.domain).or_default();
-                        let next = domain.sequence;
-                        domain.sequence = next.map(|next| next.wrapping_add(data.records));
+                        self.domains.count_records(self.domain, data.records);
                         self.data = None;
                     }
                     Err(source) => {
@@ -341,7 +270,7 @@ impl<R: Read> Iterator for Records<R> {
             self.counts.add(&record);
             return Some(Ok(record));
         }
-        let gaps = self.domains.iter().flat_map(Domain::gaps);
+        let gaps = self.domains.gaps();
         let skipped = self.skipped.iter().map(Skipped::problem);
         let all: Vec<_> = read.err().into_iter().chain(skipped).chain(gaps).collect();
         self.rest.insert(all.into_iter()).next().map(Err)
@@ -359,7 +288,7 @@ impl Skipped {
 }
 
 impl DataSet {
-    /// The next record, or `None` where only padding is left.
+    /// Returns the next record, or `None` if only padding is left.
     fn take_record(&mut self, message: &[u8]) -> Result<Option<Record>, Malformed> {
         let mut octets = &message[self.position..self.end];
         if octets.len() < self.shortest {
@@ -369,40 +298,6 @@ impl DataSet {
         self.position = self.end - octets.len();
         self.records += 1;
         Ok(Some(record))
-    }
-}
-
-impl Domain {
-    /// Compares a message's sequence number with what the messages before it say.
-    fn check_sequence(&mut self, sequence: u32, offset: u64) {
-        let ahead = sequence.wrapping_sub(self.sequence.unwrap_or(sequence));
-        self.sequence = Some(sequence);
-        if ahead == 0 {
-            return;
-        }
-        if ahead > u32::MAX / 2 {
-            self.steps_back.get_or_insert(offset);
-            return;
-        }
-        if self.missing_places == 0 {
-            self.missing_offset = offset;
-        }
-        self.missing_places += 1;
-        self.missing += u64::from(ahead);
-    }
-
-    fn gaps((&number, domain): (&u32, &Self)) -> impl Iterator<Item = Problem> + use<> {
-        let missing = (domain.missing > 0).then_some(Problem::Missing {
-            domain: number,
-            records: domain.missing,
-            places: domain.missing_places,
-            offset: domain.missing_offset,
-        });
-        let steps_back = domain.steps_back.map(|offset| Problem::StepsBack {
-            domain: number,
-            offset,
-        });
-        missing.into_iter().chain(steps_back)
     }
 }
 
@@ -440,12 +335,7 @@ impl fmt::Display for Counts {
     }
 }
 
-/// What a template counts towards [`TEMPLATE_FIELDS`].
-fn weight(template: &Template) -> usize {
-    1 + template.fields.len()
-}
-
-/// RFC 7011 §3.3.1: padding is zero.
+/// Checks that padding is zero (RFC 7011 §3.3.1).
 fn check_padding(octets: &[u8]) -> Result<(), Malformed> {
     if octets.iter().any(|octet| *octet != 0) {
         return Err(Malformed::Padding(octets.len()));
@@ -453,7 +343,7 @@ fn check_padding(octets: &[u8]) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// The `N` octets from `start`, where there are as many.
+/// Returns the `N` octets from `start`, if there are as many.
 fn array_at<const N: usize>(octets: &[u8], start: usize) -> Option<[u8; N]> {
     octets.get(start..)?.first_chunk().copied()
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Flow records as a table for people, written in blocks.
+//! Shows flow records as a table, which is written in blocks.
 //!
-//! It shows what a flow record of any exporter may have and leaves out the rest; a dash
-//! stands for what a record has not. Columns grow from block to block and never shrink, and
-//! no more than one block is held.
+//! It shows the usual elements of any exporter's flow records, and a dash for an element that a record
+//! does not have. Columns never become narrower from block to block. Memory is bounded by one block.
 
 use std::array;
 use std::fmt::Display;
@@ -34,10 +33,10 @@ const HEADINGS: [&str; COLUMNS] = [
     "end reason",
 ];
 
-/// Columns of numbers, which stand at the right.
+/// The columns of numbers, which are aligned to the right.
 const NUMBERS: [bool; COLUMNS] = [false, true, false, false, false, true, true, false, false];
 
-/// Rows that are aligned with one another.
+/// The number of rows that are aligned with one another.
 const BLOCK: usize = 1000;
 
 type Row = [String; COLUMNS];
@@ -50,7 +49,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Adds `record`, if it is one of a flow.
+    /// Adds `record`, unless it is an options record.
     pub(super) fn add(&mut self, record: &Record, out: &mut dyn Write) -> io::Result<()> {
         if record.is_options() {
             return Ok(());
@@ -65,7 +64,7 @@ impl Table {
         Ok(())
     }
 
-    /// Writes what has not been written yet.
+    /// Writes the rows that have not been written yet.
     pub(super) fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
         for row in self.rows.drain(..) {
             let mut line = String::new();
@@ -87,7 +86,7 @@ impl Table {
     }
 }
 
-/// What a row shows of a flow record.
+/// The values of a flow record that a row shows.
 #[derive(Default)]
 struct Flow {
     /// Milliseconds since the Unix epoch.
@@ -142,7 +141,7 @@ impl Flow {
             DESTINATION_IPV4_ADDRESS | DESTINATION_IPV6_ADDRESS => {
                 self.destination = ip_address(value).or(self.destination);
             }
-            // An IP flow may have them too, and shows its IP addresses.
+            // An IP flow may also have MAC addresses; the table shows its IP addresses.
             SOURCE_MAC_ADDRESS => self.source = self.source.or(mac_address(value)),
             DESTINATION_MAC_ADDRESS => {
                 self.destination = self.destination.or(mac_address(value));
@@ -156,7 +155,7 @@ impl Flow {
             }
             PACKET_DELTA_COUNT => self.packets = value.as_u64(),
             OCTET_DELTA_COUNT => self.octets = value.as_u64(),
-            // The lower octet has the flags that have letters.
+            // The flags with letters are in the lower octet.
             TCP_CONTROL_BITS => self.tcp_flags = value.as_u16().map(|bits| bits as u8),
             FLOW_END_REASON => self.end_reason = value.as_u8(),
             _ => {}
@@ -179,7 +178,7 @@ impl Flow {
         ]
     }
 
-    /// The name of the protocol, or its number; of a flow that is not IP, its EtherType.
+    /// Returns the protocol's name or number, or the EtherType of a flow that is not IP.
     fn protocol(&self) -> String {
         match self.protocol {
             Some(protocol) => text::protocol(protocol),
@@ -187,7 +186,7 @@ impl Flow {
         }
     }
 
-    /// What follows the addresses: ports, or behind the destination ICMP's type and code.
+    /// Returns the text after the addresses: ports, or ICMP's type and code after the destination.
     fn ports(&self) -> (Option<String>, Option<String>) {
         let ports = [self.source_port, self.destination_port];
         match self.protocol {
@@ -195,7 +194,7 @@ impl Flow {
                 let [kind, code] = self.icmp_type_code.to_be_bytes();
                 (None, Some(format!("{kind}/{code}")))
             }
-            // Other protocols have no ports, and zeros in their place.
+            // Protocols without ports have zeros in their place.
             _ if ports == [0, 0] => (None, None),
             _ => {
                 let [source, destination] = ports.map(|port| Some(port.to_string()));
@@ -243,7 +242,7 @@ fn time(element: InformationElement, value: &FieldValue) -> Option<u64> {
     }
 }
 
-/// As RFC 3339 writes it, of milliseconds since the Unix epoch.
+/// Formats milliseconds since the Unix epoch as in RFC 3339.
 fn date_and_time(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
@@ -252,8 +251,8 @@ fn date_and_time(milliseconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{fraction:03}Z")
 }
 
-/// Year, month and day, `days` after 1970-01-01 in the Gregorian calendar. Years are counted
-/// from a March, so that a leap day is the last: Hinnant, "chrono-Compatible Low-Level Date
+/// Returns year, month and day, `days` after 1970-01-01 in the Gregorian calendar. Years are counted
+/// from March, so that a leap day is the last one: Hinnant, "chrono-Compatible Low-Level Date
 /// Algorithms", `civil_from_days`.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
@@ -299,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_of_the_gregorian_calendar() {
+    fn dates_follow_the_gregorian_calendar() {
         for (seconds, text) in [
             (0, "1970-01-01T00:00:00"),
             (951_782_399, "2000-02-28T23:59:59"),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Templates (RFC 7011 §3.4), and the records that are cut along them.
+//! Templates (RFC 7011 §3.4), and how they split records into values.
 //!
-//! Where a value begins and ends is found here, every octet of a set accounted for; what it
-//! says is left to netflow_parser. It knows nothing of messages and files.
+//! The bounds of values are found here; the values are decoded by netflow_parser. It knows nothing of
+//! messages and files.
 
 use std::rc::Rc;
 
@@ -11,14 +11,14 @@ use netflow_parser::{DataNumber, FieldDataType, FieldValue};
 use super::element::{DataType, Element};
 use super::error::Malformed;
 
-/// The length that announces values of variable length (RFC 7011 §7).
+/// The length in a template that stands for variable length (RFC 7011 §7).
 const VARIABLE: u16 = u16::MAX;
 
 /// A Template, or an Options Template.
 #[derive(Debug)]
 pub(super) struct Template {
     pub(super) fields: Vec<Field>,
-    /// How many of the fields are the scope: none, or an Options Template's.
+    /// The number of scope fields: 0 unless it is an Options Template.
     scope_fields: usize,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Field {
     pub(super) length: u16,
 }
 
-/// What stands in a template set.
+/// A record of a template set.
 #[derive(Debug)]
 pub(super) enum TemplateRecord {
     Definition(u16, Template),
@@ -45,7 +45,7 @@ pub(super) struct Record {
 }
 
 impl TemplateRecord {
-    /// Takes one from the front of `octets`, which are a set's.
+    /// Takes one from the front of `octets`, which are part of a set.
     pub(super) fn take(octets: &mut &[u8], options: bool) -> Result<Self, Malformed> {
         let id = take_number(octets).ok_or(Malformed::TemplateCut)?;
         let count = take_number(octets).ok_or(Malformed::TemplateCut)?;
@@ -86,7 +86,7 @@ impl Field {
         Some(Self { element, length })
     }
 
-    /// The octets that a value has at least, its length included.
+    /// Returns the minimum length of an encoded value.
     fn shortest(&self) -> usize {
         match self.length {
             VARIABLE => 1,
@@ -113,7 +113,7 @@ impl DataType {
             Self::Boolean => Type::UnsignedDataNumber,
             Self::Other(data_type) => data_type,
         };
-        // Reduced lengths (RFC 7011 §6.2) that netflow_parser would leave octets.
+        // netflow_parser does not decode these reduced lengths (RFC 7011 §6.2) as numbers.
         match (data_type, octets) {
             (Type::UnsignedDataNumber, [_, _, _, _, _, ..]) if octets.len() < 8 => {
                 let number = widened(octets, 0);
@@ -137,19 +137,19 @@ impl DataType {
 }
 
 impl Template {
-    /// The octets that a record has at least; what is shorter is padding (RFC 7011 §3.3.1).
+    /// Returns the minimum length of a record; fewer octets are padding (RFC 7011 §3.3.1).
     pub(super) fn shortest(&self) -> usize {
         self.fields.iter().map(Field::shortest).sum()
     }
 
-    /// Whether it is an Options Template: those have a scope (RFC 7011 §3.4.2.1).
+    /// Returns whether it is an Options Template, which has a scope (RFC 7011 §3.4.2.1).
     pub(super) fn is_options(&self) -> bool {
         self.scope_fields > 0
     }
 }
 
 impl Record {
-    /// Takes one from the front of `octets`, which are a set's.
+    /// Takes one from the front of `octets`, which are part of a set.
     pub(super) fn take(octets: &mut &[u8], template: &Rc<Template>) -> Result<Self, Malformed> {
         let mut values = Vec::with_capacity(template.fields.len());
         for field in &template.fields {
@@ -161,13 +161,13 @@ impl Record {
         })
     }
 
-    /// Its elements and their values, the scope first.
+    /// Returns its elements and their values, the scope first.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&Element, &FieldValue)> {
         let elements = self.template.fields.iter().map(|field| &field.element);
         elements.zip(&self.values)
     }
 
-    /// Whether it is a record of an Options Template.
+    /// Returns whether it is a record of an Options Template.
     pub(super) fn is_options(&self) -> bool {
         self.template.is_options()
     }
@@ -184,7 +184,7 @@ pub(super) fn take_number(octets: &mut &[u8]) -> Option<u16> {
     take_array(octets).map(u16::from_be_bytes)
 }
 
-/// A length before a value: one octet, or three where the first is 255 (RFC 7011 §7).
+/// Takes the length before a value: one octet, or three if the first is 255 (RFC 7011 §7).
 fn take_length(octets: &mut &[u8]) -> Option<usize> {
     match take_array(octets)? {
         [u8::MAX] => take_number(octets).map(usize::from),

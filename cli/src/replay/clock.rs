@@ -21,9 +21,9 @@ const MOST_STEPS: u32 = 16;
 /// A point in time, in both of the ways that the engine counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Moment {
-    /// What decides timeouts.
+    /// The time that decides timeouts.
     pub(super) uptime: Uptime,
-    /// What messages carry as their export time. It never steps back, as uptime does not.
+    /// The export time of messages. Like uptime, it never steps back.
     pub(super) time: Timestamp,
 }
 
@@ -59,7 +59,7 @@ impl Clock {
         }
     }
 
-    /// The time now.
+    /// Returns the current moment.
     pub(super) fn now(&self) -> Moment {
         self.now
     }
@@ -69,8 +69,8 @@ impl Clock {
         self.active_at = Instant::now();
     }
 
-    /// Returns the uptime at a packet that was captured at `time`; `next` is the time of the packet
-    /// after it, if known.
+    /// Advances to a packet that was captured at `time`, and returns its uptime. `next` is the time of
+    /// the packet after it, if known.
     #[inline]
     pub(super) fn observe(&mut self, time: Timestamp, next: Option<Timestamp>) -> Uptime {
         let uptime = self.packets.observe(time, next);
@@ -83,9 +83,9 @@ impl Clock {
     }
 
     /// Adds the wall time since the latest activity. No time passes before the first packet.
-    pub(super) fn wait(&mut self) {
-        let waited = self.active_at.elapsed();
-        let whole = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+    pub(super) fn add_wall_time(&mut self) {
+        let passed = self.active_at.elapsed();
+        let whole = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
         self.active_at += Duration::from_millis(whole);
         self.add(whole);
     }
@@ -108,7 +108,7 @@ impl Clock {
         };
     }
 
-    /// Whether workers must receive moments before the packets of this time.
+    /// Returns whether workers must receive moments before packets of the current time.
     #[inline]
     pub(super) fn is_due(&self) -> bool {
         self.now.uptime.since(self.distributed) >= STEP
@@ -128,13 +128,20 @@ impl Clock {
     }
 }
 
-/// The moments in which a time passes, the last of them at its end.
+/// The steps from one moment to another, which is the last of them.
 #[derive(Clone, Copy)]
 pub(super) struct Moments {
     from: Moment,
     to: Moment,
     step: u32,
     steps: u32,
+}
+
+impl Moments {
+    /// Returns the moment from which time passes.
+    pub(super) fn from(&self) -> Moment {
+        self.from
+    }
 }
 
 impl Iterator for Moments {
@@ -174,11 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn export_time_goes_on_when_the_captures_clock_is_set_back() {
+    fn export_time_advances_when_the_clock_of_a_capture_is_set_back() {
         let mut clock = clock();
         assert_eq!(at(&mut clock, 5_000_000), (0, 5_000_000));
         assert_eq!(at(&mut clock, 5_001_000), (1000, 5_001_000));
-        // An hour back: no time has passed, but it goes on.
+        // An hour back: no time has passed, then time advances.
         assert_eq!(at(&mut clock, 1_401_000), (1000, 5_001_000));
         assert_eq!(at(&mut clock, 1_403_000), (3000, 5_003_000));
     }
@@ -192,11 +199,11 @@ mod tests {
         clock.add(10_000);
         assert_eq!(clock.now().uptime.as_millis(), 10_000);
         assert_eq!(clock.now().time.as_millis(), 5_010_000);
-        // Packets of that time, which a buffer held back.
+        // Packets of that time, delayed in a buffer.
         assert_eq!(at(&mut clock, 5_004_000).0, 10_000);
         assert_eq!(at(&mut clock, 5_010_000).0, 10_000);
         assert_eq!(at(&mut clock, 5_010_500), (10_500, 5_010_500));
-        // However long it was quiet, no more is counted than ends every flow.
+        // A long quiet time counts no longer than it takes to end every flow.
         for _ in 0..1000 {
             clock.add(500);
         }
@@ -211,7 +218,7 @@ mod tests {
         assert_eq!(clock.take_moments().count(), 1);
         at(&mut clock, 5_000_499);
         assert!(!clock.is_due());
-        // Workers have had a packet of this time: no moment is before it.
+        // Workers have received a packet of this time: no moment precedes it.
         at(&mut clock, 5_001_699);
         assert!(clock.is_due());
         let times = |moments: &[Moment]| -> Vec<_> {
@@ -225,7 +232,7 @@ mod tests {
         assert_eq!(times(&moments), expected);
         assert!(!clock.is_due());
 
-        // An hour: more than the longest timeout counts no longer than that, in uptime.
+        // An hour: in uptime, a gap is limited to the longest timeout.
         at(&mut clock, 8_601_699);
         let moments: Vec<_> = clock.take_moments().collect();
         assert_eq!(moments.len(), 16);

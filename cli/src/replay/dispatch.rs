@@ -12,9 +12,9 @@ use flowmeter::number::protocol;
 use flowmeter::packet::{Dissection, Packet, dissect};
 
 use super::clock::{Moment, Moments};
-use super::worker::{Batch, Outcome, Worker};
+use super::worker::{Batch, Gap, Outcome, Worker};
 
-/// Steps that may be queued for a worker.
+/// The maximum number of steps in the queue of a worker.
 const QUEUED_STEPS: usize = 64;
 
 /// The workers.
@@ -28,17 +28,18 @@ struct WorkerThread {
     thread: thread::JoinHandle<Outcome>,
 }
 
-/// What a worker does next.
+/// A step of a worker.
 enum Step {
+    /// Meter packets.
     Observe(Batch),
-    Pass(Moments),
-    /// The same, and sends the message under construction.
+    /// Export what is due at these moments, then send the message under construction.
     Send(Moments),
+    /// End all flows.
     Finish(Moment),
 }
 
 impl Dispatcher {
-    /// Puts the workers to work.
+    /// Starts the threads of `workers`.
     pub(super) fn new(workers: Vec<Worker>) -> Self {
         Self {
             workers: workers.into_iter().map(WorkerThread::start).collect(),
@@ -55,33 +56,36 @@ impl Dispatcher {
             .iter()
             .map(|_| batch.without_packets(batch.packets.len()))
             .collect();
-        for timed in &batch.packets {
+        let mut gaps = batch.gaps.iter().peekable();
+        for (at, timed) in batch.packets.iter().enumerate() {
+            if let Some(gap) = gaps.next_if(|gap| gap.at == at) {
+                for share in &mut shares {
+                    share.gaps.push(Gap {
+                        at: share.packets.len(),
+                        ..*gap
+                    });
+                }
+            }
             let hash = conversation_hash(&timed.packet(&batch.block));
             let share = (u64::from(hash) * shares.len() as u64) >> 32;
             shares[share as usize].packets.push(*timed);
         }
         for (worker, share) in workers.iter().zip(shares) {
-            if !share.packets.is_empty() || share.interfaces.is_some() {
+            if !share.is_empty() {
                 worker.send(Step::Observe(share));
             }
         }
     }
 
-    /// Has all workers export what is due at each of `moments`.
-    pub(super) fn pass(&self, moments: Moments) {
-        for worker in &self.workers {
-            worker.send(Step::Pass(moments));
-        }
-    }
-
-    /// The same, and has them send the messages under construction.
+    /// Makes all workers export what is due at each of `moments`, then send the messages under
+    /// construction.
     pub(super) fn send(&self, moments: Moments) {
         for worker in &self.workers {
             worker.send(Step::Send(moments));
         }
     }
 
-    /// Ends all flows.
+    /// Ends all flows and returns the results of the workers.
     pub(super) fn finish(self, moment: Moment) -> Vec<Outcome> {
         for worker in &self.workers {
             worker.send(Step::Finish(moment));
@@ -98,7 +102,6 @@ impl WorkerThread {
             for step in steps {
                 match step {
                     Step::Observe(batch) => worker.observe(&batch),
-                    Step::Pass(moments) => moments.for_each(|moment| worker.pass(moment)),
                     Step::Send(moments) => {
                         moments.for_each(|moment| worker.pass(moment));
                         worker.send();
@@ -118,7 +121,7 @@ impl WorkerThread {
     }
 
     fn send(&self, step: Step) {
-        // Only a worker that panicked does not receive; `join` passes that on.
+        // This fails only if the worker has panicked; `join` resumes the panic.
         let _ = self.steps.send(step);
     }
 
@@ -129,8 +132,8 @@ impl WorkerThread {
     }
 }
 
-/// The same number for both directions of a conversation. Packets without a flow all have
-/// the same.
+/// Returns the same number for both directions of a conversation, and for all packets that are
+/// ignored.
 fn conversation_hash(packet: &Packet<'_>) -> u32 {
     match dissect(packet) {
         Dissection::Ipv4(headers) => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `flowmeter replay`: captures in, IPFIX and a summary out.
+//! `flowmeter replay` reads captures, exports IPFIX and prints a summary.
 //!
 //! One thread reads captures, this one keeps the time and dispatches packets, each worker has a
 //! thread that meters, and each target has one that sends. Nothing is dropped before a target: a
@@ -32,21 +32,22 @@ use self::names::Names;
 use self::report::Summary;
 use self::source::{Event, Packets};
 use self::top::Top;
-use self::worker::{Batch, Timed, Worker};
+use self::worker::{Batch, Gap, Timed, Worker};
 use crate::arguments::{Output, Protocol, Replay};
 use crate::capture::{Block, UnsupportedLinkTypes};
 use crate::complain;
 use crate::target::Targets;
 
-/// After how long without packets a live input is quiet, and how often wall time is added then.
+/// The time without packets after which a live input is quiet, and the interval at which wall time is
+/// added then.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Octets of IP and UDP headers before a message (RFC 791, RFC 8200, RFC 768).
-const IPV4_UDP_HEADERS: u16 = 20 + 8;
-const IPV6_UDP_HEADERS: u16 = 40 + 8;
+/// The lengths of IP and UDP headers before a message (RFC 791, RFC 8200, RFC 768).
+const IPV4_UDP_HEADERS: u32 = 20 + 8;
+const IPV6_UDP_HEADERS: u32 = 40 + 8;
 
-/// Runs the command. `Ok(false)` says that something was lost and has been named; an error
-/// that nothing was done.
+/// Runs the command. Returns `Ok(false)` if something was lost, which has been reported, and an error
+/// if nothing was done.
 pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
     if let Some(Output::File(output)) = &options.output {
         refuse_to_overwrite(output, &options.files)?;
@@ -66,7 +67,7 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
     let message_octets = message_octets(options);
     let output = options.output.as_ref();
     let targets = Targets::new(&options.collector, output, message_octets, is_live);
-    let mut workers = domains
+    let workers = domains
         .map(|domain| {
             Worker::new(
                 &configuration,
@@ -78,9 +79,6 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
         })
         .collect::<io::Result<Vec<_>>>()
         .context("no memory for flow tables")?;
-    if options.collector.is_empty() {
-        workers.iter_mut().for_each(Worker::announce_once);
-    }
 
     let mut replay = Reading {
         events: source::read(options.files.clone()),
@@ -128,7 +126,7 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
     Ok(!complaints.iter().any(|complaint| complaint.lost))
 }
 
-/// One line for people, and whether it reports a loss.
+/// A line on standard error, and whether it reports a loss.
 #[derive(Debug)]
 struct Complaint {
     text: String,
@@ -141,8 +139,8 @@ impl std::fmt::Display for Complaint {
     }
 }
 
-/// Writing IPFIX into a capture that is still to be read would destroy it, whatever name it
-/// goes by. Nothing but regular files is opened to find out: a pipe would notice.
+/// Refuses an output that is one of the captures, by whatever name, as writing would destroy it. Only
+/// regular files are opened to find out: opening a pipe would have an effect.
 fn refuse_to_overwrite(output: &Path, files: &[PathBuf]) -> Result<()> {
     let open = |file: &Path| match file.to_str() {
         Some("-") => same_file::Handle::stdin().ok(),
@@ -162,7 +160,7 @@ fn refuse_to_overwrite(output: &Path, files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// A domain for each worker.
+/// Returns a domain for each worker.
 fn domains(options: &Replay) -> Result<impl Iterator<Item = ObservationDomainId>> {
     let first = options.observation_domain;
     let Some(last) = first.checked_add(options.workers - 1) else {
@@ -175,7 +173,7 @@ fn domains(options: &Replay) -> Result<impl Iterator<Item = ObservationDomainId>
     Ok((first..=last).map(ObservationDomainId))
 }
 
-/// Octets of a message that fits a datagram on every way to a collector. Files and streams
+/// Returns the maximum length of messages, which fit a datagram to each collector. Files and streams
 /// get the same messages.
 fn message_octets(options: &Replay) -> usize {
     let ipv6 = options
@@ -188,7 +186,7 @@ fn message_octets(options: &Replay) -> usize {
     } else {
         IPV4_UDP_HEADERS
     };
-    usize::from(options.path_mtu - headers)
+    (options.path_mtu - headers) as usize
 }
 
 /// Returns a channel that receives the first SIGINT, SIGTERM or SIGHUP, after which all flows are
@@ -206,7 +204,7 @@ fn signals() -> Result<Receiver<()>> {
     Ok(receiver)
 }
 
-/// A bar on standard error, where that is a terminal.
+/// Returns a progress bar, which is shown if standard error is a terminal.
 fn progress(files: &[PathBuf]) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -248,7 +246,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Meters what is read, until the captures end or a signal comes.
+    /// Meters packets until the captures end or a signal arrives.
     fn run(&mut self) {
         loop {
             select! {
@@ -258,12 +256,12 @@ impl Reading<'_> {
                 },
                 recv(self.signals) -> _ => {
                     if self.is_live {
-                        self.clock.wait();
+                        self.clock.add_wall_time();
                     }
                     break;
                 }
                 default(TICK) => if self.is_live {
-                    self.clock.wait();
+                    self.clock.add_wall_time();
                     self.announce_all();
                     self.dispatcher.send(self.clock.take_moments());
                 },
@@ -276,7 +274,7 @@ impl Reading<'_> {
     fn take(&mut self, event: Event) {
         self.clock.note_activity();
         match event {
-            // Nothing is written before: a missing capture leaves an output file as it is.
+            // Targets open now and not before, so a missing capture leaves an output file unchanged.
             Event::Opened(name) => {
                 self.targets.open();
                 self.unsupported
@@ -294,28 +292,26 @@ impl Reading<'_> {
         self.names.add(read.named);
         let interfaces = self.names.announce_due();
         let mut batch = Batch::new(read.block, interfaces, read.packets.len());
-        batch.now = self.clock.now();
         for (number, packet) in (1..).zip(&read.packets) {
             let next = read.packets.get(number).map(|next| next.time);
             let uptime = self.clock.observe(packet.time, next);
             if self.clock.is_due() {
-                let next = batch.without_packets(batch.packets.capacity());
-                let before = std::mem::replace(&mut batch, next);
-                batch.interfaces = None;
-                self.dispatch(before);
-                self.dispatcher.pass(self.clock.take_moments());
+                batch.gaps.push(Gap {
+                    at: batch.packets.len(),
+                    moments: self.clock.take_moments(),
+                });
             }
-            batch.now = self.clock.now();
             batch.packets.push(Timed {
                 packet: *packet,
                 uptime,
             });
         }
+        batch.now = self.clock.now();
         self.dispatch(batch);
         self.progress.set_position(read.position);
     }
 
-    /// Has workers announce interfaces whose announcement was deferred.
+    /// Makes workers announce interfaces whose announcement was deferred.
     fn announce_all(&mut self) {
         let interfaces = self.names.announce_all();
         let mut batch = Batch::new(Block::empty(), interfaces, 0);
@@ -324,7 +320,7 @@ impl Reading<'_> {
     }
 
     fn dispatch(&self, batch: Batch) {
-        if !batch.packets.is_empty() || batch.interfaces.is_some() {
+        if !batch.is_empty() {
             self.dispatcher.observe(batch);
         }
     }

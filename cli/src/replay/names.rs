@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The names of interfaces, and when workers announce new ones.
+//!
+//! It knows nothing of sessions: targets repeat announcements.
 
 use flowmeter::exporting::{Interface, Interfaces};
 
-/// With so many names announced, a single new one is announced at once. With more, new ones
-/// are deferred until they are this fraction of all: announcing takes time for all of them.
+/// The reciprocal of the fraction that new names must reach before they are announced. The work of an
+/// announcement grows with all names, so new ones are deferred if there are many. Up to this number,
+/// each new name is announced at once.
 const ANNOUNCED_AT_ONCE: usize = 64;
 
 /// The interfaces that have a name.
@@ -20,7 +23,7 @@ impl Names {
         self.all.extend(named);
     }
 
-    /// All interfaces, where there are enough new ones to announce now.
+    /// Returns all interfaces, if there are enough new ones to announce.
     pub(super) fn announce_due(&mut self) -> Option<Interfaces> {
         let known = self.announced.all().len();
         if self.all.len() - known < known / ANNOUNCED_AT_ONCE {
@@ -29,7 +32,7 @@ impl Names {
         self.announce_all()
     }
 
-    /// All interfaces, where there are new ones.
+    /// Returns all interfaces, if there are new ones.
     pub(super) fn announce_all(&mut self) -> Option<Interfaces> {
         if self.all.len() == self.announced.all().len() {
             return None;
@@ -38,7 +41,7 @@ impl Names {
         Some(self.announced.clone())
     }
 
-    /// What has been announced.
+    /// Returns the interfaces that have been announced.
     pub(super) fn into_announced(self) -> Interfaces {
         self.announced
     }
@@ -57,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_are_announced_at_once_and_many_in_bounded_time() {
+    fn few_names_are_announced_at_once_and_many_in_bounded_time() {
         let mut names = Names::default();
         assert!(names.announce_due().is_none());
         for number in 0..64 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a replay reports at its end: for people a summary and a table, for machines one object.
+//! The report at the end of a replay: a summary and a table, or one JSON object.
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -19,7 +19,7 @@ use super::worker::Outcome;
 use crate::target::Report;
 use crate::text::{ether_type, ethernet_address, grouped, protocol, tcp_flags};
 
-/// All that is known at the end.
+/// The results of a replay.
 pub(super) struct Summary {
     statistics: Statistics,
     messages: u64,
@@ -28,13 +28,13 @@ pub(super) struct Summary {
     targets: Vec<Report>,
     interfaces: Interfaces,
     lacked_memory: bool,
-    /// From the first packet, or before it, to the last: without what was set up before, and what
-    /// targets took after.
+    /// The time for reading and metering, without start-up and without the time that targets took
+    /// afterwards.
     elapsed: Duration,
 }
 
 impl Summary {
-    /// Adds up what the workers left behind.
+    /// Adds up the results of the workers.
     pub(super) fn new(
         outcomes: Vec<Outcome>,
         targets: Vec<Report>,
@@ -66,7 +66,7 @@ impl Summary {
         }
     }
 
-    /// A line for each target that lost records, and for a lack of memory.
+    /// Returns a line for each target that lost records, and one if memory was lacking.
     pub(super) fn complaints(&self, flows: u32) -> impl Iterator<Item = Complaint> {
         let memory = self.lacked_memory.then(|| Complaint {
             text: format!(
@@ -91,7 +91,7 @@ impl Summary {
         memory.into_iter().chain(lost)
     }
 
-    /// Whether no packet is in any record.
+    /// Returns whether there is no record.
     pub(super) fn metered_nothing(&self) -> bool {
         self.records == 0
     }
@@ -100,7 +100,7 @@ impl Summary {
         self.statistics.observed.packets as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
 
-    /// One JSON object.
+    /// Writes one JSON object.
     pub(super) fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
         let observed = self.statistics.observed;
         let ignored: Map<String, Value> = IgnoredReason::ALL
@@ -150,7 +150,7 @@ impl Summary {
         writeln!(out, "{object}")
     }
 
-    /// A summary and a table.
+    /// Writes a summary and a table.
     pub(super) fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let observed = self.statistics.observed;
         writeln!(
@@ -185,7 +185,7 @@ impl Summary {
                 write!(out, " over {} connections", grouped(target.connections))?;
             }
             if !target.loss_is_known {
-                write!(out, "; what was lost on the way is not known")?;
+                write!(out, "; losses on the way are unknown")?;
             }
             writeln!(out)?;
         }
@@ -209,14 +209,14 @@ impl Summary {
             "End",
         ]);
         for flow in &self.top {
-            let named = Named::new(&flow.key);
+            let text = KeyText::new(&flow.key);
             let milliseconds = flow.end.as_millis().saturating_sub(flow.start.as_millis());
             table.add_row([
-                self.interface(named.interface)
-                    .map_or_else(|| named.interface.to_string(), str::to_owned),
-                named.protocol,
-                named.source,
-                named.destination,
+                self.interface(text.interface)
+                    .map_or_else(|| text.interface.to_string(), str::to_owned),
+                text.protocol,
+                text.source,
+                text.destination,
                 grouped(flow.packets),
                 grouped(flow.octets),
                 format!("{:.3}", milliseconds as f64 / 1000.0),
@@ -230,7 +230,7 @@ impl Summary {
         table
     }
 
-    /// The name of the interface with this number, if it has one.
+    /// Returns the name of the interface with this number, if it has one.
     fn interface(&self, number: u32) -> Option<&str> {
         let all = self.interfaces.all();
         let index = all
@@ -240,13 +240,13 @@ impl Summary {
     }
 
     fn top_json(&self, flow: &TopFlow) -> Value {
-        let named = Named::new(&flow.key);
+        let text = KeyText::new(&flow.key);
         json!({
-            "interface": named.interface,
-            "interface_name": self.interface(named.interface),
-            "protocol": named.protocol,
-            "source": named.source,
-            "destination": named.destination,
+            "interface": text.interface,
+            "interface_name": self.interface(text.interface),
+            "protocol": text.protocol,
+            "source": text.source,
+            "destination": text.destination,
             "packets": flow.packets,
             "octets": flow.octets,
             "start_milliseconds": flow.start.as_millis(),
@@ -255,15 +255,15 @@ impl Summary {
     }
 }
 
-/// A key in words.
-struct Named {
+/// The text of a key's fields.
+struct KeyText {
     interface: u32,
     protocol: String,
     source: String,
     destination: String,
 }
 
-impl Named {
+impl KeyText {
     fn new(key: &AnyKey) -> Self {
         let (observed, ports, source, destination) = match key {
             AnyKey::Ipv4(key) => (
@@ -308,7 +308,7 @@ impl Named {
     }
 }
 
-/// The interface where the packets of a flow were observed.
+/// Returns the interface at which the packets of a flow were observed.
 fn interface(observed: &Observed) -> u32 {
     match observed.direction() {
         Direction::Ingress => observed.ingress_interface,

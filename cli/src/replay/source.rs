@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads captures on a thread of its own, so that a blocked read delays neither expiry nor signals.
 //!
-//! It knows nothing of time, workers and targets.
+//! It knows nothing of time, workers or targets.
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -14,19 +14,20 @@ use crate::capture::{
     Block, Capture, CaptureError, CapturedPacket, Numbering, UnsupportedLinkTypes,
 };
 
-/// Packets that are read at a time.
+/// The maximum number of packets in a read.
 const READ: usize = 256;
 
-/// Events that may be read ahead.
+/// The maximum number of events that are read ahead.
 const AHEAD: usize = 64;
 
-/// What the reading thread finds, in order.
+/// An event of the reading thread.
 pub(super) enum Event {
-    /// The capture of this name could be opened.
+    /// The capture of this name was opened.
     Opened(String),
     /// Packets of one block.
     Packets(Packets),
-    /// A capture could not be opened, or not be read to its end, or is odd.
+    /// A capture could not be opened or not be read to its end, or has packets beyond its snap
+    /// length.
     Complaint(Complaint),
 }
 
@@ -34,24 +35,24 @@ pub(super) enum Event {
 pub(super) struct Packets {
     pub(super) block: Block,
     pub(super) packets: Vec<CapturedPacket>,
-    /// The interfaces among theirs that have a name, and had no packet before.
+    /// Their interfaces that have a name and had no packet before.
     pub(super) named: Vec<Interface>,
-    /// Those among them of link types that are not supported.
+    /// The number of them with an unsupported link type.
     pub(super) unsupported: UnsupportedLinkTypes,
-    /// Octets of all captures that have been read.
+    /// The number of octets that have been read of all captures.
     pub(super) position: u64,
 }
 
-/// Reads captures one after the other.
+/// Reads captures in sequence.
 struct Source {
     events: Sender<Event>,
     /// Of all captures.
     numbering: Numbering,
-    /// Octets of the captures before this one.
+    /// The number of octets of the captures before this one.
     read_before: u64,
 }
 
-/// The receiver of events is gone.
+/// The error if the receiver of events was dropped.
 struct Unwanted;
 
 impl<T> From<SendError<T>> for Unwanted {
@@ -80,8 +81,8 @@ pub(super) fn read(files: Vec<PathBuf>) -> Receiver<Event> {
     receiver
 }
 
-/// Whether `file` is a pipe, terminal or the like, which delivers packets over time. A regular file
-/// is complete.
+/// Returns whether `file` delivers packets over time, as a pipe or terminal does. A regular file is
+/// complete.
 pub(super) fn is_live(file: &Path) -> bool {
     if file.as_os_str() != "-" {
         return file.metadata().is_ok_and(|metadata| !metadata.is_file());
@@ -105,7 +106,7 @@ impl Source {
             self.events.send(Event::Complaint(Complaint {
                 text: format!(
                     "{}: offset {}: {} packet{plural} longer than the capture's snap length, \
-                     metered all the same",
+                     metered like all others",
                     capture.name(),
                     oversized.first_offset,
                     oversized.packets

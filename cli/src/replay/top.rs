@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The flows with the most octets, from their records, in bounded memory.
+//! Finds the flows with the most octets in their records, in bounded memory.
 //!
-//! A flow that was reported in several records is added up, as long as no more flows are
-//! going on at a time than the flow table holds.
+//! The records of a flow are added up, as long as no more flows continue after a record than the flow
+//! table has room for.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -37,7 +37,7 @@ impl From<L2Key> for AnyKey {
     }
 }
 
-/// A flow's records, added up.
+/// The sum of a flow's records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TopFlow {
     pub(crate) key: AnyKey,
@@ -49,8 +49,8 @@ pub(crate) struct TopFlow {
     pub(crate) end_reason: EndReason,
 }
 
-/// The order of the table: most octets, then most packets, then the earliest; the rest only
-/// makes the order complete, so that it does not depend on the number of workers.
+/// The order of the table: most octets, then most packets, then the earliest. The rest makes the order
+/// total, so that it does not depend on the number of workers.
 type Rank = (u64, u64, Reverse<u64>, [u64; 6], u64);
 
 /// The largest flows so far.
@@ -58,33 +58,34 @@ type Rank = (u64, u64, Reverse<u64>, [u64; 6], u64);
 pub(crate) struct Top {
     size: usize,
     flows: BTreeMap<Rank, TopFlow>,
-    /// Flows that have been reported and go on.
-    going_on: HashMap<AnyKey, TopFlow>,
-    going_on_at_most: usize,
-    /// Flows that were ranked, so that equals stand side by side.
+    /// Flows that have a record and continue.
+    continuing: HashMap<AnyKey, TopFlow>,
+    most_continuing: usize,
+    /// The number of flows that were ranked, which distinguishes equal ones.
     ranked: u64,
 }
 
 impl Top {
-    /// The `size` largest, adding up at most `flows` that go on at a time.
+    /// Creates a list of the `size` largest flows. It adds up the records of at most `flows` continuing
+    /// flows at a time.
     pub(crate) fn new(size: usize, flows: usize) -> Self {
         Self {
             size,
             flows: BTreeMap::new(),
-            going_on: HashMap::new(),
-            going_on_at_most: flows,
+            continuing: HashMap::new(),
+            most_continuing: flows,
             ranked: 0,
         }
     }
 
-    /// Takes a record into account.
+    /// Adds a record.
     #[inline]
     pub(crate) fn add<K: FlowKey + Into<AnyKey>>(&mut self, record: &FlowRecord<K>) {
         if self.size == 0 {
             return;
         }
         let ends = record.end_reason != EndReason::ActiveTimeout;
-        if ends && self.going_on.is_empty() && !self.is_large(record.octets) {
+        if ends && self.continuing.is_empty() && !self.is_large(record.octets) {
             return;
         }
         self.add_any(
@@ -102,7 +103,7 @@ impl Top {
     }
 
     fn add_any(&mut self, ends: bool, mut flow: TopFlow) {
-        if let Some(before) = self.going_on.remove(&flow.key) {
+        if let Some(before) = self.continuing.remove(&flow.key) {
             flow.packets += before.packets;
             flow.octets += before.octets;
             flow.start = flow.start.min(before.start);
@@ -113,11 +114,11 @@ impl Top {
             self.rank(flow);
             return;
         }
-        if self.going_on.len() >= self.going_on_at_most {
-            // Flows that fell silent after a record end without another; let go of them.
+        if self.continuing.len() >= self.most_continuing {
+            // Flows without a packet since their last record end without another one. Forget them.
             self.end_all();
         }
-        self.going_on.insert(flow.key, flow);
+        self.continuing.insert(flow.key, flow);
     }
 
     fn is_large(&self, octets: u64) -> bool {
@@ -141,12 +142,12 @@ impl Top {
     }
 
     fn end_all(&mut self) {
-        for (_, flow) in std::mem::take(&mut self.going_on) {
+        for (_, flow) in std::mem::take(&mut self.continuing) {
             self.rank(flow);
         }
     }
 
-    /// Takes another worker's flows into account.
+    /// Adds the flows of another worker.
     pub(crate) fn merge(&mut self, mut other: Self) {
         self.end_all();
         other.end_all();
@@ -155,7 +156,7 @@ impl Top {
         }
     }
 
-    /// The flows, largest first.
+    /// Returns the flows, largest first.
     pub(crate) fn into_flows(mut self) -> Vec<TopFlow> {
         self.end_all();
         self.flows.into_values().rev().collect()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A worker: the engine over its share of the packets.
+//! A worker runs the engine over its share of the packets.
 //!
-//! It hosts one metering and one exporting process, and knows neither files nor targets.
+//! It hosts one metering and one exporting process. It knows nothing of captures, and hands messages
+//! to an outlet.
 
 use std::io;
 
@@ -14,7 +15,7 @@ use flowmeter::observation::{Direction, ObservationDomainId, ObservationPoint};
 use flowmeter::packet::Packet;
 use flowmeter::time::Uptime;
 
-use super::clock::Moment;
+use super::clock::{Moment, Moments};
 use super::top::{AnyKey, Top};
 use crate::capture::{Block, CapturedPacket};
 use crate::target::Outlet;
@@ -23,30 +24,46 @@ use crate::target::Outlet;
 pub(super) struct Batch {
     pub(super) block: Block,
     pub(super) packets: Vec<Timed>,
-    /// When the last of them was observed.
+    /// Times that pass between packets, in order.
+    pub(super) gaps: Vec<Gap>,
+    /// The time at which the last of them was observed.
     pub(super) now: Moment,
-    /// The interfaces, where they have changed.
+    /// The interfaces, if they have changed.
     pub(super) interfaces: Option<Interfaces>,
 }
 
 impl Batch {
-    /// A batch with room for so many packets.
+    /// Creates a batch with room for `packets` packets.
     pub(super) fn new(block: Block, interfaces: Option<Interfaces>, packets: usize) -> Self {
         Self {
             block,
             packets: Vec::with_capacity(packets),
+            gaps: Vec::new(),
             now: Moment::default(),
             interfaces,
         }
     }
 
-    /// The same without its packets, with room for so many.
+    /// Returns the same batch without packets and gaps, with room for `packets` packets.
     pub(super) fn without_packets(&self, packets: usize) -> Self {
         Self {
             now: self.now,
             ..Self::new(self.block.clone(), self.interfaces.clone(), packets)
         }
     }
+
+    /// Returns whether a worker has nothing to do for it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.packets.is_empty() && self.gaps.is_empty() && self.interfaces.is_none()
+    }
+}
+
+/// A time that passes between two packets.
+#[derive(Clone, Copy)]
+pub(super) struct Gap {
+    /// The index of the packet after it.
+    pub(super) at: usize,
+    pub(super) moments: Moments,
 }
 
 /// A captured packet and the uptime at which it was observed.
@@ -56,13 +73,13 @@ pub(super) struct Timed {
     pub(super) uptime: Uptime,
 }
 
-/// What a worker leaves behind.
+/// The results of a worker.
 pub(super) struct Outcome {
     pub(super) statistics: Statistics,
     pub(super) messages: u64,
     pub(super) records: u64,
     pub(super) top: Top,
-    /// Whether the system had no memory for a table of the size that was asked for.
+    /// Whether there was no memory to grow a table.
     pub(super) lacked_memory: bool,
 }
 
@@ -70,15 +87,15 @@ pub(super) struct Outcome {
 pub(super) struct Worker {
     metering: MeteringProcess,
     export: Exporter,
-    /// The flows that its tables may grow to.
+    /// The sizes that its tables may grow to.
     flows: Flows,
-    /// Whether there was no memory for a larger table: then all stay as they are.
+    /// Whether there was no memory to grow a table. Then tables grow no more.
     lacks_memory: bool,
 }
 
 impl Worker {
-    /// A worker that exports as `domain` and hands messages of up to `message_octets` to
-    /// `outlet`. Its tables begin small, and grow to what `configuration` says where flows come.
+    /// Creates a worker that exports in `domain` and hands messages of up to `message_octets` to
+    /// `outlet`. Its tables begin small and grow with the flows up to the size in `configuration`.
     pub(super) fn new(
         configuration: &Configuration,
         domain: ObservationDomainId,
@@ -97,44 +114,58 @@ impl Worker {
             outlet,
             message_octets,
         };
+        let mut process = ExportingProcess::new(channel, domain);
+        // Announcements are repeated by targets, which know their sessions.
+        process.set_announce_interval(u32::MAX);
         Ok(Self {
             metering: MeteringProcess::new(&small)?,
-            export: Exporter {
-                process: ExportingProcess::new(channel, domain),
-                top,
-            },
+            export: Exporter { process, top },
             flows,
             lacks_memory: false,
         })
     }
 
-    /// Announces templates and interfaces once only, which is enough for a file. Collectors restart,
-    /// and messages to them get lost.
-    pub(super) fn announce_once(&mut self) {
-        self.export.process.set_announce_interval(u32::MAX);
-    }
-
     /// Meters one batch.
     pub(super) fn observe(&mut self, batch: &Batch) {
-        let Moment { uptime, time } = batch.now;
-        self.export.process.tick(time, uptime);
+        let first = batch.gaps.first();
+        self.tick(first.map_or(batch.now, |gap| gap.moments.from()));
         if let Some(interfaces) = &batch.interfaces {
             self.export.process.set_interfaces(interfaces);
+            // The channel always has a buffer.
+            let _ = self.export.process.finish_options();
         }
-        for frame in batch.packets.chunks(FRAME) {
-            let Some(first) = frame.first() else { continue };
+        let mut packets = &batch.packets[..];
+        let mut start = 0;
+        for gap in &batch.gaps {
+            let (before, after) = packets.split_at(gap.at - start);
+            self.meter(&batch.block, before, gap.moments.from());
+            gap.moments.for_each(|moment| self.pass(moment));
+            (packets, start) = (after, gap.at);
+        }
+        self.meter(&batch.block, packets, batch.now);
+    }
+
+    /// Meters packets, the last of which was observed at `now`.
+    fn meter(&mut self, block: &Block, packets: &[Timed], now: Moment) {
+        self.tick(now);
+        for chunk in packets.chunks(BATCH) {
+            let Some(first) = chunk.first() else { continue };
             self.grow(first.uptime);
-            let mut packets = [Packet::default(); FRAME];
-            for (packet, timed) in packets.iter_mut().zip(frame) {
-                *packet = timed.packet(&batch.block);
+            let mut packets = [Packet::default(); BATCH];
+            for (packet, timed) in packets.iter_mut().zip(chunk) {
+                *packet = timed.packet(block);
             }
             self.metering
-                .observe(&packets[..frame.len()], &mut self.export);
+                .observe(&packets[..chunk.len()], &mut self.export);
         }
     }
 
-    /// Makes room for more flows. Where there is no memory for it, flows make room for others as
-    /// in any full table.
+    fn tick(&mut self, now: Moment) {
+        self.export.process.tick(now.time, now.uptime);
+    }
+
+    /// Grows the tables if necessary. Without memory for that, new flows replace others, as in any full
+    /// table.
     fn grow(&mut self, now: Uptime) {
         if self.lacks_memory {
             return;
@@ -145,7 +176,7 @@ impl Worker {
 
     /// Exports what is due at `now`.
     pub(super) fn pass(&mut self, now: Moment) {
-        self.export.process.tick(now.time, now.uptime);
+        self.tick(now);
         let all = usize::MAX;
         self.metering.expire(now.uptime, all, &mut self.export);
     }
@@ -157,7 +188,7 @@ impl Worker {
 
     /// Ends all flows.
     pub(super) fn finish(mut self, now: Moment) -> Outcome {
-        self.export.process.tick(now.time, now.uptime);
+        self.tick(now);
         let flush = &mut Flush::default();
         let all = usize::MAX;
         while self
@@ -165,7 +196,7 @@ impl Worker {
             .flush(flush, now.uptime, all, |_| true, &mut self.export)
             != Swept::Done
         {}
-        // A channel to the exporter always has a buffer.
+        // The channel always has a buffer.
         let _ = self.export.process.finish_options();
         self.export.process.flush();
         let exported = *self.export.process.statistics();
@@ -179,11 +210,11 @@ impl Worker {
     }
 }
 
-/// Packets that are handed to the engine in one call.
-const FRAME: usize = 256;
+/// The maximum number of packets in a call of the engine.
+const BATCH: usize = 256;
 
 impl Timed {
-    /// The packet as the engine wants it.
+    /// Returns the packet in the form that the engine takes.
     pub(super) fn packet<'a>(&self, block: &'a Block) -> Packet<'a> {
         let captured = &self.packet;
         let (ingress_interface, egress_interface) = match captured.direction {
@@ -207,7 +238,7 @@ impl Timed {
     }
 }
 
-/// Exports records and looks for the largest flows among them.
+/// Exports records and keeps the largest flows.
 struct Exporter {
     process: ExportingProcess<Channel>,
     top: Top,
@@ -222,7 +253,7 @@ impl<K: FlowTemplate + Into<AnyKey>> Export<K> for Exporter {
     }
 }
 
-/// The way to the targets.
+/// The engine's transport to the targets.
 struct Channel {
     outlet: Outlet,
     message_octets: usize,

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What became of the flow records for one target: offered = sent + lost (by reason), when all is
-//! over. Workers and the target's thread count together.
+//! The accounts of flow records for one target: at the end, offered = sent + lost (by reason). Workers
+//! and the target's thread update them.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::text::system_error;
 
 /// The accounts of one target.
 pub(super) struct Accounts {
@@ -21,39 +23,39 @@ struct Counts {
     sent: u64,
     lost: BTreeMap<&'static str, Loss>,
     connections: u64,
-    /// Why it is not connected, or was not.
+    /// Why it was last not connected.
     trouble: Option<Trouble>,
 }
 
-/// The name of a reason, and what the system said.
+/// The name of a reason, and the system's message.
 pub(super) type Trouble = (&'static str, String);
 
 /// Records that were lost for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Loss {
-    /// How many.
+    /// Their number.
     pub(crate) records: u64,
-    /// What the system said first.
+    /// The system's first message.
     pub(crate) error: String,
 }
 
-/// What became of all flow records for one target.
+/// The final accounts of one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Report {
     /// The target, as the command line names it.
     pub(crate) name: String,
-    /// Flow records that were sent: that the system took for sending.
+    /// Flow records that were sent: the system has accepted them.
     pub(crate) sent: u64,
     /// Flow records that are known to be lost, by the reason's name.
     pub(crate) lost: BTreeMap<&'static str, Loss>,
-    /// Whether that is all of them. Datagrams may be lost on their way without a word.
+    /// Whether these are all. The loss of a datagram may go unnoticed.
     pub(crate) loss_is_known: bool,
-    /// How often it was connected, or opened.
+    /// The number of times it was connected or opened.
     pub(crate) connections: u64,
 }
 
 impl Report {
-    /// All flow records that are known to be lost.
+    /// Returns the number of flow records that are known to be lost.
     pub(crate) fn all_lost(&self) -> u64 {
         self.lost.values().map(|loss| loss.records).sum()
     }
@@ -71,7 +73,7 @@ impl Accounts {
     }
 
     fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
-        // Nobody panics while holding it, and counts are whole at any time.
+        // No code panics while holding the lock, and the counts are consistent at any time.
         self.counts
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -91,7 +93,7 @@ impl Accounts {
         }
     }
 
-    /// Counts as lost what was counted as sent.
+    /// Moves records from sent to lost.
     pub(super) fn lose_sent(&self, (reason, error): &Trouble, records: u64) {
         if records > 0 {
             let mut counts = self.counts();
@@ -114,21 +116,21 @@ impl Accounts {
         self.is_connected.load(Ordering::Relaxed)
     }
 
-    /// Why it is not connected.
+    /// Returns why it is not connected.
     pub(super) fn trouble(&self) -> Trouble {
         let trouble = self.counts().trouble.clone();
         trouble.unwrap_or_else(|| ("collector_unreachable", "no answer".to_owned()))
     }
 
-    /// What became of all records. Those of which nothing is known by now are lost.
+    /// Returns the final accounts. Records that are neither sent nor lost yet count as lost.
     pub(super) fn report(&self) -> Report {
         let offered = self.offered.load(Ordering::Relaxed);
         let mut counts = self.counts();
         let lost: u64 = counts.lost.values().map(|loss| loss.records).sum();
         let rest = offered.saturating_sub(counts.sent + lost);
         let trouble = counts.trouble.clone();
-        let never_there = counts.connections == 0 && trouble.is_some();
-        if rest > 0 || never_there {
+        let was_never_connected = counts.connections == 0 && trouble.is_some();
+        if rest > 0 || was_never_connected {
             let (reason, error) =
                 trouble.unwrap_or_else(|| ("time_limit", "took too long".to_owned()));
             counts.lose(reason, &error, rest);
@@ -153,29 +155,22 @@ impl Counts {
     }
 }
 
-/// The reason under which losses by this error of a collector are counted, and what it says.
+/// Returns the reason of losses by this error of a collector, and its message.
 pub(super) fn collector_trouble(error: &io::Error) -> Trouble {
     let reason = match error.raw_os_error() {
         Some(libc::ENOBUFS) => "no_buffer",
         Some(libc::EMSGSIZE) => "message_too_long",
         _ => "collector_unreachable",
     };
-    (reason, describe(error))
+    (reason, system_error(error))
 }
 
-/// The same of a file.
+/// Returns the reason of losses by this error of a file, and its message.
 pub(super) fn file_trouble(error: &io::Error) -> Trouble {
     let reason = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
         io::ErrorKind::BrokenPipe => "broken_pipe",
         _ => "output_failed",
     };
-    (reason, describe(error))
-}
-
-/// What the system said, without the number that only programmers know.
-fn describe(error: &io::Error) -> String {
-    let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].to_owned()
+    (reason, system_error(error))
 }

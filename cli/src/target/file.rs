@@ -1,33 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-//! An IPFIX file (RFC 5655), or standard output. One that fails is left alone from then on.
+//! Writes an IPFIX file (RFC 5655), or standard output. After an error nothing more is written.
 
 use std::fs::File;
 use std::io;
 
 use super::accounts::file_trouble;
 use super::pending::Pending;
-use super::{Duty, Next, TICK, is_repeated};
+use super::{Next, QueueReceiver, TICK};
 use crate::arguments::Output;
 
-/// Writes to `output`, in place of a file that may be there.
-pub(super) fn run(duty: &Duty, output: &Output) {
-    if !duty.is_wanted() {
+/// Writes to `output`, and replaces an existing file.
+pub(super) fn run(queue: &QueueReceiver, output: &Output) {
+    if !queue.is_wanted() {
         return;
     }
-    if let Err(error) = write(duty, output) {
+    if let Err(error) = write(queue, output) {
         let (reason, text) = file_trouble(&error);
-        duty.accounts.disconnect((reason, text.clone()));
-        duty.lose_rest(reason, &text);
+        queue.accounts.disconnect((reason, text.clone()));
+        queue.lose_rest(reason, &text);
     }
 }
 
-fn write(duty: &Duty, output: &Output) -> io::Result<()> {
+fn write(queue: &QueueReceiver, output: &Output) -> io::Result<()> {
     let mut file = open(output)?;
-    duty.accounts.connect();
+    queue.accounts.connect();
     let mut pending = Pending::default();
     loop {
-        match duty.next(TICK) {
-            Next::Message(message) if is_repeated(&message) => continue,
+        match queue.next(TICK) {
             Next::Message(message) => {
                 pending.push(&message.buffer[..message.length], Some(message.clone()))
             }
@@ -35,14 +34,12 @@ fn write(duty: &Duty, output: &Output) -> io::Result<()> {
             Next::End => return Ok(()),
         }
         while !pending.is_full()
-            && let Some(message) = duty.ready()
+            && let Some(message) = queue.ready()
         {
-            if !is_repeated(&message) {
-                pending.push(&message.buffer[..message.length], Some(message.clone()));
-            }
+            pending.push(&message.buffer[..message.length], Some(message.clone()));
         }
         while !pending.is_empty() {
-            pending.write(&mut file, &duty.accounts)?;
+            pending.write(&mut file, &queue.accounts)?;
         }
     }
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Where messages go: collectors and files, each with a thread and a queue of its own, so that a
+//! The targets of messages: collectors and files. Each has a thread and a queue of its own, so that a
 //! slow one does not delay another.
 //!
-//! Each flow record that a target is offered is counted either as sent or as lost for a reason. Only
-//! the headers of messages are read here.
+//! For each target, every flow record is counted either as sent or as lost for a reason. Of messages,
+//! only the headers are read here.
 //!
-//! When a queue is full, a file applies back-pressure. A collector does so only while capture files
-//! are read, which can wait, and only as long as it makes progress. Otherwise what does not fit is
-//! lost.
+//! When a queue is full, a file applies back-pressure. A collector does so only while all inputs are
+//! capture files, and only as long as it makes progress. Otherwise the message is lost.
 
 mod accounts;
 mod file;
@@ -37,20 +36,20 @@ pub(crate) use self::accounts::Report;
 /// A finished message on its way to the targets.
 pub(crate) type Outgoing = Message<Vec<u8>>;
 
-/// Octets of messages that may be queued for a target; all targets share them. That is about as
-/// many as the end of a million flows makes.
+/// The maximum number of octets in the queue of a target, whose messages all targets share: about as
+/// many as the records of a million flows have.
 const QUEUE: usize = 90_000_000;
 
-/// How long a collector's full queue may make no progress before messages are lost.
+/// The time without progress of a full queue after which messages to a collector are lost.
 const STANDSTILL: Duration = Duration::from_secs(1);
 
-/// How long a collector may take nothing, or be unreachable, after the last record.
+/// The time without progress, after the last record, after which a collector is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long all collectors together may take after the last record.
+/// The time limit of all collectors after the last record.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a target waits for a message before it checks its connection.
+/// The time without a message after which a target checks its connection.
 const TICK: Duration = Duration::from_millis(200);
 
 /// All targets of a replay.
@@ -58,13 +57,13 @@ pub(crate) struct Targets {
     outlet: Outlet,
     running: Vec<Running>,
     ending: Arc<OnceLock<Instant>>,
-    /// Messages that may be queued for each.
+    /// The maximum number of messages in each queue.
     queue: usize,
 }
 
-/// The way to all targets.
+/// Hands messages to all targets.
 #[derive(Clone)]
-pub(crate) struct Outlet(Arc<[Way]>);
+pub(crate) struct Outlet(Arc<[QueueSender]>);
 
 /// A target's thread.
 struct Running {
@@ -74,21 +73,22 @@ struct Running {
     done: Receiver<()>,
 }
 
-/// The way to one target.
-struct Way {
+/// The queue of a target, on the side of the workers.
+struct QueueSender {
     is_file: bool,
-    queue: Sender<Step>,
-    /// Templates that did not fit the queue: they are few, and the records after them need them.
+    steps: Sender<Step>,
+    /// Templates and options that did not fit the queue: workers send them once, and records need
+    /// them.
     missed: Sender<Arc<Outgoing>>,
     accounts: Arc<Accounts>,
-    /// How long to wait for room in a full queue.
+    /// The time to block on a full queue.
     patience: Duration,
     stands_still: AtomicBool,
 }
 
-/// What a target does next.
+/// A step of a target.
 enum Step {
-    /// Connect, or make the file.
+    /// Connect, or create the file.
     Open,
     Send(Arc<Outgoing>),
 }
@@ -109,27 +109,27 @@ impl Targets {
             queue: QUEUE / message_octets.max(1),
         };
         let patience = if is_live { Duration::ZERO } else { STANDSTILL };
-        let mut ways = Vec::new();
+        let mut senders = Vec::new();
         for collector in collectors {
             let addresses = collector.addresses.clone();
             let protocol = collector.protocol;
             let is_udp = protocol == Protocol::Udp;
             let accounts = Accounts::new(collector.name.clone(), !is_udp);
-            ways.push(
-                targets.start(accounts, patience, false, move |duty| match protocol {
-                    Protocol::Udp => udp::run(&duty, &addresses),
-                    Protocol::Tcp => tcp::run(&duty, &addresses),
+            senders.push(
+                targets.start(accounts, patience, false, move |queue| match protocol {
+                    Protocol::Udp => udp::run(&queue, &addresses),
+                    Protocol::Tcp => tcp::run(&queue, &addresses),
                 }),
             );
         }
         if let Some(output) = output {
             let output = output.clone();
             let accounts = Accounts::new(output.to_string(), true);
-            ways.push(targets.start(accounts, patience, true, move |duty| {
-                file::run(&duty, &output);
+            senders.push(targets.start(accounts, patience, true, move |queue| {
+                file::run(&queue, &output);
             }));
         }
-        targets.outlet = Outlet(ways.into());
+        targets.outlet = Outlet(senders.into());
         targets
     }
 
@@ -138,13 +138,13 @@ impl Targets {
         accounts: Accounts,
         patience: Duration,
         is_file: bool,
-        run: impl FnOnce(Duty) + Send + 'static,
-    ) -> Way {
+        run: impl FnOnce(QueueReceiver) + Send + 'static,
+    ) -> QueueSender {
         let accounts = Arc::new(accounts);
-        let (queue, steps) = bounded(self.queue);
+        let (sender, steps) = bounded(self.queue);
         let (missed, templates) = unbounded();
         let (ends, done) = bounded(0);
-        let duty = Duty {
+        let receiver = QueueReceiver {
             steps,
             missed: templates,
             accounts: Arc::clone(&accounts),
@@ -153,16 +153,16 @@ impl Targets {
         // The thread is not joined, as it may be blocked in a system call: see `done`.
         thread::spawn(move || {
             let _ends: Sender<()> = ends;
-            run(duty);
+            run(receiver);
         });
         self.running.push(Running {
             accounts: Arc::clone(&accounts),
             is_file,
             done,
         });
-        Way {
+        QueueSender {
             is_file,
-            queue,
+            steps: sender,
             missed,
             accounts,
             patience,
@@ -170,16 +170,16 @@ impl Targets {
         }
     }
 
-    /// The way to all of them.
+    /// Returns an outlet to all targets.
     pub(crate) fn outlet(&self) -> Outlet {
         self.outlet.clone()
     }
 
-    /// Connects to collectors and makes files, unless that was done before.
+    /// Connects to collectors and creates files, unless that was done before.
     pub(crate) fn open(&self) {
-        for way in &*self.outlet.0 {
-            // A queue that is full belongs to a target that is open.
-            let _ = way.queue.try_send(Step::Open);
+        for sender in &*self.outlet.0 {
+            // If the queue is full, the target is open.
+            let _ = sender.steps.try_send(Step::Open);
         }
     }
 
@@ -211,7 +211,7 @@ impl Running {
             let limit = if self.is_file {
                 files_until.map_or_else(never, at)
             } else {
-                // The thread itself keeps the limit, unless it is blocked in the system.
+                // The thread itself observes the limit, unless it is blocked in a system call.
                 at(end + LIMIT + Duration::from_secs(1))
             };
             select! {
@@ -224,27 +224,27 @@ impl Running {
 }
 
 impl Outlet {
-    /// Hands a message to every target.
+    /// Hands a message to each target.
     pub(crate) fn send(&self, message: Outgoing) {
         let message = Arc::new(message);
-        for way in &*self.0 {
-            way.offer(&message);
+        for sender in &*self.0 {
+            sender.offer(&message);
         }
     }
 }
 
-impl Way {
+impl QueueSender {
     fn offer(&self, message: &Arc<Outgoing>) {
         let records = u64::from(message.flow_records);
         self.accounts.offer(records);
         let step = Step::Send(Arc::clone(message));
         let sent = if self.is_file {
-            self.queue.send(step).is_ok()
+            self.steps.send(step).is_ok()
         } else {
-            self.queue_or_wait(step)
+            self.enqueue(step)
         };
         if !sent {
-            if message.kind == MessageKind::Templates {
+            if message.kind != MessageKind::Data {
                 let _ = self.missed.send(Arc::clone(message));
             }
             let (reason, error) = if self.accounts.is_connected() {
@@ -256,8 +256,8 @@ impl Way {
         }
     }
 
-    fn queue_or_wait(&self, step: Step) -> bool {
-        let step = match self.queue.try_send(step) {
+    fn enqueue(&self, step: Step) -> bool {
+        let step = match self.steps.try_send(step) {
             Ok(()) => {
                 self.stands_still.store(false, Ordering::Relaxed);
                 return true;
@@ -268,31 +268,31 @@ impl Way {
         if self.stands_still.load(Ordering::Relaxed) || !self.accounts.is_connected() {
             return false;
         }
-        let sent = self.queue.send_timeout(step, self.patience).is_ok();
+        let sent = self.steps.send_timeout(step, self.patience).is_ok();
         self.stands_still.store(!sent, Ordering::Relaxed);
         sent
     }
 }
 
-/// What a target's thread works on.
-struct Duty {
+/// The queue of a target, on the side of its thread.
+struct QueueReceiver {
     steps: Receiver<Step>,
     missed: Receiver<Arc<Outgoing>>,
     accounts: Arc<Accounts>,
-    /// When there were no more records.
+    /// The time of the last record, once it is known.
     ending: Arc<OnceLock<Instant>>,
 }
 
-/// What a queue has.
+/// The result of reading a queue.
 enum Next {
     Message(Arc<Outgoing>),
-    /// Nothing has come for a while.
+    /// No message arrived in time.
     Nothing,
-    /// Nothing more comes.
+    /// No more messages follow.
     End,
 }
 
-impl Duty {
+impl QueueReceiver {
     /// Waits for [`Step::Open`]; returns `false` if it never comes.
     fn is_wanted(&self) -> bool {
         matches!(self.steps.recv(), Ok(Step::Open))
@@ -309,15 +309,15 @@ impl Duty {
         }
     }
 
-    /// Notes a message from the queue in `session`, after templates that did not fit the queue.
+    /// Notes a message from the queue in `session`, after templates and options that did not fit it.
     fn note(&self, message: &Arc<Outgoing>, session: &mut Session) {
-        for templates in self.missed.try_iter() {
-            session.note(&templates);
+        for missed in self.missed.try_iter() {
+            session.note_early(&missed);
         }
         session.note(message);
     }
 
-    /// A message that is there already.
+    /// Returns a message if the queue is not empty.
     fn ready(&self) -> Option<Arc<Outgoing>> {
         loop {
             match self.steps.try_recv() {
@@ -328,14 +328,14 @@ impl Duty {
         }
     }
 
-    /// Whether to give up a collector that last made progress at `progress`.
+    /// Returns whether to give up a collector that last made progress at `progress`.
     fn is_over(&self, progress: Instant) -> bool {
         self.ending
             .get()
             .is_some_and(|end| progress.max(*end).elapsed() >= PATIENCE || end.elapsed() >= LIMIT)
     }
 
-    /// Counts everything that is still to come as lost.
+    /// Counts all further messages as lost.
     fn lose_rest(&self, reason: &'static str, error: &str) {
         while let Ok(step) = self.steps.recv() {
             if let Step::Send(message) = step {
@@ -344,9 +344,4 @@ impl Duty {
             }
         }
     }
-}
-
-/// Whether a stream, which is reliable, can do without this message.
-fn is_repeated(message: &Outgoing) -> bool {
-    message.kind == MessageKind::RepeatedTemplates
 }

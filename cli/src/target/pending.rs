@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Messages one after the other (RFC 7011 §10.4, RFC 5655), of which a stream takes as many octets
-//! at a time as it likes. A message counts as sent when its last octet has been taken.
+//! Messages in sequence (RFC 7011 §10.4, RFC 5655) for a stream, which may accept any number of octets
+//! at a time. A message counts as sent when its last octet has been accepted.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
@@ -9,10 +9,10 @@ use std::sync::Arc;
 use super::Outgoing;
 use super::accounts::Accounts;
 
-/// Octets of one write: a few hundred messages.
+/// The length of one write: a few hundred messages.
 const BATCH: usize = 256 << 10;
 
-/// Octets on their way into a stream.
+/// Octets that are to be written to a stream.
 #[derive(Default)]
 pub(super) struct Pending {
     octets: Vec<u8>,
@@ -22,7 +22,7 @@ pub(super) struct Pending {
 
 struct Part {
     end: usize,
-    /// The message, unless these octets are repeated templates.
+    /// The message, unless it is announced again at the beginning of a session.
     message: Option<Arc<Outgoing>>,
 }
 
@@ -42,7 +42,7 @@ impl Pending {
         self.parts.push_back(Part { end, message });
     }
 
-    /// Writes what `stream` takes in one write.
+    /// Makes one write to `stream`.
     pub(super) fn write(&mut self, stream: &mut impl Write, accounts: &Accounts) -> io::Result<()> {
         match stream.write(&self.octets[self.written..]) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -64,7 +64,7 @@ impl Pending {
         Ok(())
     }
 
-    /// The messages that were not written whole, and leaves nothing.
+    /// Takes the messages that were not written completely.
     pub(super) fn take(&mut self) -> impl DoubleEndedIterator<Item = Arc<Outgoing>> {
         self.octets.clear();
         self.written = 0;

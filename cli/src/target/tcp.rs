@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! IPFIX over TCP (RFC 7011 §10.4), with reconnection.
 //!
-//! Messages that a failed connection has not taken whole are sent over the next. What it has taken
-//! counts as sent, since TCP does not report how much of it was read.
+//! Messages that a failed connection has not accepted completely are sent over the next. Those that it
+//! has accepted count as sent, since TCP does not report how much was read.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
@@ -14,26 +14,27 @@ use std::time::{Duration, Instant};
 use super::accounts::collector_trouble;
 use super::pending::Pending;
 use super::session::Session;
-use super::{Duty, Next, Outgoing, TICK, is_repeated};
+use super::{Next, Outgoing, QueueReceiver, TICK};
 
-/// How long one address may take to accept a connection.
+/// The time limit for connecting to one address.
 const CONNECTING: Duration = Duration::from_secs(3);
 
-/// The pauses between attempts to connect: from one to the other, each twice as long.
+/// The first and the longest pause between attempts to connect. Each is twice as long as the one
+/// before.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];
 
 /// Sends to the first of `addresses` that accepts a connection.
-pub(super) fn run(duty: &Duty, addresses: &[SocketAddr]) {
-    if !duty.is_wanted() {
+pub(super) fn run(queue: &QueueReceiver, addresses: &[SocketAddr]) {
+    if !queue.is_wanted() {
         return;
     }
     let now = Instant::now();
     let mut tcp = Tcp {
-        duty,
+        queue,
         addresses,
         stream: None,
-        session: Session::default(),
-        waiting: VecDeque::new(),
+        session: Session::reliable(),
+        deferred: VecDeque::new(),
         pending: Pending::default(),
         pause: PAUSES[0],
         attempt: now,
@@ -44,27 +45,27 @@ pub(super) fn run(duty: &Duty, addresses: &[SocketAddr]) {
 }
 
 struct Tcp<'a> {
-    duty: &'a Duty,
+    queue: &'a QueueReceiver,
     addresses: &'a [SocketAddr],
     stream: Option<TcpStream>,
     session: Session,
-    /// Messages for which there is no connection yet.
-    waiting: VecDeque<Arc<Outgoing>>,
+    /// Messages that are not encoded yet, as there is no connection.
+    deferred: VecDeque<Arc<Outgoing>>,
     pending: Pending,
     /// The pause after the next failure.
     pause: Duration,
-    /// When to try to connect again.
+    /// The time of the next attempt to connect.
     attempt: Instant,
     connected: Instant,
-    /// When octets were last taken.
+    /// The time when octets were last accepted.
     progress: Instant,
 }
 
 impl Tcp<'_> {
-    /// Does what is next; `false` when all is done or given up.
+    /// Makes one step; returns `false` at the end or after giving up.
     fn step(&mut self) -> bool {
         if self.is_idle() {
-            match self.duty.next(TICK) {
+            match self.queue.next(TICK) {
                 Next::Message(message) => {
                     self.take(message);
                     self.progress = Instant::now();
@@ -92,7 +93,7 @@ impl Tcp<'_> {
             let pause = self.attempt.saturating_duration_since(Instant::now());
             thread::sleep(pause.min(TICK));
         }
-        if !self.is_idle() && self.duty.is_over(self.progress) {
+        if !self.is_idle() && self.queue.is_over(self.progress) {
             self.give_up();
             return false;
         }
@@ -100,41 +101,37 @@ impl Tcp<'_> {
     }
 
     fn is_idle(&self) -> bool {
-        self.pending.is_empty() && self.waiting.is_empty()
+        self.pending.is_empty() && self.deferred.is_empty()
     }
 
     fn take(&mut self, message: Arc<Outgoing>) {
-        self.duty.note(&message, &mut self.session);
-        self.waiting.push_back(message);
+        self.queue.note(&message, &mut self.session);
+        self.deferred.push_back(message);
     }
 
-    /// Encodes what waits for this connection.
+    /// Encodes deferred and queued messages for this connection.
     fn fill(&mut self) {
         while !self.pending.is_full() {
-            let Some(message) = self.waiting.pop_front() else {
-                let Some(message) = self.duty.ready() else {
+            let Some(message) = self.deferred.pop_front() else {
+                let Some(message) = self.queue.ready() else {
                     return;
                 };
                 self.take(message);
                 continue;
             };
             let pending = &mut self.pending;
-            let announces = is_repeated(&message) && self.session.has_announced(&message);
-            if announces {
-                continue;
-            }
             let known = self.session.encode(&message, |octets, is_itself| {
                 pending.push(octets, is_itself.then(|| Arc::clone(&message)));
             });
             if !known {
                 let records = u64::from(message.flow_records);
                 let error = "its templates are not known";
-                self.duty.accounts.lose("queue_full", error, records);
+                self.queue.accounts.lose("queue_full", error, records);
             }
         }
     }
 
-    /// Tries to connect, if it is time for that.
+    /// Tries to connect, if the pause has passed.
     fn connect(&mut self) {
         if Instant::now() < self.attempt {
             return;
@@ -147,7 +144,7 @@ impl Tcp<'_> {
                     self.stream = Some(stream);
                     self.connected = Instant::now();
                     self.progress = self.connected;
-                    self.duty.accounts.connect();
+                    self.queue.accounts.connect();
                     return;
                 }
                 Err(error) => refusal = error,
@@ -157,7 +154,7 @@ impl Tcp<'_> {
     }
 
     fn postpone(&mut self, error: &io::Error) {
-        self.duty.accounts.disconnect(collector_trouble(error));
+        self.queue.accounts.disconnect(collector_trouble(error));
         self.attempt = Instant::now() + self.pause;
         self.pause = (self.pause * 2).min(PAUSES[1]);
     }
@@ -185,13 +182,13 @@ impl Tcp<'_> {
         let Some(stream) = self.stream.as_mut().filter(|_| !self.pending.is_empty()) else {
             return Ok(());
         };
-        match self.pending.write(stream, &self.duty.accounts) {
+        match self.pending.write(stream, &self.queue.accounts) {
             Ok(()) => {
                 self.progress = Instant::now();
                 Ok(())
             }
-            // A stalled collector would take no more over another connection. If its host is gone,
-            // the system reports an error after its own timeout.
+            // Another connection would not help with a stalled collector. If its host is gone, the
+            // system reports an error after its own timeout.
             Err(error) if is_temporary(&error) => Ok(()),
             Err(error) => Err(error),
         }
@@ -200,27 +197,27 @@ impl Tcp<'_> {
     fn disconnect(&mut self, error: &io::Error) {
         self.stream = None;
         for message in self.pending.take().rev() {
-            self.waiting.push_front(message);
+            self.deferred.push_front(message);
         }
-        // A connection that has lasted was no failed attempt.
+        // A connection that has lasted counts as a success.
         if self.connected.elapsed() > PAUSES[1] {
             self.pause = PAUSES[0];
         }
         self.postpone(error);
     }
 
-    /// Counts everything as lost.
+    /// Counts all remaining messages as lost.
     fn give_up(&mut self) {
         let (reason, error) = if self.stream.is_some() {
             ("time_limit", "takes too long".to_owned())
         } else {
-            self.duty.accounts.trouble()
+            self.queue.accounts.trouble()
         };
-        for message in self.pending.take().chain(self.waiting.drain(..)) {
+        for message in self.pending.take().chain(self.deferred.drain(..)) {
             let records = u64::from(message.flow_records);
-            self.duty.accounts.lose(reason, &error, records);
+            self.queue.accounts.lose(reason, &error, records);
         }
-        self.duty.lose_rest(reason, &error);
+        self.queue.lose_rest(reason, &error);
     }
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Streams that take part of what they are given, sessions, queues that are full.
+//! Streams that accept a part of a write, and full queues.
+
+mod session;
 
 use std::io::{self, ErrorKind, Write};
 
@@ -7,7 +9,7 @@ use super::accounts::Loss;
 use super::pending::Pending;
 use super::*;
 
-/// Takes `room` octets, `step` at a time.
+/// A stream that accepts `room` octets, `step` at a time.
 struct Full {
     room: usize,
     step: usize,
@@ -47,7 +49,7 @@ fn data(sequence: u32) -> Arc<Outgoing> {
 }
 
 #[test]
-fn a_message_counts_as_sent_when_its_last_octet_was_taken() {
+fn a_message_counts_as_sent_when_its_last_octet_is_accepted() {
     for step in [1, 99, 100, 101, 1000] {
         let accounts = Accounts::new("full".to_owned(), true);
         let mut stream = Full { room: 750, step };
@@ -68,130 +70,76 @@ fn a_message_counts_as_sent_when_its_last_octet_was_taken() {
     }
 }
 
-/// What is sent for a message: its kind, its sequence number, and whether it is itself.
-fn sent(session: &mut Session, message: &Outgoing) -> Vec<(u8, u32, bool)> {
-    let mut all = Vec::new();
-    session.encode(message, |octets, is_itself| {
-        let sequence = [octets[8], octets[9], octets[10], octets[11]];
-        all.push((octets[99], u32::from_be_bytes(sequence), is_itself));
-    });
-    all
-}
-
-/// RFC 7011 §3.1: Data Records are counted in one stream. §8: templates precede them.
-#[test]
-fn each_session_begins_with_templates_and_a_sequence_of_its_own() {
-    const TEMPLATES: u8 = MessageKind::Templates as u8;
-    const DATA: u8 = MessageKind::Data as u8;
-    let mut session = Session::default();
-    let templates = message(MessageKind::Templates, 0, 0);
-    session.note(&templates);
-    assert_eq!(sent(&mut session, &templates), [(TEMPLATES, 0, false)]);
-    assert_eq!(sent(&mut session, &data(0)), [(DATA, 0, true)]);
-    assert_eq!(sent(&mut session, &data(10)), [(DATA, 10, true)]);
-    // What was lost between shows.
-    assert_eq!(sent(&mut session, &data(30)), [(DATA, 30, true)]);
-
-    session.restart();
-    let both = [(TEMPLATES, 0, false), (DATA, 0, true)];
-    assert_eq!(sent(&mut session, &data(40)), both);
-    assert_eq!(sent(&mut session, &data(50)), [(DATA, 10, true)]);
-}
-
-#[test]
-fn templates_in_several_messages_are_all_sent_again() {
-    let mut session = Session::default();
-    let first = message(MessageKind::Templates, 0, 0);
-    for templates in [&first, &first] {
-        session.note(templates);
-        assert_eq!(sent(&mut session, templates).len(), 1);
-    }
-    session.note(&data(0));
-    session.restart();
-    assert_eq!(sent(&mut session, &data(10)).len(), 3);
-    // Another announcement takes their place.
-    session.note(&message(MessageKind::RepeatedTemplates, 20, 0));
-    session.restart();
-    assert_eq!(sent(&mut session, &data(20)).len(), 2);
-}
-
-#[test]
-fn records_without_templates_are_not_sent() {
-    let mut session = Session::default();
-    session.note(&data(0));
-    assert!(!session.encode(&data(0), |_, _| panic!("sent")));
-}
-
-/// A target with a queue of two messages that only the test empties.
-fn stuck(is_connected: bool, patience: Duration) -> (Way, Duty) {
+/// Both sides of a queue of two messages.
+fn stuck(is_connected: bool, patience: Duration) -> (QueueSender, QueueReceiver) {
     let accounts = Arc::new(Accounts::new("stuck".to_owned(), true));
     if is_connected {
         accounts.connect();
     }
-    let (queue, steps) = bounded(2);
+    let (steps_sender, steps) = bounded(2);
     let (missed, templates) = unbounded();
-    let duty = Duty {
+    let receiver = QueueReceiver {
         steps,
         missed: templates,
         accounts: Arc::clone(&accounts),
         ending: Arc::default(),
     };
-    let way = Way {
+    let sender = QueueSender {
         is_file: false,
-        queue,
+        steps: steps_sender,
         missed,
         accounts,
         patience,
         stands_still: AtomicBool::new(false),
     };
-    (way, duty)
+    (sender, receiver)
 }
 
 #[test]
-fn what_does_not_fit_the_queue_is_lost_under_its_reason() {
+fn messages_that_do_not_fit_the_queue_are_lost_with_a_reason() {
     for (is_connected, reason) in [(true, "queue_full"), (false, "collector_unreachable")] {
-        let (way, _duty) = stuck(is_connected, Duration::ZERO);
+        let (sender, _receiver) = stuck(is_connected, Duration::ZERO);
         for number in 0..5 {
-            way.offer(&data(number * 10));
+            sender.offer(&data(number * 10));
         }
-        let report = way.accounts.report();
+        let report = sender.accounts.report();
         assert_eq!(report.lost[reason].records, 30);
-        // The two in the queue are nowhere else either.
+        // The report counts the two in the queue as lost.
         assert_eq!(report.sent + report.all_lost(), 50);
     }
 }
 
 #[test]
-fn a_queue_that_moves_is_waited_for_and_one_that_stands_still_once() {
-    let (way, duty) = stuck(true, Duration::from_millis(50));
+fn a_full_queue_blocks_until_it_has_made_no_progress_for_the_time_limit() {
+    let (sender, receiver) = stuck(true, Duration::from_millis(50));
     for number in 0..5 {
-        way.offer(&data(number * 10));
+        sender.offer(&data(number * 10));
     }
-    assert!(way.stands_still.load(Ordering::Relaxed));
-    // It moves again.
-    assert!(duty.ready().is_some());
-    way.offer(&data(50));
-    assert!(!way.stands_still.load(Ordering::Relaxed));
-    assert_eq!(way.accounts.report().lost["queue_full"].records, 30);
+    assert!(sender.stands_still.load(Ordering::Relaxed));
+    // It makes progress again.
+    assert!(receiver.ready().is_some());
+    sender.offer(&data(50));
+    assert!(!sender.stands_still.load(Ordering::Relaxed));
+    assert_eq!(sender.accounts.report().lost["queue_full"].records, 30);
 }
 
-/// What follows would be of no use without them.
+/// The records after them could not be decoded.
 #[test]
 fn templates_that_do_not_fit_the_queue_are_not_lost() {
-    let (way, duty) = stuck(false, Duration::ZERO);
-    way.offer(&data(0));
-    way.offer(&data(10));
-    way.offer(&message(MessageKind::Templates, 0, 0));
-    let mut session = Session::default();
-    while duty.ready().is_some() {}
-    way.offer(&data(20));
-    let record = duty.ready().expect("a message");
-    duty.note(&record, &mut session);
-    assert_eq!(sent(&mut session, &record).len(), 2);
+    let (sender, receiver) = stuck(false, Duration::ZERO);
+    sender.offer(&data(0));
+    sender.offer(&data(10));
+    sender.offer(&message(MessageKind::Templates, 0, 0));
+    let mut session = Session::reliable();
+    while receiver.ready().is_some() {}
+    sender.offer(&data(20));
+    let record = receiver.ready().expect("a message");
+    receiver.note(&record, &mut session);
+    assert_eq!(session::sent(&mut session, &record).len(), 2);
 }
 
 #[test]
-fn a_datagram_that_turns_out_to_be_refused_is_lost() {
+fn a_datagram_that_is_refused_later_is_lost() {
     let accounts = Accounts::new("udp://x".to_owned(), false);
     accounts.offer(7);
     accounts.connect();
@@ -209,7 +157,7 @@ fn a_datagram_that_turns_out_to_be_refused_is_lost() {
 }
 
 #[test]
-fn what_the_system_says_has_a_reason() {
+fn each_system_error_has_a_reason() {
     let reason = |number| accounts::collector_trouble(&io::Error::from_raw_os_error(number)).0;
     assert_eq!(reason(libc::ENOBUFS), "no_buffer");
     assert_eq!(reason(libc::EMSGSIZE), "message_too_long");

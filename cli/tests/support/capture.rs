@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Captures that tests write, in every variant of both formats, and the plain pcap files
-//! that they take packets from.
+//! Writes captures in every variant of both formats, and reads plain pcap files.
 
 use std::path::Path;
 
-/// Ethernet, as both formats number it.
+/// The number of Ethernet in both formats.
 pub(crate) const ETHERNET: u16 = 1;
 
 /// One packet of a capture.
@@ -13,11 +12,11 @@ pub(crate) struct Packet {
     /// Microseconds since the Unix epoch.
     pub(crate) time: u64,
     pub(crate) octets: Vec<u8>,
-    /// Octets on the wire.
+    /// The length on the wire.
     pub(crate) length: u32,
 }
 
-/// Which octet of a number comes first.
+/// A byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Little,
@@ -40,7 +39,7 @@ impl Order {
     }
 }
 
-/// The packets of a pcap file as tcpdump writes it here: little-endian, in microseconds.
+/// Returns the packets of a pcap file that is little-endian with microseconds.
 pub(crate) fn read_pcap(file: &Path) -> Vec<Packet> {
     let octets = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let number = |at: usize| {
@@ -61,7 +60,7 @@ pub(crate) fn read_pcap(file: &Path) -> Vec<Packet> {
     packets
 }
 
-/// A pcap file; with `nanoseconds` its times are in these.
+/// Returns a pcap file, in nanoseconds or microseconds.
 pub(crate) fn pcap(packets: &[Packet], order: Order, nanoseconds: bool, snap: u32) -> Vec<u8> {
     let magic = if nanoseconds {
         0xa1b2_3c4d
@@ -89,13 +88,13 @@ pub(crate) fn pcap(packets: &[Packet], order: Order, nanoseconds: bool, snap: u3
     file
 }
 
-/// A pcapng file of one section and one interface without a name, whose times count
-/// negative powers of ten of a second.
+/// Returns a pcapng file of one section and one interface without a name. `resolution` is a negative
+/// power of ten of a second.
 pub(crate) fn pcapng(packets: &[Packet], order: Order, resolution: u8) -> Vec<u8> {
     let mut file = block(order, 0x0a0d_0d0a, &{
         let mut body = order.u32(0x1a2b_3c4d).to_vec();
         body.extend([order.u16(1), order.u16(0)].concat());
-        // The section's length, which is not given.
+        // The length of the section: unspecified.
         body.extend([0xff; 8]);
         body
     });
@@ -130,7 +129,7 @@ pub(crate) fn pcapng(packets: &[Packet], order: Order, resolution: u8) -> Vec<u8
     file
 }
 
-/// A block of pcapng around `body`, padded.
+/// Returns a pcapng block with `body`, padded.
 pub(crate) fn block(order: Order, kind: u32, body: &[u8]) -> Vec<u8> {
     let padded = body.len().next_multiple_of(4);
     let length = order.u32(padded as u32 + 12);
@@ -142,8 +141,8 @@ pub(crate) fn block(order: Order, kind: u32, body: &[u8]) -> Vec<u8> {
     block
 }
 
-/// An Ethernet frame of an IPv4 packet of UDP, so many milliseconds after the year 2026
-/// began, with `payload` octets of payload.
+/// Returns an Ethernet frame with an IPv4 packet of UDP, this many milliseconds after the beginning of
+/// 2026.
 pub(crate) fn udp_packet(milliseconds: u64, source_port: u16, payload: &[u8]) -> Packet {
     let total = 28 + payload.len() as u16;
     let mut octets = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00];

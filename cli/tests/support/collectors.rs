@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Collectors that others wrote: how each is run, and what its output says of flows.
+//! Other projects' collectors: how each is started, and how its output is read.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
@@ -13,26 +13,26 @@ use super::datagrams::socket_state;
 use super::flows::{Flows, ICMP, ICMPV6, Key, Tally};
 use super::process::{Daemon, run};
 
-/// A port of `host` where nothing listens.
+/// Returns a port of `host` without a listener.
 pub(crate) fn free_port(host: &str) -> SocketAddr {
     let socket = UdpSocket::bind((host, 0)).expect("a free port");
     socket.local_addr().expect("its address")
 }
 
-/// Waits until a collector at `address` has read all that came; `false` where the system
-/// had to drop some of it.
+/// Waits until a collector at `address` has read all datagrams; returns `false` if the system dropped
+/// some.
 pub(crate) fn wait_until_read(address: SocketAddr) -> bool {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let state = socket_state(address).expect("the collector listens");
-        if state.waiting == 0 || Instant::now() > deadline {
+        if state.unread == 0 || Instant::now() > deadline {
             return state.dropped == 0;
         }
         thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// Starts nfcapd, whose files go to `folder`.
+/// Starts nfcapd, which writes files to `folder`.
 pub(crate) fn start_nfcapd(program: &Path, address: SocketAddr, folder: &Path) -> Daemon {
     let files = folder.join("nfcapd");
     std::fs::create_dir(&files).expect("a folder");
@@ -54,7 +54,7 @@ pub(crate) fn start_nfcapd(program: &Path, address: SocketAddr, folder: &Path) -
     daemon
 }
 
-/// What nfdump shows of the files that nfcapd left in `folder`.
+/// Returns the flows that nfdump shows of nfcapd's files in `folder`.
 pub(crate) fn read_nfcapd(nfdump: &Path, folder: &Path) -> Flows {
     let mut command = Command::new(nfdump);
     command
@@ -87,7 +87,7 @@ pub(crate) fn read_nfcapd(nfdump: &Path, folder: &Path) -> Flows {
     flows
 }
 
-/// Starts nfacctd, which adds to a file in `folder` every second.
+/// Starts nfacctd, which appends to a file in `folder` every second.
 pub(crate) fn start_nfacctd(program: &Path, address: SocketAddr, folder: &Path) -> Daemon {
     let configuration = folder.join("nfacctd.conf");
     let lines = [
@@ -116,12 +116,12 @@ pub(crate) fn start_nfacctd(program: &Path, address: SocketAddr, folder: &Path) 
 
 const NFACCTD_FLOWS: &str = "nfacctd.json";
 
-/// What nfacctd has written so far. It knows no ICMP types.
+/// Returns the flows that nfacctd has written so far. It has no ICMP types.
 pub(crate) fn read_nfacctd(folder: &Path) -> Flows {
     let text = std::fs::read_to_string(folder.join(NFACCTD_FLOWS)).unwrap_or_default();
     let mut flows = Flows::default();
     for line in text.lines() {
-        // The last one may still be being written.
+        // The last line may be incomplete.
         let Ok(record) = serde_json::from_str::<Map<String, Value>>(line) else {
             continue;
         };
@@ -141,7 +141,7 @@ pub(crate) fn read_nfacctd(folder: &Path) -> Flows {
     flows
 }
 
-/// The number of a protocol that nfacctd has a name for.
+/// Returns the number of a protocol that nfacctd names.
 fn protocol(name: &Value) -> u8 {
     match name.as_str() {
         Some("icmp") => ICMP,
@@ -152,7 +152,7 @@ fn protocol(name: &Value) -> u8 {
     }
 }
 
-/// The flow records in what `ipfixDump` prints, as `flowmeter dump --json` shows them.
+/// Returns the flow records in the output of `ipfixDump`, in the form of `flowmeter dump --json`.
 pub(crate) fn read_ipfix_dump(text: &str) -> Vec<Map<String, Value>> {
     let mut records: Vec<Map<String, Value>> = Vec::new();
     for line in text.lines() {
@@ -178,7 +178,7 @@ pub(crate) fn read_ipfix_dump(text: &str) -> Vec<Map<String, Value>> {
     records
 }
 
-/// A number, or a text that is one; decimal or, with `0x`, hexadecimal.
+/// Parses a number, or a text with one: decimal or, with `0x`, hexadecimal.
 pub(crate) fn integer(value: &Value, name: &str) -> u64 {
     let text = match value {
         Value::String(text) => text.clone(),
@@ -189,7 +189,7 @@ pub(crate) fn integer(value: &Value, name: &str) -> u64 {
     number.unwrap_or_else(|error| panic!("{name} is {value}: {error}"))
 }
 
-/// An address as a collector writes it.
+/// Parses an address in the output of a collector.
 pub(crate) fn address(value: Option<&Value>) -> IpAddr {
     let text = value.and_then(Value::as_str).expect("an address");
     text.parse()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A collector that only listens: the datagrams, or the stream, that a replay sends.
+//! Collectors that keep the datagrams, or the stream, that a replay sends.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Longer than any message, so that one that is too long shows.
+/// A length that exceeds any message, so that one that is too long is noticed.
 const DATAGRAM: usize = 65_536;
 
-/// A listening UDP socket, read aside so that nothing is lost.
+/// A UDP socket, read by a thread so that nothing is lost.
 struct Datagrams {
     address: SocketAddr,
     ended: Arc<AtomicBool>,
@@ -31,7 +31,7 @@ impl Datagrams {
             let mut datagrams = Vec::new();
             let mut datagram = vec![0; DATAGRAM];
             loop {
-                // Asked before the socket is: what was sent by then has arrived here.
+                // Read before the socket: everything that was sent by then has arrived.
                 let last = over.load(Ordering::SeqCst);
                 match socket.recv(&mut datagram) {
                     Ok(length) => datagrams.push(datagram[..length].to_vec()),
@@ -47,12 +47,12 @@ impl Datagrams {
         }
     }
 
-    /// As `--collector` names it.
+    /// Returns the value for `--collector`.
     fn collector(&self) -> String {
         format!("udp://{}", self.address)
     }
 
-    /// All that arrived, once nothing more is sent; `None` where the system dropped some.
+    /// Returns all datagrams, after the last was sent; `None` if the system dropped some.
     fn finish(self) -> Option<Vec<Vec<u8>>> {
         let dropped = socket_state(self.address).is_none_or(|state| state.dropped > 0);
         self.ended.store(true, Ordering::SeqCst);
@@ -61,8 +61,8 @@ impl Datagrams {
     }
 }
 
-/// What a replay sends to a listener on `host`; the replay gets its name. On a machine so
-/// busy that datagrams are dropped, it is replayed again.
+/// Returns the datagrams that `replay` sends to a listener on `host`, whose name it gets. It is
+/// repeated if a busy machine drops datagrams.
 pub(crate) fn received<T>(host: &str, replay: impl Fn(&str) -> T) -> (T, Vec<Vec<u8>>) {
     for _ in 0..5 {
         let listener = Datagrams::listen(host);
@@ -74,15 +74,15 @@ pub(crate) fn received<T>(host: &str, replay: impl Fn(&str) -> T) -> (T, Vec<Vec
     panic!("this machine drops datagrams again and again");
 }
 
-/// What the system says of a UDP socket.
+/// The state of a UDP socket in the system.
 pub(crate) struct SocketState {
-    /// Octets that wait to be read.
-    pub(crate) waiting: u64,
-    /// Datagrams that there was no room for.
+    /// Octets that have not been read.
+    pub(crate) unread: u64,
+    /// Datagrams that were dropped, as there was no room.
     pub(crate) dropped: u64,
 }
 
-/// The state of the socket that is bound to this address's port; `None` where none is.
+/// Returns the state of the socket that is bound to this address's port.
 pub(crate) fn socket_state(address: SocketAddr) -> Option<SocketState> {
     let table = if address.is_ipv6() {
         "/proc/net/udp6"
@@ -96,9 +96,9 @@ pub(crate) fn socket_state(address: SocketAddr) -> Option<SocketState> {
         local.is_some_and(|local| local.ends_with(&port))
     })?;
     let columns: Vec<_> = line.split_whitespace().collect();
-    let (_, waiting) = columns.get(4)?.split_once(':')?;
+    let (_, unread) = columns.get(4)?.split_once(':')?;
     Some(SocketState {
-        waiting: u64::from_str_radix(waiting, 16).ok()?,
+        unread: u64::from_str_radix(unread, 16).ok()?,
         dropped: columns.last()?.parse().ok()?,
     })
 }

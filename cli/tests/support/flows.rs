@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Flows as tests compare them: packets and octets by key.
+//! Flows in the form that tests compare: packets and octets by key.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,21 +13,21 @@ use super::process::run_flowmeter;
 pub(crate) const ICMP: u8 = 1;
 pub(crate) const ICMPV6: u8 = 58;
 
-/// What tells two IP flows apart.
+/// The key of an IP flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) source: IpAddr,
     pub(crate) destination: IpAddr,
     pub(crate) protocol: u8,
     pub(crate) source_port: u16,
-    /// Of ICMP and ICMPv6 type and code.
+    /// For ICMP and ICMPv6, type and code.
     pub(crate) destination_port: u16,
     pub(crate) vlan: u16,
     pub(crate) interface: u32,
 }
 
 impl Key {
-    /// Addresses, protocol and ports alone.
+    /// Returns the key with addresses, protocol and ports alone.
     pub(crate) fn five_tuple(self) -> Self {
         Self {
             vlan: 0,
@@ -36,7 +36,7 @@ impl Key {
         }
     }
 
-    /// What collectors show that know no ICMP types.
+    /// Returns the key as collectors without ICMP types show it.
     pub(crate) fn without_icmp(self) -> Self {
         match self.protocol {
             ICMP | ICMPV6 => Self {
@@ -48,7 +48,7 @@ impl Key {
     }
 }
 
-/// What a flow amounts to.
+/// The totals of a flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) packets: u64,
@@ -89,7 +89,7 @@ impl Flows {
         total
     }
 
-    /// The same flows with less to tell them apart.
+    /// Returns the flows by another key.
     pub(crate) fn by(&self, key: impl Fn(Key) -> Key) -> Self {
         let mut flows = Self::default();
         for (full, tally) in &self.0 {
@@ -98,7 +98,7 @@ impl Flows {
         flows
     }
 
-    /// The flows whose records `flowmeter dump --json` shows.
+    /// Returns the flows in records of `flowmeter dump --json`.
     pub(crate) fn of_records(records: &[Map<String, Value>]) -> Self {
         let mut flows = Self::default();
         for record in records {
@@ -109,7 +109,7 @@ impl Flows {
         flows
     }
 
-    /// Fails with the flows that differ, and no others.
+    /// Compares flows, and fails with those that differ.
     #[track_caller]
     pub(crate) fn assert_equal(&self, expected: &Self, what: &str) {
         let keys = self.0.keys().chain(expected.0.keys());
@@ -135,7 +135,7 @@ impl Flows {
     }
 }
 
-/// Every record of an IPFIX file, options too, as `flowmeter dump --json` shows it.
+/// Returns all records of an IPFIX file, including options, as `flowmeter dump --json` shows them.
 pub(crate) fn dump(file: &Path) -> Vec<Map<String, Value>> {
     let finished = run_flowmeter(["dump".as_ref(), file.as_os_str(), "--json".as_ref()]);
     let finished = finished.expect_code(0);
@@ -145,14 +145,14 @@ pub(crate) fn dump(file: &Path) -> Vec<Map<String, Value>> {
         .collect()
 }
 
-/// A number in a record.
+/// Returns a number in a record.
 #[track_caller]
 pub(crate) fn number(record: &Map<String, Value>, element: &str) -> u64 {
     let value = record.get(element).and_then(Value::as_u64);
     value.unwrap_or_else(|| panic!("no number {element}: {record:?}"))
 }
 
-/// Packets and octets of a record.
+/// Returns packets and octets of a record.
 pub(crate) fn tally(record: &Map<String, Value>) -> Tally {
     Tally {
         packets: number(record, "packetDeltaCount"),
@@ -160,7 +160,7 @@ pub(crate) fn tally(record: &Map<String, Value>) -> Tally {
     }
 }
 
-/// An IP flow record's key; `None` for other records.
+/// Returns the key of an IP flow record; `None` for other records.
 fn key(record: &Map<String, Value>) -> Option<Key> {
     let address = |element: &str| -> Option<IpAddr> {
         let text = record

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A decoder of IPFIX messages that forgives nothing.
+//! A strict decoder of IPFIX messages.
 //!
-//! It reads the structure itself, as libraries let padding, empty sets and leftovers pass,
-//! and checks that the library beside it finds the same records.
+//! It decodes the structure itself, as libraries accept padding, empty sets and trailing octets, and
+//! checks that a library finds the same records.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,23 +10,23 @@ use std::net::IpAddr;
 use super::flows::{Flows, ICMP, ICMPV6, Key, Tally};
 use super::second_decoder::SecondDecoder;
 
-/// Octets of a message header, and of a set header (RFC 7011 §3.1, §3.3.2).
+/// The lengths of a message header and a set header (RFC 7011 §3.1, §3.3.2).
 const HEADER: usize = 16;
 const SET_HEADER: usize = 4;
 
-/// A default `--path-mtu` less the headers of IPv4 and UDP.
+/// The default `--path-mtu` minus the headers of IPv4 and UDP.
 pub(crate) const DEFAULT_LIMIT: usize = 1400 - 28;
 
-/// How messages reach their reader.
+/// The transport of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// In datagrams: templates are repeated.
+    /// Datagrams, where templates are repeated.
     Datagrams,
-    /// In a connection or a file: they are not.
+    /// A connection or file, where they are not.
     Stream,
 }
 
-/// A Data Record: its fields' octets by element number.
+/// A Data Record: the octets of its fields by element number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) domain: u32,
@@ -37,13 +37,13 @@ pub(crate) struct Record {
     fields: BTreeMap<u16, Vec<u8>>,
 }
 
-/// The decoder: what it must remember from message to message.
+/// The decoder and its state.
 pub(crate) struct Decoder {
     way: Way,
     limit: usize,
     domains: BTreeMap<u32, Domain>,
     pub(crate) messages: u64,
-    /// Whether export times never step back.
+    /// Whether to check that export times never step back.
     pub(crate) times_ascend: bool,
 }
 
@@ -64,7 +64,7 @@ struct Template {
 }
 
 impl Decoder {
-    /// A decoder of messages that have at most `limit` octets.
+    /// Creates a decoder of messages that have at most `limit` octets.
     pub(crate) fn new(way: Way, limit: usize) -> Self {
         Self {
             way,
@@ -75,7 +75,7 @@ impl Decoder {
         }
     }
 
-    /// The records of messages one after the other, which fill `octets`.
+    /// Decodes a sequence of messages, which fills `octets`.
     pub(crate) fn read_stream(&mut self, mut octets: &[u8]) -> Vec<Record> {
         let mut records = Vec::new();
         while !octets.is_empty() {
@@ -91,7 +91,7 @@ impl Decoder {
         records
     }
 
-    /// The records of one message.
+    /// Decodes one message.
     pub(crate) fn read(&mut self, message: &[u8]) -> Vec<Record> {
         assert!(message.len() > HEADER, "a message without a set");
         assert!(
@@ -135,7 +135,7 @@ impl Decoder {
     }
 }
 
-/// The flow records of a file, each with the export time of its message.
+/// Returns the flow records of a file, each with the export time of its message.
 pub(crate) fn exported_at(octets: &[u8]) -> Vec<(u32, Record)> {
     let mut decoder = Decoder::new(Way::Stream, DEFAULT_LIMIT);
     let mut records = Vec::new();
@@ -152,7 +152,7 @@ pub(crate) fn exported_at(octets: &[u8]) -> Vec<(u32, Record)> {
 }
 
 impl Domain {
-    /// Reads the templates of a set to its last octet: there is no padding.
+    /// Decodes the templates of a set without padding.
     fn learn(&mut self, mut octets: &[u8], is_options: bool, way: Way) {
         while !octets.is_empty() {
             let (id, count) = (u16_at(octets, 0), usize::from(u16_at(octets, 2)));
@@ -167,7 +167,7 @@ impl Domain {
             let (fields, rest) = octets[start..].split_at(4 * count);
             let fields = fields.chunks_exact(4).map(|field| {
                 let (element, length) = (u16_at(field, 0), u16_at(field, 2));
-                // Elements of enterprises and of variable length break collectors.
+                // Some collectors fail on enterprise elements and variable lengths.
                 assert!(element > 0 && element < 0x8000, "element {element}");
                 assert!(
                     length > 0 && length < 0xffff,
@@ -187,7 +187,7 @@ impl Domain {
         }
     }
 
-    /// Reads the records of a set to its last octet: there is no padding.
+    /// Decodes the records of a set without padding.
     fn read_data(&self, domain: u32, id: u16, mut octets: &[u8], records: &mut Vec<Record>) {
         let template = self.templates.get(&id);
         let template = template.unwrap_or_else(|| panic!("data of {id} before its template"));
@@ -211,7 +211,7 @@ impl Domain {
 }
 
 impl Record {
-    /// The number that a field of up to 8 octets holds.
+    /// Returns the number in a field of up to 8 octets.
     #[track_caller]
     pub(crate) fn number(&self, element: u16) -> u64 {
         let octets = self.fields.get(&element);
@@ -232,7 +232,7 @@ impl Record {
         }
     }
 
-    /// The key of an IP flow's record.
+    /// Returns the key of an IP flow record.
     pub(crate) fn key(&self) -> Option<Key> {
         let (source, destination, icmp, type_code) = match self.template {
             256 => (8, 12, ICMP, 32),
@@ -261,7 +261,7 @@ impl Record {
     }
 }
 
-/// The IP flows of these records.
+/// Returns the IP flows of these records.
 pub(crate) fn flows(records: &[Record]) -> Flows {
     let mut flows = Flows::default();
     for record in records {
@@ -272,7 +272,7 @@ pub(crate) fn flows(records: &[Record]) -> Flows {
     flows
 }
 
-/// Packets and octets in all flow records, those that are not IP too.
+/// Returns packets and octets of all flow records, also those that are not IP.
 pub(crate) fn total(records: &[Record]) -> Tally {
     let mut total = Tally::default();
     for record in records.iter().filter(|record| !record.is_options) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the command's integration tests share.
+//! Helpers of the command's integration tests.
 //!
-//! Here is where things lie and what a test does whose program or corpus is missing:
-//! it says so in one line, or fails where [`REQUIRE_TOOLS`] is set, as CI does.
+//! This file has the paths, and reports a missing program or corpus: in one line, or as a failure if
+//! [`REQUIRE_TOOLS`] is set, as in CI.
 
-// Each test binary compiles all of it and uses a part.
+// Each test binary compiles all helpers and uses some.
 #![allow(dead_code)]
 
 pub(crate) mod capture;
@@ -23,10 +23,10 @@ use std::path::{Path, PathBuf};
 /// Set to 1, it makes a missing program or corpus a failure.
 const REQUIRE_TOOLS: &str = "FLOWMETER_REQUIRE_TOOLS";
 
-/// The program's path, or `None` once the test has been said to be skipped.
+/// Returns the path of a program, or `None` after reporting that the test is skipped.
 pub(crate) fn program(test: &str, name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    // Daemons are where only root looks for programs.
+    // Daemons are in folders that only root has in its path.
     let daemons = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
     let found = std::env::split_paths(&path)
         .chain(daemons)
@@ -35,8 +35,7 @@ pub(crate) fn program(test: &str, name: &str) -> Option<PathBuf> {
     found.or_else(|| skip(test, name))
 }
 
-/// The captures in a folder of the corpus, or `None` once the test has been said to be
-/// skipped.
+/// Returns the captures in a folder of the corpus, or `None` after reporting that the test is skipped.
 pub(crate) fn corpus(test: &str, folder: &str) -> Option<Vec<PathBuf>> {
     let name = format!("shared/corpus/{folder}");
     let path = root().join("..").join(&name);
@@ -46,7 +45,7 @@ pub(crate) fn corpus(test: &str, folder: &str) -> Option<Vec<PathBuf>> {
     Some(captures_in(&path))
 }
 
-/// One of the small inputs that went wrong once, or `None` once the test has been said to be
+/// Returns a small input that gave wrong results once, or `None` after reporting that the test is
 /// skipped.
 pub(crate) fn fault(test: &str, name: &str) -> Option<PathBuf> {
     let folder = "shared/faults";
@@ -57,19 +56,19 @@ pub(crate) fn fault(test: &str, name: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// All example captures.
+/// Returns all example captures.
 pub(crate) fn examples() -> Vec<PathBuf> {
     captures_in(&root().join("examples"))
 }
 
-/// One example capture.
+/// Returns an example capture.
 pub(crate) fn example(name: &str) -> PathBuf {
     let path = root().join("examples").join(name);
     assert!(path.is_file(), "{} is missing", path.display());
     path
 }
 
-/// A capture's name, for messages.
+/// Returns a capture's name, for messages.
 pub(crate) fn name(path: &Path) -> String {
     path.file_name()
         .unwrap_or_default()
@@ -77,7 +76,7 @@ pub(crate) fn name(path: &Path) -> String {
         .into_owned()
 }
 
-/// Says that `test` is skipped.
+/// Reports that `test` is skipped.
 pub(crate) fn skip<T>(test: &str, needed: &str) -> Option<T> {
     let required = std::env::var_os(REQUIRE_TOOLS).is_some_and(|value| value == "1");
     assert!(

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Child processes that cannot hang a test: each has a time by which it has ended, and
-//! none outlives the test.
+//! Child processes that cannot hang a test: each has a time limit, and none outlives the test.
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -12,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// More than any of them takes, also on a machine that is busy.
+/// A time limit that is sufficient on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a process left behind.
+/// The results of a process.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
@@ -24,17 +23,17 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// The exit status; a signal has none.
+    /// Returns the exit status; `None` after a signal.
     pub(crate) fn code(&self) -> Option<i32> {
         self.status.code()
     }
 
-    /// Standard output as one JSON object.
+    /// Parses standard output as one JSON object.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The only line on standard error.
+    /// Returns the single line on standard error.
     pub(crate) fn error_line(&self) -> &str {
         let line = self.error.strip_suffix('\n').unwrap_or(&self.error);
         assert!(
@@ -44,7 +43,7 @@ impl Finished {
         line
     }
 
-    /// The same where the process ended with `code`.
+    /// Checks the exit status and returns the results.
     #[track_caller]
     pub(crate) fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code(), Some(code), "{self:?}");
@@ -52,7 +51,7 @@ impl Finished {
     }
 }
 
-/// The command under test.
+/// Returns the command under test.
 pub(crate) fn flowmeter(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flowmeter"));
     command.args(arguments);
@@ -92,7 +91,7 @@ pub(crate) fn start(mut command: Command) -> Child {
         .unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
-/// Waits for a started program, but not for ever.
+/// Waits for a started program, up to the time limit.
 pub(crate) fn finish(mut child: Child) -> Finished {
     let out = read_aside(child.stdout.take().expect("a pipe"));
     let error = read_aside(child.stderr.take().expect("a pipe"));
@@ -103,7 +102,7 @@ pub(crate) fn finish(mut child: Child) -> Finished {
         let _ = child.kill();
         panic!("a child process did not end within {PATIENCE:?}");
     };
-    // Its outputs have ended, and so has it, or is about to.
+    // Its outputs have ended, so it has ended or is about to.
     let status = child.wait().expect("the child's status");
     Finished { status, out, error }
 }
@@ -114,7 +113,7 @@ fn read_aside(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
         let mut octets = Vec::new();
         pipe.read_to_end(&mut octets)
             .expect("a pipe that can be read");
-        // Nobody waits any more where the process took too long.
+        // The receiver is gone if the process took too long.
         let _ = sender.send(String::from_utf8_lossy(&octets).into_owned());
     });
     receiver
@@ -141,12 +140,12 @@ impl Daemon {
         Self { child, log }
     }
 
-    /// What it has said so far.
+    /// Returns its output so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Waits until `ready` says so.
+    /// Waits until `ready` returns `true`.
     pub(crate) fn wait_until(&mut self, what: &str, mut ready: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !ready(self) {
@@ -161,7 +160,7 @@ impl Daemon {
         }
     }
 
-    /// Ends it with the signal of this name, so that it writes what it holds.
+    /// Ends it with this signal, so that it writes its data, and returns its output.
     pub(crate) fn stop(mut self, signal: &str) -> String {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", signal, &id]).status();
@@ -177,7 +176,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // Both fail where it has ended.
+        // Both fail if it has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

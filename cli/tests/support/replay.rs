@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One replay into a file, and what it says of itself.
+//! A replay to a file, and its results.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
-    /// Replays `capture` into a file of its own with these options.
+    /// Replays `capture` to a file of its own with these options.
     pub(crate) fn of(capture: &Path, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut command = flowmeter(["replay", "--json"]);
@@ -25,29 +25,29 @@ impl Replay {
             .arg(capture)
             .arg("--output")
             .arg(folder.path().join(OUTPUT));
-        // Room for all flows of any capture here, and quicker to set up than the default.
+        // Enough for the flows of all captures here.
         command.args(["--flows", "65536"]).args(options);
         let finished = run(command);
         Self { finished, folder }
     }
 
-    /// The IPFIX file.
+    /// Returns the path of the IPFIX file.
     pub(crate) fn output(&self) -> PathBuf {
         self.folder.path().join(OUTPUT)
     }
 
-    /// Every record in the file, as `flowmeter dump --json` shows it.
+    /// Returns all records in the file, as `flowmeter dump --json` shows them.
     pub(crate) fn dumped(&self) -> Vec<Map<String, Value>> {
         dump(&self.output())
     }
 
-    /// Every record in the file, as a strict decoder finds it.
+    /// Returns all records in the file, as the strict decoder reads them.
     pub(crate) fn decoded(&self) -> Vec<Record> {
         let octets = std::fs::read(self.output()).expect("the file");
         Decoder::new(Way::Stream, DEFAULT_LIMIT).read_stream(&octets)
     }
 
-    /// The summary.
+    /// Returns the summary.
     pub(crate) fn summary(&self) -> Summary {
         Summary(self.finished.json())
     }
@@ -55,7 +55,7 @@ impl Replay {
 
 const OUTPUT: &str = "flows.ipfix";
 
-/// What `replay --json` prints.
+/// The output of `replay --json`.
 #[derive(Clone, Debug)]
 pub(crate) struct Summary(pub(crate) Value);
 
@@ -67,7 +67,7 @@ impl Summary {
             .unwrap_or_else(|| panic!("no {key}: {}", self.0))
     }
 
-    /// Packets and octets that were observed.
+    /// Returns the packets and octets that were observed.
     pub(crate) fn observed(&self) -> Tally {
         Tally {
             packets: self.number("packets"),
@@ -75,20 +75,20 @@ impl Summary {
         }
     }
 
-    /// Packets that were ignored for this reason.
+    /// Returns the number of packets that were ignored for this reason.
     #[track_caller]
     pub(crate) fn ignored_as(&self, reason: &str) -> u64 {
         let packets = self.0["ignored"][reason].as_u64();
         packets.unwrap_or_else(|| panic!("no ignored {reason}: {}", self.0))
     }
 
-    /// Packets that were ignored.
+    /// Returns the number of packets that were ignored.
     pub(crate) fn ignored(&self) -> u64 {
         let ignored = self.0["ignored"].as_object().expect("an object");
         ignored.keys().map(|reason| self.ignored_as(reason)).sum()
     }
 
-    /// A value of the target at this place.
+    /// Returns a value of the target at this index.
     #[track_caller]
     pub(crate) fn target(&self, place: usize, key: &str) -> &Value {
         let target = self.0["targets"]
@@ -97,8 +97,8 @@ impl Summary {
         target.unwrap_or_else(|| panic!("no {key} of target {place}: {}", self.0))
     }
 
-    /// What is the same in every replay: without how long it took, and without how many
-    /// messages the records needed, which depends on their order in the table.
+    /// Returns the part that is the same in each replay: without the time, and without the number of
+    /// messages, which depends on the order of records in the table.
     pub(crate) fn without_chance(mut self) -> Value {
         let object = self.0.as_object_mut().expect("an object");
         for key in ["elapsed_seconds", "packets_per_second", "messages"] {

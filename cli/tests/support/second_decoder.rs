@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A second decoder, which others wrote: netflow_parser's.
-//!
-//! It lets padding pass, which is why it is only the second.
+//! A second decoder, from another project: netflow_parser's. It is less strict, as it accepts padding.
 
 use netflow_parser::variable_versions::ipfix::{FlowSetBody, IPFixFlowRecord};
 use netflow_parser::{NetflowPacket, NetflowParser};
@@ -11,7 +9,7 @@ use netflow_parser::{NetflowPacket, NetflowParser};
 pub(crate) struct SecondDecoder(NetflowParser);
 
 impl SecondDecoder {
-    /// The octets of each Data Record of a message.
+    /// Returns the octets of each Data Record of a message.
     pub(crate) fn read(&mut self, message: &[u8]) -> Vec<Vec<u8>> {
         let mut result = self.0.parse_bytes(message);
         assert!(result.is_ok(), "netflow_parser: {:?}", result.error);

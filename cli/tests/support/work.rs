@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Many small cases on two threads, with every failure told and not only the first.
+//! Runs many small cases on two threads, and reports all failures.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// Child processes at a time: tests of one binary share the machine.
+/// The number of concurrent child processes. Other tests of the binary run at the same time.
 const THREADS: usize = 2;
 
-/// Runs `check` on each case; fails with the names of those that fail.
+/// Runs `check` on each case, and fails with the names of those that fail.
 pub(crate) fn check_all<T: Sync>(
     cases: &[T],
     name: impl Fn(&T) -> String + Sync,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Captures to read, in either byte order.
+//! Builds captures in either byte order.
 //!
-//! Owns nothing but the layouts, written a second time and another way than the readers'.
+//! The layouts are written independently of the readers'.
 
-/// A number in either byte order.
+/// Encodes a number in either byte order.
 pub(super) fn number(big: bool, value: u64, octets: usize) -> Vec<u8> {
     let mut bytes = value.to_le_bytes()[..octets].to_vec();
     if big {
@@ -12,14 +12,14 @@ pub(super) fn number(big: bool, value: u64, octets: usize) -> Vec<u8> {
     bytes
 }
 
-/// The magic of a pcap file and what follows from it.
+/// The magic number of a pcap file, and its layout.
 #[derive(Clone, Copy)]
 pub(super) struct PcapKind {
     pub(super) magic: u32,
     pub(super) big: bool,
     pub(super) modified: bool,
     pub(super) version: (u16, u16),
-    /// The two lengths of each record have changed places.
+    /// Whether the two lengths of each record are swapped.
     pub(super) swapped: bool,
 }
 
@@ -46,7 +46,7 @@ const fn kind(magic: u32, big: bool) -> PcapKind {
     }
 }
 
-/// A pcap file of packets given as seconds, fraction and octets; each is 4 octets longer on
+/// Builds a pcap file of packets, given as seconds, fraction and octets. Each is 4 octets longer on
 /// the wire.
 pub(super) fn pcap(kind: PcapKind, network: u32, packets: &[(u32, u32, Vec<u8>)]) -> Vec<u8> {
     let mut file = Vec::new();
@@ -89,7 +89,7 @@ impl Pcapng {
         Self { big, file }.section(big)
     }
 
-    /// A block of `kind` around `body`, padded.
+    /// Adds a block of `kind` with `body`, padded.
     pub(super) fn block(mut self, kind: u32, mut body: Vec<u8>) -> Self {
         body.resize(body.len().next_multiple_of(4), 0);
         let length = number(self.big, body.len() as u64 + 12, 4);
@@ -100,7 +100,7 @@ impl Pcapng {
         self
     }
 
-    /// A block of `kind` around 32-bit numbers, then `data`.
+    /// Adds a block of `kind` with 32-bit numbers, then `data`.
     pub(super) fn numbers(self, kind: u32, numbers: &[u32], data: &[u8]) -> Self {
         let numbers = numbers.iter();
         let mut body: Vec<u8> = numbers
@@ -127,7 +127,7 @@ impl Pcapng {
     ) -> Self {
         let mut body = number(self.big, u64::from(link_type), 4);
         if self.big {
-            // Two octets of link type and two that are reserved.
+            // Two octets of link type and two reserved ones.
             body.rotate_left(2);
         }
         body.extend(number(self.big, u64::from(snap_length), 4));
@@ -140,7 +140,7 @@ impl Pcapng {
         self.block(1, body)
     }
 
-    /// An Enhanced Packet Block.
+    /// Adds an Enhanced Packet Block.
     pub(super) fn packet(self, interface: u32, ticks: u64, data: &[u8]) -> Self {
         let length = data.len() as u32;
         let (high, low) = ((ticks >> 32) as u32, ticks as u32);

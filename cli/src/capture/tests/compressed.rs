@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Compressed captures give the packets that they give unpacked; what is damaged is said, and
-//! nothing panics or takes memory without bound.
+//! Compressed captures are read like others, damage is reported, and neither a panic nor unbounded
+//! memory is possible.
 
 use std::io::{Read, Write};
 
@@ -37,7 +37,7 @@ type Compress = fn(&[u8]) -> Vec<u8>;
 
 const ALL: [Compress; 3] = [gzip, zstandard, lz4];
 
-/// Captures with packets that do not compress well, larger than any block of a compression.
+/// Returns captures with packets that do not compress well, longer than most blocks of a compression.
 fn captures() -> [Vec<u8>; 2] {
     let mut random = 1_u32;
     let mut packets = Vec::new();
@@ -56,15 +56,14 @@ fn captures() -> [Vec<u8>; 2] {
     [build::pcap(build::PCAP_LITTLE, 1, &packets), file.file]
 }
 
-/// Reads `octets` as slow and as fast pipes give them. That files are read alike is shown with
-/// small ones.
+/// Reads `octets` as from a slow and a fast pipe. Small captures show that files are read alike.
 fn read_quickly(octets: &[u8]) -> Reading {
     let reading = read_streamed(octets, 1000, 7);
     assert_eq!(read_streamed(octets, 1 << 20, 256), reading);
     reading
 }
 
-/// Mapped files and every size of blocks.
+/// Mapped files and all block sizes.
 #[test]
 fn small_compressed_captures_are_read_in_every_way() {
     let capture = build::pcap(
@@ -99,7 +98,7 @@ fn compressed_captures_are_read_like_others() {
                 assert_eq!(read_quickly(&lz4_with(info, &capture)), expected);
             }
         }
-        // A frame of Zstandard to be skipped, as parallel compressors write them.
+        // A skippable frame of Zstandard, as parallel compressors write them.
         let skipped = [
             &[0x5d, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 9, 9, 9][..],
             &zstandard(&capture),
@@ -109,7 +108,7 @@ fn compressed_captures_are_read_like_others() {
 }
 
 #[test]
-fn compressions_are_told_by_their_first_octets() {
+fn compressions_are_recognised_by_their_first_octets() {
     for (compress, expected) in
         ALL.iter()
             .zip([Compression::Gzip, Compression::Zstandard, Compression::Lz4])
@@ -126,7 +125,7 @@ fn compressions_are_told_by_their_first_octets() {
 
 /// The content of a frame is not decompressed again, so the depth is bounded.
 #[test]
-fn compressed_twice_is_no_capture() {
+fn a_capture_that_is_compressed_twice_is_refused() {
     let [capture, _] = captures();
     for (compress, start) in ALL.iter().zip(["1f 8b", "28 b5", "04 22"]) {
         let reading = read_quickly(&compress(&compress(&capture)));
@@ -138,11 +137,11 @@ fn compressed_twice_is_no_capture() {
 }
 
 #[test]
-fn damage_is_said_with_the_compressions_name() {
+fn errors_have_the_name_of_the_compression() {
     let [capture, _] = captures();
     for (compress, name) in ALL.iter().zip(["gzip", "Zstandard", "LZ4"]) {
         let whole = compress(&capture);
-        // In the second of two frames; what is in the first is read.
+        // In the second of two frames; the first one is read.
         let (first, second) = capture.split_at(70_000);
         let (first, second) = (compress(first), compress(second));
         let cut = [&first[..], &second[..second.len() / 2]].concat();
@@ -154,9 +153,9 @@ fn damage_is_said_with_the_compressions_name() {
             error.contains(name) || error.contains("the file ends inside"),
             "{name}: {error}"
         );
-        // What follows the capture is none of it.
+        // Other octets after the capture.
         let mut followed = whole.clone();
-        followed.extend(b"nothing that anybody knows");
+        followed.extend(b"no compressed data");
         let reading = read_streamed(&followed, 4096, 7);
         assert_eq!(reading.packets.len(), 100, "{name}");
         let error = reading.error.expect("an error");
@@ -171,8 +170,54 @@ fn damage_is_said_with_the_compressions_name() {
     assert!(reading.error.expect("an error").contains("gzip"));
 }
 
-/// A small file that unpacks to very much takes no more memory than any other: what is unpacked
-/// is handed on in blocks.
+/// Everything before a cut is read, including octets that a decoder still keeps.
+#[test]
+fn a_cut_capture_gives_what_is_before_the_cut() {
+    let [capture, _] = captures();
+    for (compress, name) in ALL.iter().zip(["gzip", "Zstandard", "LZ4"]) {
+        let whole = compress(&capture);
+        let mut before = 0;
+        for part in 1..64 {
+            let reading = read_streamed(&whole[..whole.len() * part / 64], 4096, 7);
+            let error = reading.error.expect("an error");
+            let expected = format!("{name}: the file ends inside compressed data");
+            assert!(error.ends_with(&expected), "{error}");
+            assert!(reading.packets.len() >= before, "{name}: {part}");
+            before = reading.packets.len();
+        }
+        // LZ4 has all of it in one block here, Zstandard has blocks of 128 KiB.
+        let least = if name == "LZ4" { 0 } else { 131_072 / 1516 };
+        assert!(before >= least, "{name}: {before}");
+        // The end of the frame and a checksum, but none of the content.
+        let reading = read_streamed(&whole[..whole.len() - 1], 4096, 7);
+        assert_eq!(reading.packets.len(), 100, "{name}");
+        assert!(reading.error.expect("an error").contains(name));
+    }
+    // Between two blocks of LZ4, which the decoder takes for the end of the frame.
+    let info = FrameInfo::new().block_size(BlockSize::Max64KB);
+    let whole = lz4_with(info, &capture);
+    let block = u32::from_le_bytes(whole[7..11].try_into().unwrap()) & 0x7fff_ffff;
+    let reading = read_streamed(&whole[..11 + block as usize], 4096, 7);
+    assert_eq!(reading.packets.len(), (65_536 - 24) / 1516);
+    let error = reading.error.expect("an error");
+    assert!(
+        error.ends_with("LZ4: the file ends inside compressed data"),
+        "{error}"
+    );
+}
+
+/// A frame of the legacy format has no end mark.
+#[test]
+fn legacy_lz4_ends_with_the_file() {
+    let [capture, _] = captures();
+    let mut file = vec![0x02, 0x21, 0x4c, 0x18];
+    let block = lz4_flex::block::compress(&capture);
+    file.extend((block.len() as u32).to_le_bytes());
+    file.extend(block);
+    assert_eq!(read_quickly(&file), read_quickly(&capture));
+}
+
+/// A small file with a large content needs no more memory than others: it is decompressed in blocks.
 #[test]
 fn bombs_are_streamed() {
     const SIZE: u64 = 1 << 28;
@@ -183,7 +228,7 @@ fn bombs_are_streamed() {
     }
     let bomb = encoder.finish().unwrap();
     assert!(bomb.len() < 400_000);
-    // No reading keeps what it has given.
+    // The decoder does not keep what it has returned.
     let mut reader = Compression::Gzip.unpack(std::io::Cursor::new(bomb.clone()));
     let (mut buffer, mut total) = (vec![1; 4096], 0);
     loop {
@@ -193,7 +238,7 @@ fn bombs_are_streamed() {
         }
     }
     assert_eq!(total, SIZE);
-    // As a capture it is refused after its first octets.
+    // It is refused by its first octets.
     let Reading { packets, error, .. } = read_streamed(&bomb, 1 << 20, 4096);
     assert!(packets.is_empty());
     assert!(error.unwrap().contains("it starts with 00 00 00 00"));
@@ -206,7 +251,7 @@ fn bombs_are_streamed() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// Nothing panics on what is almost compressed.
+    /// Changed compressed data causes no panic.
     #[test]
     fn random_changes(
         which in 0..3_usize,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Damaged captures: the packets before the damage are yielded, and the error says where it
-//! is. Nothing panics.
+//! Damaged captures: the packets before the damage are returned, and the error has its offset. Nothing
+//! panics.
 
 use proptest::prelude::*;
 
 use super::build::{self, Pcapng};
 use super::{Reading, read, read_streamed};
 
-/// Captures of each kind, with where their packets end.
+/// Returns captures of each kind, and the offsets at which their packets end.
 fn captures() -> Vec<(Vec<u8>, Vec<usize>)> {
     let packets: Vec<_> = (0..5)
         .map(|index| (index, 0, vec![7; 11 * index as usize]))
@@ -57,7 +57,7 @@ fn cut_at_every_offset() {
                     "{error}"
                 );
             } else {
-                // Cut between two records; pcapng has some that hold no packet.
+                // Cut between two records; in pcapng, some contain no packet.
                 assert!(octets[0] == 0x0a || cut == 24 || ends.contains(&cut));
             }
         }
@@ -86,8 +86,8 @@ fn errors_say_where_and_what() {
         ),
         (
             b"\xfd7zXZ\0".to_vec(),
-            "x: not a pcap or pcapng capture: it starts with fd 37 7a 58 (xz: unpack it \
-             with `xz -dc` and pipe that into `-`)",
+            "x: not a pcap or pcapng capture: it starts with fd 37 7a 58 (xz: decompress \
+             it with `xz -dc` and pipe the output to `-`)",
         ),
         (
             pcap[..20].to_vec(),
@@ -103,29 +103,29 @@ fn errors_say_where_and_what() {
         ),
         (
             changed(&pcap, 4, 0x0005_0002),
-            "x: version 2.5 of pcap is not known",
+            "x: version 2.5 of pcap is not supported",
         ),
         (
             changed(&pcap, 32, 3_000_000_000),
-            "x: offset 24: a packet of 3000000000 octets is larger than the largest that \
-             captures hold (262144 octets): the file is damaged here",
+            "x: offset 24: a packet of 3000000000 octets is longer than captures allow (262144 \
+             octets): the file is damaged here",
         ),
         (
             changed(&packet, 12, 0x0000_0003),
-            "x: offset 0: version 3.0 of pcapng is not known",
+            "x: offset 0: version 3.0 of pcapng is not supported",
         ),
         (
             changed(&packet, 8, 1),
-            "x: offset 0: a section does not say its byte order: the file is damaged here",
+            "x: offset 0: a section has no valid byte order: the file is damaged here",
         ),
         (
             changed(&packet, 52, 97),
-            "x: offset 48: a block cannot have 97 octets: the file is damaged here",
+            "x: offset 48: a block has the invalid length 97: the file is damaged here",
         ),
         (
             changed(&packet, packet.len() - 4, 92),
-            "x: offset 48: a block has 96 octets by the length before it, and 92 by the one \
-             after it: the file is damaged here",
+            "x: offset 48: a block has the length 96 at its start and 92 at its end: the file \
+             is damaged here",
         ),
         (
             changed(&packet, 68, 65),
@@ -134,18 +134,16 @@ fn errors_say_where_and_what() {
         ),
         (
             ng().packet(1, 0, &[]).file,
-            "x: offset 48: a packet of interface 1, but the file has described 1 interfaces \
-             so far",
+            "x: offset 48: a packet has the interface 1, but only 1 are described before it",
         ),
         (
             ng().numbers(6, &[0], &[]).file,
-            "x: offset 48: a block of type 0x6 cannot have only 16 octets: the file is \
-             damaged here",
+            "x: offset 48: a block of type 0x6 is too short with 16 octets: the file is damaged \
+             here",
         ),
         (
             Pcapng::new(true).numbers(3, &[0], &[]).file,
-            "x: offset 28: a packet of interface 0, but the file has described 0 interfaces \
-             so far",
+            "x: offset 28: a packet has the interface 0, but only 0 are described before it",
         ),
     ] {
         assert_eq!(read(&octets).error.as_deref(), Some(expected));
@@ -168,7 +166,7 @@ proptest! {
         read(&octets);
     }
 
-    /// Random octets rarely are a capture's; a capture with some octets changed is more often.
+    /// A capture with some changed octets is read further than random octets.
     #[test]
     fn random_changes(
         which in 0..6_usize,
@@ -182,7 +180,7 @@ proptest! {
         read(&octets);
     }
 
-    /// As before, after the header.
+    /// Random octets after a valid header.
     #[test]
     fn random_records(
         which in 0..6_usize,

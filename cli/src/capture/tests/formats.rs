@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Every format, byte order and resolution gives the packets that were put into it.
+//! Captures in each format, byte order and resolution are read correctly.
 
 use flowmeter::observation::LinkType;
 
@@ -18,7 +18,7 @@ fn packet(data: &[u8], milliseconds: u64) -> Packet {
     }
 }
 
-/// The packets of a capture that has nothing wrong.
+/// Returns the packets of a valid capture.
 fn packets(octets: &[u8]) -> Vec<Packet> {
     let Reading { packets, error, .. } = read(octets);
     assert_eq!(error, None);
@@ -49,15 +49,15 @@ fn pcap_in_each_layout() {
             (2, 999_999 * unit, vec![]),
             (u32::MAX, 0, vec![9; 90]),
         ];
-        // The check sequence that the upper bits tell of changes nothing.
+        // The upper bits, which describe a frame check sequence, make no difference.
         for network in [1, 0x3000_0001, 0x4400_0001] {
             assert_eq!(packets(&build::pcap(kind, network, &file)), expected);
         }
     }
 }
 
-/// libpcap's rule: before 2.3 and in 543.0 the lengths are swapped, in 2.3 they may be. Those that
-/// are not swapped, although they should be, are read all the same.
+/// libpcap's rule: before 2.3 and in 543.0 the lengths are swapped, in 2.3 they may be. Lengths in the
+/// usual order are read as well.
 #[test]
 fn pcap_in_each_version() {
     let expected = [packet(&[1, 2, 3], 1_001), packet(&[9; 90], 2_000)];
@@ -80,7 +80,7 @@ fn pcap_in_each_version() {
                 assert_eq!(packets(&file), expected, "{version:?}");
             }
         }
-        // 2.4 has nothing swapped: there are as many octets as the first length says.
+        // In 2.4 lengths are never swapped: the first one is the captured length.
         let swapped = build::PcapKind {
             swapped: true,
             ..kind
@@ -98,13 +98,13 @@ fn pcap_in_each_version() {
         let (major, minor) = version;
         assert_eq!(
             error,
-            format!("x: version {major}.{minor} of pcap is not known")
+            format!("x: version {major}.{minor} of pcap is not supported")
         );
     }
 }
 
 #[test]
-fn packets_beyond_the_snapshot_length_are_yielded_and_counted() {
+fn packets_beyond_the_snap_length_are_returned_and_counted() {
     let file = [
         (1, 0, vec![0; 100]),
         (2, 0, vec![0; 101]),
@@ -163,11 +163,11 @@ fn simple_and_obsolete_packets() {
         let file = Pcapng::new(big)
             .interface(1, 6, &[])
             .interface(1, 0, &[])
-            // As the first it has no time; as long as the snapshot length allows.
+            // The first packet, so without a time; cut to the snap length.
             .numbers(3, &[9], &[1, 2, 3, 4, 5, 6])
             .numbers(2, &[interface_and_drops, 0, 7_000, 5, 9], &[5; 5])
             .numbers(3, &[3], &[1, 2, 3])
-            // Says nothing of how much was captured but by the block's own length.
+            // The captured length follows from the block's length.
             .numbers(3, &[5], &[1, 2, 3, 4]);
         let mut expected = [
             packet(&[1, 2, 3, 4, 5, 6], 0),
