@@ -168,7 +168,7 @@ impl<T: Transport> Writer<T> {
         template: &Template,
         record: &[u8],
     ) -> Result<(), ExportRefused> {
-        let message = self.append(MessageKind::Options, template.id.0, record)?;
+        let message = self.append(MessageKind::Data, template.id.0, record)?;
         message.data_records += 1;
         message.flow_records += 1;
         Ok(())
