@@ -122,15 +122,19 @@ impl Lookup<'_> {
 
     /// The slots whose tags are `tag`, as a set of numbers for [`Candidates::slot`].
     #[inline(always)]
-    fn matches<I: Instructions>(self, candidates: &Candidates, tag: u8) -> u32 {
+    fn matches<I: Instructions>(self, set: I, candidates: &Candidates, tag: u8) -> u32 {
         let [first, second] = candidates.groups().map(|group| &self.tags[group]);
-        I::matches(first, second, tag)
+        set.matches(first, second, tag)
     }
 
     /// The first slot whose tag is the key's.
     #[inline(always)]
-    pub(crate) fn probe<I: Instructions>(self, candidates: &Candidates) -> Option<SlotIndex> {
-        let mask = self.matches::<I>(candidates, candidates.tag());
+    pub(crate) fn probe<I: Instructions>(
+        self,
+        set: I,
+        candidates: &Candidates,
+    ) -> Option<SlotIndex> {
+        let mask = self.matches(set, candidates, candidates.tag());
         (mask != 0).then(|| candidates.slot(mask.trailing_zeros()))
     }
 
@@ -277,10 +281,15 @@ impl<K: FlowKey> FlowTable<K> {
 
     /// Where the key of a flow from another table may stand in this one.
     #[inline(always)]
-    pub(crate) fn candidates_of<I: Instructions>(&self, seed: &Seed, key: &K) -> Candidates {
+    pub(crate) fn candidates_of<I: Instructions>(
+        &self,
+        set: I,
+        seed: &Seed,
+        key: &K,
+    ) -> Candidates {
         let candidates = self
             .lookup()
-            .candidates(I::hash(seed, key.words().as_ref()));
+            .candidates(set.hash(seed, key.words().as_ref()));
         self.lookup().prefetch_tags(&candidates);
         self.lookup().prefetch_stamps(&candidates);
         candidates
@@ -337,10 +346,11 @@ impl<K: FlowKey> FlowTable<K> {
     #[inline(always)]
     pub(crate) fn find<I: Instructions>(
         &self,
+        set: I,
         candidates: &Candidates,
         key: &K,
     ) -> Option<SlotIndex> {
-        let mut mask = self.lookup().matches::<I>(candidates, candidates.tag());
+        let mut mask = self.lookup().matches(set, candidates, candidates.tag());
         while mask != 0 {
             let slot = candidates.slot(mask.trailing_zeros());
             if self[slot].holds(key) {
@@ -352,25 +362,30 @@ impl<K: FlowKey> FlowTable<K> {
     }
 
     /// Whether `key` stands in the table.
-    pub(crate) fn holds<I: Instructions>(&self, seed: &Seed, key: &K) -> bool {
-        let hash = I::hash(seed, key.words().as_ref());
+    pub(crate) fn holds<I: Instructions>(&self, set: I, seed: &Seed, key: &K) -> bool {
+        let hash = set.hash(seed, key.words().as_ref());
         let candidates = self.lookup().candidates(hash);
-        self.find::<I>(&candidates, key).is_some()
+        self.find(set, &candidates, key).is_some()
     }
 
     /// Where a key with these candidates goes, if it is not in the table.
     #[inline(always)]
-    pub(crate) fn place<I: Instructions>(&mut self, candidates: &Candidates, now: Uptime) -> Place {
-        match self.free_slot::<I>(candidates) {
+    pub(crate) fn place<I: Instructions>(
+        &mut self,
+        set: I,
+        candidates: &Candidates,
+        now: Uptime,
+    ) -> Place {
+        match self.free_slot(set, candidates) {
             Some(slot) => Place::Free(slot),
-            None => Place::Taken(self.longest_idle::<I>(candidates, now)),
+            None => Place::Taken(self.longest_idle(set, candidates, now)),
         }
     }
 
     /// A free slot in the emptier group.
     #[inline(always)]
-    fn free_slot<I: Instructions>(&self, candidates: &Candidates) -> Option<SlotIndex> {
-        let free = self.lookup().matches::<I>(candidates, 0);
+    fn free_slot<I: Instructions>(&self, set: I, candidates: &Candidates) -> Option<SlotIndex> {
+        let free = self.lookup().matches(set, candidates, 0);
         if free == 0 {
             return None;
         }
@@ -388,9 +403,14 @@ impl<K: FlowKey> FlowTable<K> {
     /// A stamp is never later than the truth, so the oldest stamp that proves true is the
     /// oldest of all; one that proves stale is corrected and the search goes on.
     #[inline(always)]
-    fn longest_idle<I: Instructions>(&mut self, candidates: &Candidates, now: Uptime) -> SlotIndex {
+    fn longest_idle<I: Instructions>(
+        &mut self,
+        set: I,
+        candidates: &Candidates,
+        now: Uptime,
+    ) -> SlotIndex {
         loop {
-            let (slot, idle) = self.oldest_stamp::<I>(candidates, now);
+            let (slot, idle) = self.oldest_stamp(set, candidates, now);
             let seen = self[slot].flow.seen();
             if now.since(seen) >= idle {
                 return slot;
@@ -403,11 +423,12 @@ impl<K: FlowKey> FlowTable<K> {
     #[inline(always)]
     fn oldest_stamp<I: Instructions>(
         &self,
+        set: I,
         candidates: &Candidates,
         now: Uptime,
     ) -> (SlotIndex, u32) {
         let [first, second] = candidates.groups().map(|group| &self.stamps[group]);
-        let (bit, idle) = I::oldest(first, second, now.as_millis());
+        let (bit, idle) = set.oldest(first, second, now.as_millis());
         (candidates.slot(bit), idle)
     }
 
@@ -415,15 +436,20 @@ impl<K: FlowKey> FlowTable<K> {
     /// the first whose tag matches; where there is none, for that where [`Self::place`] will
     /// probably say.
     #[inline(always)]
-    pub(crate) fn prefetch_place<I: Instructions>(&self, candidates: &Candidates, now: Uptime) {
-        let matches = self.lookup().matches::<I>(candidates, candidates.tag());
+    pub(crate) fn prefetch_place<I: Instructions>(
+        &self,
+        set: I,
+        candidates: &Candidates,
+        now: Uptime,
+    ) {
+        let matches = self.lookup().matches(set, candidates, candidates.tag());
         let others = matches & matches.wrapping_sub(1);
         let slot = if others != 0 {
             candidates.slot(others.trailing_zeros())
         } else {
-            match self.free_slot::<I>(candidates) {
+            match self.free_slot(set, candidates) {
                 Some(slot) => slot,
-                None => self.oldest_stamp::<I>(candidates, now).0,
+                None => self.oldest_stamp(set, candidates, now).0,
             }
         };
         prefetch_slot(&self.slots, slot);

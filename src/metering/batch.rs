@@ -43,6 +43,7 @@ impl Queues {
     #[inline(always)]
     pub(super) fn meter<I: Instructions, P: Packets, E: ExportAll>(
         &mut self,
+        set: I,
         batch: &Batch<P>,
         tables: &mut Tables,
         shared: &mut Shared,
@@ -90,21 +91,21 @@ impl Queues {
         let test = shared
             .timeouts
             .test(Export::<Ipv4Key>::closed(export).is_some());
-        let deferred = ipv4.finish::<I, P>(batch, shared, test);
-        count_deferred::<I, _, P, E>(deferred, batch, &mut tables.ipv4, shared, test, export);
+        let deferred = ipv4.finish(set, batch, shared, test);
+        count_deferred(set, deferred, batch, &mut tables.ipv4, shared, test, export);
         let test = shared
             .timeouts
             .test(Export::<Ipv6Key>::closed(export).is_some());
-        let deferred = ipv6.finish::<I, P>(batch, shared, test);
-        count_deferred::<I, _, P, E>(deferred, batch, &mut tables.ipv6, shared, test, export);
+        let deferred = ipv6.finish(set, batch, shared, test);
+        count_deferred(set, deferred, batch, &mut tables.ipv6, shared, test, export);
         let test = shared
             .timeouts
             .test(Export::<L2Key>::closed(export).is_some());
         if let (Some(l2), Some(table)) = (
-            l2.map(|l2| l2.finish::<I, P>(batch, shared, test)),
+            l2.map(|l2| l2.finish(set, batch, shared, test)),
             &mut tables.l2,
         ) {
-            count_deferred::<I, _, P, E>(l2, batch, table, shared, test, export);
+            count_deferred(set, l2, batch, table, shared, test, export);
         }
     }
 }

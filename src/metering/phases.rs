@@ -102,6 +102,7 @@ impl<'q, 't, K: FlowKey> Phases<'q, 't, K> {
     #[inline(always)]
     pub(super) fn finish<I: Instructions, P: Packets>(
         self,
+        set: I,
         batch: &Batch<P>,
         shared: &mut Shared,
         test: Test,
@@ -117,13 +118,13 @@ impl<'q, 't, K: FlowKey> Phases<'q, 't, K> {
         if length == 0 {
             return &[];
         }
-        hash::<I, K>(queue, length, lookup, &shared.seed);
+        hash(set, queue, length, lookup, &shared.seed);
         let steps = length.div_ceil(STEP);
         let step = |number: usize| number * STEP..length.min((number + 1) * STEP);
         let mut deferred = Deferred::default();
         for number in 0..=steps {
             if number < steps {
-                probe::<I, K>(queue, step(number), lookup, slots);
+                probe(set, queue, step(number), lookup, slots);
             }
             if number > 0 {
                 let step = step(number - 1);
@@ -142,6 +143,7 @@ impl<'q, 't, K: FlowKey> Phases<'q, 't, K> {
 /// Phase two: keys are hashed, and the control octets of their groups asked for.
 #[inline(always)]
 fn hash<I: Instructions, K: FlowKey>(
+    set: I,
     queue: &mut Queue<K>,
     length: usize,
     lookup: Lookup<'_>,
@@ -150,7 +152,7 @@ fn hash<I: Instructions, K: FlowKey>(
     // Those that follow make the last eight whole; nobody asks for theirs.
     let length = length.next_multiple_of(8).min(BATCH);
     let words = size_of::<K>() / size_of::<u64>();
-    I::hash_all(
+    set.hash_all(
         seed,
         words,
         bytemuck::cast_slice(&queue.keys[..length]),
@@ -169,6 +171,7 @@ fn hash<I: Instructions, K: FlowKey>(
 /// Phase three: control octets are matched, and what is behind them asked for.
 #[inline(always)]
 fn probe<I: Instructions, K: FlowKey>(
+    set: I,
     queue: &mut Queue<K>,
     step: Range<usize>,
     lookup: Lookup<'_>,
@@ -176,7 +179,7 @@ fn probe<I: Instructions, K: FlowKey>(
 ) {
     for place in step {
         let candidates = queue.candidates(place);
-        queue.probed[place] = match lookup.probe::<I>(&candidates) {
+        queue.probed[place] = match lookup.probe(set, &candidates) {
             Some(slot) => {
                 prefetch_slot(slots, slot);
                 slot

@@ -415,7 +415,7 @@ impl<K: FlowKey, E: Export<K>> Task for Move<'_, K, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Instructions>(self) {
+    fn run<I: Instructions>(self, set: I) {
         let Self {
             from,
             to,
@@ -426,13 +426,13 @@ impl<K: FlowKey, E: Export<K>> Task for Move<'_, K, E> {
         for group in 0..from.groups() {
             let mut moving = [None::<(SlotIndex, Candidates)>; GROUP];
             for (moving, index) in moving.iter_mut().zip(from.used(group)) {
-                *moving = Some((index, to.candidates_of::<I>(&shared.seed, &from[index].key)));
+                *moving = Some((index, to.candidates_of(set, &shared.seed, &from[index].key)));
             }
             for (_, candidates) in moving.iter().flatten() {
-                to.prefetch_place::<I>(candidates, now);
+                to.prefetch_place(set, candidates, now);
             }
             for (index, candidates) in moving.iter().flatten() {
-                let place = to.place::<I>(candidates, now);
+                let place = to.place(set, candidates, now);
                 if let Place::Taken(taken) = place
                     && !give_way(&to[taken], now, shared, export)
                 {
@@ -456,7 +456,7 @@ impl<P: Packets, E: ExportAll> Task for Observe<'_, P, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Instructions>(self) {
+    fn run<I: Instructions>(self, set: I) {
         let Self {
             process,
             packets,
@@ -470,7 +470,7 @@ impl<P: Packets, E: ExportAll> Task for Observe<'_, P, E> {
             ..
         } = process;
         let batch = Batch { packets, numbers };
-        queues.meter::<I, P, E>(&batch, tables, shared, export);
+        queues.meter(set, &batch, tables, shared, export);
     }
 }
 
@@ -484,15 +484,15 @@ impl Task for IsKnown<'_, '_> {
     type Output = bool;
 
     #[inline(always)]
-    fn run<I: Instructions>(self) -> bool {
+    fn run<I: Instructions>(self, set: I) -> bool {
         let Tables { ipv4, ipv6, l2 } = &self.process.tables;
         let seed = &self.process.shared.seed;
         match dissect(self.packet) {
-            Dissection::Ipv4(headers) => ipv4.holds::<I>(seed, &headers.key),
-            Dissection::Ipv6(headers) => ipv6.holds::<I>(seed, &headers.key),
+            Dissection::Ipv4(headers) => ipv4.holds(set, seed, &headers.key),
+            Dissection::Ipv6(headers) => ipv6.holds(set, seed, &headers.key),
             Dissection::NonIp(headers) => l2
                 .as_ref()
-                .is_some_and(|table| table.holds::<I>(seed, &headers.key)),
+                .is_some_and(|table| table.holds(set, seed, &headers.key)),
             Dissection::Ignored(_) => false,
         }
     }

@@ -189,7 +189,7 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Instructions>(self) {
+    fn run<I: Instructions>(self, set: I) {
         let Self {
             recorder,
             batch,
@@ -242,8 +242,8 @@ impl<P: Packets, E: Export<RecordedKey>> Task for Observe<'_, P, E> {
             octets,
         };
         let test = shared.timeouts.test(closed);
-        let deferred = phases.finish::<I, P>(&batch, shared, test);
-        count_deferred::<I, _, P, E>(deferred, &batch, table, shared, test, export);
+        let deferred = phases.finish(set, &batch, shared, test);
+        count_deferred(set, deferred, &batch, table, shared, test, export);
     }
 }
 

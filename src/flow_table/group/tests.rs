@@ -18,8 +18,8 @@ impl Task for Match<'_> {
     type Output = u32;
 
     #[inline(always)]
-    fn run<I: Instructions>(self) -> u32 {
-        I::matches(self.0, self.1, self.2)
+    fn run<I: Instructions>(self, set: I) -> u32 {
+        set.matches(self.0, self.1, self.2)
     }
 }
 
@@ -29,8 +29,8 @@ impl Task for Hash<'_> {
     type Output = u64;
 
     #[inline(always)]
-    fn run<I: Instructions>(self) -> u64 {
-        I::hash(self.0, self.1)
+    fn run<I: Instructions>(self, set: I) -> u64 {
+        set.hash(self.0, self.1)
     }
 }
 
@@ -40,8 +40,8 @@ impl Task for HashAll<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Instructions>(self) {
-        I::hash_all(self.0, self.1, self.2, self.3);
+    fn run<I: Instructions>(self, set: I) {
+        set.hash_all(self.0, self.1, self.2, self.3);
     }
 }
 
@@ -100,8 +100,8 @@ impl Task for Oldest<'_> {
     type Output = (u32, u32);
 
     #[inline(always)]
-    fn run<I: Instructions>(self) -> (u32, u32) {
-        I::oldest(self.0, self.1, self.2)
+    fn run<I: Instructions>(self, set: I) -> (u32, u32) {
+        set.oldest(self.0, self.1, self.2)
     }
 }
 
