@@ -7,8 +7,8 @@
 //!                        probe update  expire      template, options, seq     transport
 //! ```
 //!
-//! The engine does no I/O and has no clock: a host hands it frames of [`packet::Packet`]s
-//! with their times, and takes messages in buffers of its own. On the way of a packet there
+//! The engine does no I/O, has no clock and starts no thread, and the build for a target without `std`
+//! proves that: a host hands it frames of [`packet::Packet`]s with their times, and takes messages in buffers of its own. On the way of a packet there
 //! is no lock, no allocation, no system call and no virtual call.
 //!
 //! | RFC 5470 and 7011 | here | in VPP |
@@ -20,7 +20,14 @@
 //! | Exporting Process | [`exporting::ExportingProcess`] | an IPFIX exporter |
 //! | Message | [`exporting::Message`] | a buffer |
 
+//!
+//! It is a `no_std` crate with allocation; on x86-64 it asks `std` which instruction sets there are. On
+//! Linux the memory of flow tables is mapped, elsewhere it is allocated.
+
+#![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
+
+extern crate alloc;
 
 mod cpu;
 pub mod exporting;

@@ -17,7 +17,7 @@ use flowmeter::exporting::{ExportingProcess, Message, Transport};
 use flowmeter::flow::Ipv4Key;
 use flowmeter::metering::{
     Backend, Configuration, EndReason, Export, Family, FlowKey, FlowRecord, MeteringProcess,
-    NoRoom, STARTER_FLOWS, Table, Timeouts,
+    NoRoom, STARTER_FLOWS, Seed, Table, Timeouts,
 };
 use flowmeter::observation::ObservationDomainId;
 use flowmeter::packet::{Dissection, Packet, dissect};
@@ -54,7 +54,7 @@ fn metering(flows: usize, backend: Backend) -> MeteringProcess {
     let configuration = Configuration {
         backend,
         timeouts: Timeouts::from_millis(Timeouts::MAX_MILLIS, Timeouts::MAX_MILLIS),
-        ..Configuration::new(flows).unwrap()
+        ..Configuration::new(flows, Seed::random().unwrap())
     };
     MeteringProcess::new(&configuration).unwrap()
 }

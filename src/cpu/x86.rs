@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Instruction sets of x86-64, each with a token that proves that the processor has it.
 //!
-//! A token's features stand in one list, which is both what is detected and what code is compiled for.
-//! So running that code is sound for whoever has a token.
+//! One list of features for each token is both what is detected and what code is compiled for, so running
+//! that code is sound wherever there is a token.
+
+// The one thing that the engine needs `std` for (its tests have it anyway).
+#[cfg(not(test))]
+extern crate std;
 
 /// Work that can be compiled for the instruction set of token `S`.
 pub(crate) trait RunOn<S> {

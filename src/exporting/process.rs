@@ -4,9 +4,10 @@
 //! It fills buffers that a host gives and hands them back as messages; it sends nothing
 //! itself. A record is taken only where a buffer has room for it, whole.
 
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::data_record::FlowTemplate;
 use super::message::{

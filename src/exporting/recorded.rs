@@ -6,6 +6,8 @@
 //! `flowStartNanoseconds` and `flowEndNanoseconds` the second counts nanoseconds, where
 //! RFC 7011 §6.1.10 has fractions of a second. Template ids are constants, as everywhere here.
 
+use alloc::vec::Vec;
+
 use super::information_element::*;
 use super::message::MessageKind;
 use super::process::{ExportingProcess, Transport};

@@ -8,6 +8,8 @@
 //! whose time is not where their flow expects it. All later packets of their flow are deferred,
 //! too: the flow remembers that, so their order stays.
 
+use alloc::boxed::Box;
+
 use super::deferred::count_deferred;
 use super::export::{Export, ExportAll};
 use super::phases::Phases;

@@ -4,10 +4,8 @@
 //! A family may begin with a small table and get its full one when it is needed: a host makes that
 //! elsewhere, as a [`Table`], and hands it to the process, which moves the flows.
 
-use std::io;
-
 use crate::flow::{Ipv4Key, Ipv6Key, L2Key};
-use crate::flow_table::FlowTable;
+use crate::flow_table::{FlowTable, OutOfMemory};
 
 /// What flows have their table in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,7 +94,7 @@ impl Table {
     ///
     /// # Errors
     /// Where the system has not the memory.
-    pub fn new(family: Family, flows: usize) -> io::Result<Self> {
+    pub fn new(family: Family, flows: usize) -> Result<Self, OutOfMemory> {
         Ok(Self(match family {
             Family::Ipv4 => AnyTable::Ipv4(FlowTable::new(flows)?),
             Family::Ipv6 => AnyTable::Ipv6(FlowTable::new(flows)?),

@@ -27,5 +27,7 @@ pub use crate::flow::{
     EndReason, FlowKey, FlowRecord, IgnoredReason, Layers, Layout, Recorded, RecordedKey,
     Recording, Tally,
 };
+#[cfg(not(target_family = "wasm"))]
+pub use crate::flow_table::group::NoRandomness;
 pub use crate::flow_table::group::{Backend, Seed};
-pub use crate::flow_table::{Pages, Usage};
+pub use crate::flow_table::{OutOfMemory, Pages, Usage};

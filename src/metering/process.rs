@@ -5,8 +5,8 @@
 //! leaves a table is offered to an [`Export`], and stays if that has no room.
 //! No packet is observed without standing in [`Statistics`] afterwards.
 
+use alloc::boxed::Box;
 use core::ops::Range;
-use std::io;
 
 use super::batch::Queues;
 use super::deferred::give_way;
@@ -20,7 +20,7 @@ use super::sweep::{self, Expiring, Flush, Flushing, Sweep, Sweeps, Swept};
 use super::tables::{Tables, count, show};
 use crate::flow::{FlowKey, Observed, Tally};
 use crate::flow_table::group::{Backend, GROUP, Instructions, Seed, Task};
-use crate::flow_table::{Candidates, FlowTable, Place, SlotIndex, Usage};
+use crate::flow_table::{Candidates, FlowTable, OutOfMemory, Place, SlotIndex, Usage};
 use crate::packet::{Dissection, Packet, Packets, dissect};
 use crate::time::Uptime;
 
@@ -43,19 +43,16 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Room for `flows` flows of each family and the defaults for the rest: no L2 flows, 60 and 15 seconds,
-    /// a random seed, the best instruction set.
-    ///
-    /// # Errors
-    /// Where the system has no randomness to give.
-    pub fn new(flows: usize) -> io::Result<Self> {
-        Ok(Self {
+    /// Room for `flows` flows of each family, a seed, which should be [random](Seed::random), and the
+    /// defaults for the rest: no L2 flows, 60 and 15 seconds, the best instruction set.
+    pub fn new(flows: usize, seed: Seed) -> Self {
+        Self {
             flows: Flows::each(flows),
             l2: false,
             timeouts: Timeouts::default(),
-            seed: Seed::random()?,
+            seed,
             backend: Backend::detect(),
-        })
+        }
     }
 }
 
@@ -79,7 +76,7 @@ impl MeteringProcess {
     ///
     /// # Errors
     /// Where the system has not the memory.
-    pub fn new(configuration: &Configuration) -> io::Result<Self> {
+    pub fn new(configuration: &Configuration) -> Result<Self, OutOfMemory> {
         let flows = configuration.flows;
         Ok(Self {
             tables: Tables {
@@ -261,7 +258,7 @@ impl MeteringProcess {
         full: Flows,
         now: Uptime,
         export: &mut E,
-    ) -> io::Result<()> {
+    ) -> Result<(), OutOfMemory> {
         for family in Family::ALL {
             let Tables { ipv4, ipv6, l2 } = &self.tables;
             let (capacity, live) = match family {

@@ -4,6 +4,7 @@
 //! Each measure has an array of its own: a phase touches only those that it needs, and can
 //! work on several packets at a time. It knows nothing of tables.
 
+use alloc::boxed::Box;
 use core::ops::Range;
 
 use bytemuck::Zeroable;

@@ -7,8 +7,8 @@
 //!
 //! [`MeteringProcess`]: super::MeteringProcess
 
+use alloc::boxed::Box;
 use core::ops::Range;
-use std::io;
 
 use super::deferred::count_deferred;
 use super::expiration::Timeouts;
@@ -22,7 +22,7 @@ use super::sweep::{Expiring, Flush, Flushing, Sweep, Swept, expire_table, visit_
 use super::tables::{count, show};
 use crate::flow::{EndReason, Flow, Observed, RecordedKey, Recording, Tally};
 use crate::flow_table::group::{Backend, GROUP, Instructions, Task};
-use crate::flow_table::{FlowTable, Slot, Usage};
+use crate::flow_table::{FlowTable, OutOfMemory, Slot, Usage};
 use crate::packet::{Headers, Packet, Packets};
 use crate::time::Uptime;
 
@@ -44,7 +44,7 @@ impl Recorder {
     ///
     /// # Errors
     /// Where the system has not the memory.
-    pub fn new(configuration: &Configuration) -> io::Result<Self> {
+    pub fn new(configuration: &Configuration) -> Result<Self, OutOfMemory> {
         let mut table = FlowTable::new(configuration.flows.ipv4)?;
         table.populate();
         Ok(Self {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use flowmeter::metering::{
     Configuration, Export, FlowRecord, Flush, IgnoredReason, Layers, NoRoom, RecordedKey, Recorder,
-    Recording, Swept, Tally, Timeouts,
+    Recording, Seed, Swept, Tally, Timeouts,
 };
 use flowmeter::observation::ObservationPoint;
 use flowmeter::packet::Packet;
@@ -59,7 +59,8 @@ struct Meter {
 
 impl Meter {
     fn new(layers: u8, timeouts: Option<Timeouts>) -> Self {
-        let mut recorder = Recorder::new(&Configuration::new(100).unwrap()).unwrap();
+        let mut recorder =
+            Recorder::new(&Configuration::new(100, Seed::random().unwrap())).unwrap();
         recorder.set_timeouts(timeouts);
         Self {
             recorder,

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use crossbeam_channel::{Receiver, bounded, select};
-use flowmeter::metering::{Backend, Configuration, Timeouts};
+use flowmeter::metering::{Backend, Configuration, OutOfMemory, Seed, Timeouts};
 use flowmeter::observation::ObservationDomainId;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -59,7 +59,7 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
             options.active_timeout.saturating_mul(1000),
             options.idle_timeout.saturating_mul(1000),
         ),
-        ..Configuration::new(options.flows as usize).context("no random seed for the flow table")?
+        ..Configuration::new(options.flows as usize, Seed::random()?)
     };
     let is_live = options.files.iter().any(|file| source::is_live(file));
     let signals = signals()?;
@@ -76,8 +76,7 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
                 Top::new(options.top as usize, options.flows as usize),
             )
         })
-        .collect::<io::Result<Vec<_>>>()
-        .context("no memory for flow tables")?;
+        .collect::<Result<Vec<_>, OutOfMemory>>()?;
     if options.collector.is_empty() {
         workers.iter_mut().for_each(Worker::announce_once);
     }

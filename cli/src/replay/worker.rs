@@ -3,12 +3,10 @@
 //!
 //! It hosts one metering and one exporting process, and knows neither files nor targets.
 
-use std::io;
-
 use flowmeter::exporting::{ExportingProcess, FlowTemplate, Interfaces, Message, Transport};
 use flowmeter::metering::{
-    Configuration, Export, FlowRecord, Flows, Flush, MeteringProcess, NoRoom, STARTER_FLOWS,
-    Statistics, Swept,
+    Configuration, Export, FlowRecord, Flows, Flush, MeteringProcess, NoRoom, OutOfMemory,
+    STARTER_FLOWS, Statistics, Swept,
 };
 use flowmeter::observation::{Direction, ObservationDomainId, ObservationPoint};
 use flowmeter::packet::Packet;
@@ -85,7 +83,7 @@ impl Worker {
         message_octets: usize,
         outlet: Outlet,
         top: Top,
-    ) -> io::Result<Self> {
+    ) -> Result<Self, OutOfMemory> {
         let flows = configuration.flows;
         let small = Configuration {
             flows: Flows {

@@ -7,7 +7,9 @@
 use std::io;
 use std::thread::JoinHandle;
 
-use flowmeter::metering::{Configuration, Family, Flows, MeteringProcess, STARTER_FLOWS, Table};
+use flowmeter::metering::{
+    Configuration, Family, Flows, MeteringProcess, STARTER_FLOWS, Seed, Table,
+};
 
 use super::settings::Settings;
 use crate::ffi::Main;
@@ -70,8 +72,9 @@ pub(super) fn processes(
             flows: *flows,
             l2: true,
             timeouts: settings.timeouts(),
-            ..Configuration::new(STARTER_FLOWS)?
-        })?;
+            ..Configuration::new(STARTER_FLOWS, Seed::random().map_err(io::Error::other)?)
+        })
+        .map_err(io::Error::other)?;
         process.populate();
         Ok(process)
     });

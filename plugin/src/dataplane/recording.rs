@@ -5,11 +5,12 @@
 //! thread's recorder sends templates.
 
 use core::ops::Range;
+use std::io;
 
 use flowmeter::exporting::Sequence;
 use flowmeter::flow::Observed;
 use flowmeter::metering::{
-    Configuration, Flush, Layers, Recorder, Records, Statistics, Swept, Timeouts,
+    Configuration, Flush, Layers, Recorder, Records, Seed, Statistics, Swept, Timeouts,
 };
 use flowmeter::observation::{Direction, ObservationDomainId};
 use flowmeter::packet::Packets;
@@ -54,10 +55,11 @@ impl Recording {
         threads: usize,
         flows: usize,
         place: impl Fn(usize),
-    ) -> std::io::Result<Vec<Recorder>> {
+    ) -> io::Result<Vec<Recorder>> {
         let recorders = (0..threads).map(|thread| {
             place(thread);
-            Recorder::new(&Configuration::new(flows)?)
+            let seed = Seed::random().map_err(io::Error::other)?;
+            Recorder::new(&Configuration::new(flows, seed)).map_err(io::Error::other)
         });
         recorders.collect()
     }

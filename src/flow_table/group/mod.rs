@@ -14,6 +14,8 @@ mod x86;
 use core::fmt;
 
 use self::generic::Generic;
+#[cfg(not(target_family = "wasm"))]
+pub use self::seed::NoRandomness;
 pub use self::seed::Seed;
 #[cfg(target_arch = "x86_64")]
 use crate::cpu::x86::{Avx2, Avx512, RunOn, Sse2};

@@ -10,11 +10,15 @@ pub struct Seed(pub(super) [u64; 6]);
 impl Seed {
     /// A seed that nobody can guess.
     ///
+    /// On targets without a source of randomness, such as `wasm32-unknown-unknown`, this function does
+    /// not exist; there a host has to bring its own randomness to [`Self::fixed`].
+    ///
     /// # Errors
     /// If the system has no randomness to give.
-    pub fn random() -> std::io::Result<Self> {
+    #[cfg(not(target_family = "wasm"))]
+    pub fn random() -> Result<Self, NoRandomness> {
         let mut words = [0; 6];
-        getrandom::fill(bytemuck::bytes_of_mut(&mut words))?;
+        getrandom::fill(bytemuck::bytes_of_mut(&mut words)).map_err(NoRandomness)?;
         Ok(Self(words))
     }
 
@@ -31,3 +35,18 @@ impl fmt::Debug for Seed {
         f.write_str("Seed(..)")
     }
 }
+
+/// The system gave no random octets.
+#[cfg(not(target_family = "wasm"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRandomness(getrandom::Error);
+
+#[cfg(not(target_family = "wasm"))]
+impl fmt::Display for NoRandomness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no random seed for the flow table: {}", self.0)
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl core::error::Error for NoRandomness {}
