@@ -19,11 +19,11 @@ const SEED: Seed = Seed::fixed([
 ]);
 
 /// Packets of a run; fewer for Miri, which is slow.
-const PACKETS: u32 = if cfg!(miri) { 80 } else { 2_000 };
+const PACKETS: u32 = if cfg!(miri) { 40 } else { 2_000 };
 
 /// Capacities, and the flows that they get: most have a free slot, some have, and few have.
 const RUNS: &[(usize, u32)] = if cfg!(miri) {
-    &[(20, 60), (1, 30)]
+    &[(20, 40), (1, 30)]
 } else {
     &[(100, 60), (50, 100), (1, 40)]
 };
