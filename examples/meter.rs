@@ -13,7 +13,7 @@ use std::error::Error;
 use std::net::UdpSocket;
 
 use flowmeter::exporting::{ExportingProcess, Message, Transport};
-use flowmeter::metering::{Configuration, Flush, MeteringProcess, Swept};
+use flowmeter::metering::{Configuration, Flush, MeteringProcess, Seed, Swept};
 use flowmeter::observation::ObservationDomainId;
 use flowmeter::packet::Packet;
 use flowmeter::time::{Timestamp, Uptime};
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let socket = UdpSocket::bind("0.0.0.0:0")?;
     socket.connect(&collector)?;
 
-    let mut metering = MeteringProcess::new(&Configuration::new(100_000)?)?;
+    let mut metering = MeteringProcess::new(&Configuration::new(100_000, Seed::random()?))?;
     let mut exporting = ExportingProcess::new(Collector(socket), ObservationDomainId(1));
     let mut rest = &capture[FILE_HEADER..];
     let (mut first, mut latest) = (None, 0);

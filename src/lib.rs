@@ -7,15 +7,16 @@
 //!                        probe update  expire      template, options, seq     transport
 //! ```
 //!
-//! The engine does no I/O and has no clock: a host passes it batches of [`packet::Packet`]s with
-//! their times, and receives messages in buffers of its own. The packet path has no lock, no
+//! The engine does no I/O, has no clock and starts no thread; the build for a target without `std` proves
+//! that. A host passes it batches of [`packet::Packet`]s with their times, and receives messages in buffers
+//! of its own. The packet path has no lock, no
 //! allocation, no system call and no virtual call.
 //!
 //! A host with one worker, whole:
 //!
 //! ```
 //! use flowmeter::exporting::{ExportingProcess, Message, Transport};
-//! use flowmeter::metering::{Configuration, Flush, MeteringProcess, Swept};
+//! use flowmeter::metering::{Configuration, Flush, MeteringProcess, Seed, Swept};
 //! use flowmeter::observation::{LinkType, ObservationDomainId, ObservationPoint};
 //! use flowmeter::packet::Packet;
 //! use flowmeter::time::{Timestamp, Uptime};
@@ -37,8 +38,8 @@
 //!     }
 //! }
 //!
-//! # fn main() -> std::io::Result<()> {
-//! let mut metering = MeteringProcess::new(&Configuration::new(100_000)?)?;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut metering = MeteringProcess::new(&Configuration::new(100_000, Seed::random()?))?;
 //! let mut exporting = ExportingProcess::new(Messages::default(), ObservationDomainId(1));
 //!
 //! // For each batch of packets, here one of IPv4: an ICMP echo request.
@@ -78,7 +79,14 @@
 //! | Exporting Process | [`exporting::ExportingProcess`] | an IPFIX exporter |
 //! | Message | [`exporting::Message`] | a buffer |
 
+//!
+//! It is a `no_std` crate with allocation; on x86-64 it asks `std` which instruction sets there are. On
+//! Linux the memory of flow tables is mapped, elsewhere it is allocated.
+
+#![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
+
+extern crate alloc;
 
 mod cpu;
 pub mod exporting;

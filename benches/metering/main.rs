@@ -17,7 +17,7 @@ use flowmeter::exporting::{ExportingProcess, Message, Transport};
 use flowmeter::flow::Ipv4Key;
 use flowmeter::metering::{
     Backend, Configuration, EndReason, Export, ExportRefused, Family, FlowKey, FlowRecord,
-    MeteringProcess, STARTER_FLOWS, Table, Timeouts,
+    MeteringProcess, STARTER_FLOWS, Seed, Table, Timeouts,
 };
 use flowmeter::observation::ObservationDomainId;
 use flowmeter::packet::{Dissection, Packet, dissect};
@@ -51,7 +51,7 @@ fn exporter() -> ExportingProcess<Forget> {
 
 /// No flow ends by itself.
 fn metering(flows: usize, backend: Backend) -> MeteringProcess {
-    let mut configuration = Configuration::new(flows).unwrap();
+    let mut configuration = Configuration::new(flows, Seed::random().unwrap());
     configuration.backend = backend;
     configuration.timeouts =
         Timeouts::from_millis(Timeouts::MAX_MILLIS, Timeouts::MAX_MILLIS).unwrap();

@@ -4,8 +4,8 @@
 //! It holds one invariant: options are sent only after their templates, which are announced together
 //! with those of the families. An announcement that finds no buffer continues from where it stopped.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 
 use super::data_record::FlowTemplate;
 use super::message::MessageKind;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Options Data Records: the interfaces of the device, and how packets are selected.
 
-use std::sync::Arc;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use super::information_element::*;
 use super::template::{FieldSpecifier, Template, TemplateId};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Templates and Options Templates (RFC 7011 §3.4).
 
+use alloc::vec::Vec;
+
 use super::information_element::InformationElement;
 
 /// A Template ID, 256 or larger (RFC 7011 §3.4.1).

@@ -4,8 +4,8 @@
 //! It fills buffers that a host gives and hands them back as messages; it sends nothing itself. It
 //! accepts a record only if a buffer has room for all of it, and does not know what records mean.
 
+use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::sync::Arc;
 
 use super::message::{
     Header, Message, MessageKind, OPTIONS_TEMPLATE_SET, OpenMessage, TEMPLATE_SET,

@@ -2,7 +2,7 @@
 //! The flow table: control octets in groups of 16, slots beside them, two candidate groups
 //! for each key and no probing beyond them.
 //!
-//! It finds, places and removes flows, and knows neither packets nor timeouts. A key stands
+//! It finds, places and removes flows, and knows neither packets nor timeouts. A key is
 //! in at most one slot; a tag is 0 exactly if its slot is free. Every operation touches at
 //! most two groups, whoever chooses the keys.
 
@@ -12,14 +12,13 @@ mod region;
 mod usage;
 
 use core::hint::select_unpredictable;
-use std::io;
 
 use bytemuck::Zeroable;
 
 use self::evictions::Evictions;
 use self::group::{GROUP, Instructions, Seed, Stamps, Tags};
 use self::region::Region;
-pub use self::usage::{Pages, Usage};
+pub use self::usage::{OutOfMemory, Pages, TableError, Usage};
 use crate::cpu::prefetch;
 use crate::flow::{EndReason, Flow, FlowKey, FlowRecord};
 use crate::time::Uptime;
@@ -36,7 +35,7 @@ where
     pub(crate) attributes: K::Attributes,
 }
 
-/// The two groups in which a key may stand, and its tag there.
+/// The two groups that a key may be in, and its tag.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub(crate) struct Candidates {
@@ -83,17 +82,17 @@ impl<K: FlowKey> Slot<K> {
     }
 }
 
-/// What stands apart from a table's slots; copied, so that its parts stay in registers.
+/// The arrays beside a table's slots. It is copied, so that its parts stay in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Lookup<'a> {
     tags: &'a [Tags],
     stamps: &'a [Stamps],
-    /// Whether so many flows are live that tags have to be asked for.
+    /// Whether so many flows are live that prefetching tags pays off.
     is_large: bool,
 }
 
 impl Lookup<'_> {
-    /// Where a key with this hash may stand.
+    /// Where a key with this hash may be.
     #[inline(always)]
     pub(crate) fn candidates(self, hash: u64) -> Candidates {
         let groups = self.tags.len() as u64;
@@ -106,13 +105,13 @@ impl Lookup<'_> {
         }
     }
 
-    /// Whether [`Self::prefetch_tags`] is worth its time.
+    /// Whether [`Self::prefetch_tags`] pays off.
     #[inline(always)]
     pub(crate) fn is_large(self) -> bool {
         self.is_large
     }
 
-    /// Asks for the control octets of `candidates`.
+    /// Prefetches the control octets of `candidates`.
     #[inline(always)]
     pub(crate) fn prefetch_tags(self, candidates: &Candidates) {
         for group in candidates.groups() {
@@ -122,19 +121,23 @@ impl Lookup<'_> {
 
     /// The slots whose tags are `tag`, as a set of numbers for [`Candidates::slot`].
     #[inline(always)]
-    fn matches<I: Instructions>(self, candidates: &Candidates, tag: u8) -> u32 {
+    fn matches<I: Instructions>(self, set: I, candidates: &Candidates, tag: u8) -> u32 {
         let [first, second] = candidates.groups().map(|group| &self.tags[group]);
-        I::matches(first, second, tag)
+        set.matches(first, second, tag)
     }
 
     /// The first slot whose tag is the key's.
     #[inline(always)]
-    pub(crate) fn probe<I: Instructions>(self, candidates: &Candidates) -> Option<SlotIndex> {
-        let mask = self.matches::<I>(candidates, candidates.tag());
+    pub(crate) fn probe<I: Instructions>(
+        self,
+        set: I,
+        candidates: &Candidates,
+    ) -> Option<SlotIndex> {
+        let mask = self.matches(set, candidates, candidates.tag());
         (mask != 0).then(|| candidates.slot(mask.trailing_zeros()))
     }
 
-    /// Asks for the stamps of `candidates`, of which the first is needed to place a key.
+    /// Prefetches the stamps of `candidates`, of which the first is needed to place a key.
     #[inline(always)]
     pub(crate) fn prefetch_stamps(self, candidates: &Candidates) {
         for group in candidates.groups() {
@@ -143,8 +146,8 @@ impl Lookup<'_> {
     }
 }
 
-/// Asks for the slot with this number, which may be any: for all its cache lines, since the
-/// processor brings the second of an IPv6 slot by itself only when it is late.
+/// Prefetches the slot with this number, which may be any: all its cache lines, since the processor
+/// by itself loads the second one of an IPv6 slot too late.
 #[inline(always)]
 pub(crate) fn prefetch_slot<K: FlowKey>(slots: &[Slot<K>], index: SlotIndex) {
     let slot = slots.as_ptr().wrapping_add(index.number());
@@ -154,8 +157,8 @@ pub(crate) fn prefetch_slot<K: FlowKey>(slots: &[Slot<K>], index: SlotIndex) {
     }
 }
 
-/// Live flows whose tags, two lines for each, stay in a core's second cache, where they need not
-/// be asked for. Chosen by the size of that cache; a trial in VPP with 1 k flows gained up to a
+/// Live flows whose tags, two lines for each, stay in a core's second-level cache, so that prefetching
+/// them does not pay off. Chosen by the size of that cache; a trial in VPP with 1 k flows gained up to a
 /// clock a packet.
 const CACHED: usize = 4096;
 
@@ -202,18 +205,17 @@ pub(crate) struct FlowTable<K: FlowKey> {
 pub const MAX_FLOWS: usize = 100_000_000;
 
 impl<K: FlowKey> FlowTable<K> {
-    /// Slots are so many for each flow asked for, in percent, that two full candidate groups
-    /// are rare: at 85 % load, fewer than one flow in 10⁵ (`benches/record/`).
+    /// Slots in percent of the capacity: so many that two full candidate groups are rare, at 85 % load
+    /// fewer than one flow in 10⁵ (`benches/record/`).
     const SLOTS_PERCENT: u64 = 118;
 
     /// A table for `flows` flows.
     ///
     /// # Errors
     /// If `flows` is not from 1 to [`MAX_FLOWS`], or if the system has not enough memory.
-    pub(crate) fn new(flows: usize) -> io::Result<Self> {
+    pub(crate) fn new(flows: usize) -> Result<Self, TableError> {
         if !(1..=MAX_FLOWS).contains(&flows) {
-            let why = format!("a flow table has room for 1 to {MAX_FLOWS} flows, not for {flows}");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+            return Err(TableError::Capacity(flows));
         }
         let groups = Self::groups_for(flows);
         Ok(Self {
@@ -259,17 +261,17 @@ impl<K: FlowKey> FlowTable<K> {
         }
     }
 
-    /// Notes that a flow had to leave before its time for one with these candidates.
+    /// Notes that a flow was evicted before it expired, for one with these candidates.
     pub(crate) fn count_eviction(&mut self, candidates: &Candidates, now: Uptime, idle: u32) {
         self.evictions.count(candidates.tag, now, idle, self.live);
     }
 
-    /// Remembers how many flows live, if there were never more.
+    /// Updates the largest number of live flows.
     pub(crate) fn note_live(&mut self) {
         self.evictions.note_live(self.live);
     }
 
-    /// Forgets what [`Self::usage`] tells of the past.
+    /// Clears the history in [`Self::usage`].
     pub(crate) fn clear_usage(&mut self) {
         self.evictions = Evictions::default();
     }
@@ -281,12 +283,17 @@ impl<K: FlowKey> FlowTable<K> {
         other.live = 0;
     }
 
-    /// Where the key of a flow from another table may stand in this one.
+    /// The candidates of a key, whose tags and stamps are prefetched.
     #[inline(always)]
-    pub(crate) fn candidates_of<I: Instructions>(&self, seed: &Seed, key: &K) -> Candidates {
+    pub(crate) fn candidates_of<I: Instructions>(
+        &self,
+        set: I,
+        seed: &Seed,
+        key: &K,
+    ) -> Candidates {
         let candidates = self
             .lookup()
-            .candidates(I::hash(seed, key.words().as_ref()));
+            .candidates(set.hash(seed, key.words().as_ref()));
         self.lookup().prefetch_tags(&candidates);
         self.lookup().prefetch_stamps(&candidates);
         candidates
@@ -339,14 +346,15 @@ impl<K: FlowKey> FlowTable<K> {
         }
     }
 
-    /// The slot in which `key` stands.
+    /// The slot that holds `key`.
     #[inline(always)]
     pub(crate) fn find<I: Instructions>(
         &self,
+        set: I,
         candidates: &Candidates,
         key: &K,
     ) -> Option<SlotIndex> {
-        let mut mask = self.lookup().matches::<I>(candidates, candidates.tag());
+        let mut mask = self.lookup().matches(set, candidates, candidates.tag());
         while mask != 0 {
             let slot = candidates.slot(mask.trailing_zeros());
             if self[slot].holds(key) {
@@ -357,26 +365,31 @@ impl<K: FlowKey> FlowTable<K> {
         None
     }
 
-    /// Whether `key` stands in the table.
-    pub(crate) fn holds<I: Instructions>(&self, seed: &Seed, key: &K) -> bool {
-        let hash = I::hash(seed, key.words().as_ref());
+    /// Whether `key` is in the table.
+    pub(crate) fn holds<I: Instructions>(&self, set: I, seed: &Seed, key: &K) -> bool {
+        let hash = set.hash(seed, key.words().as_ref());
         let candidates = self.lookup().candidates(hash);
-        self.find::<I>(&candidates, key).is_some()
+        self.find(set, &candidates, key).is_some()
     }
 
     /// Where a key with these candidates goes, if it is not in the table.
     #[inline(always)]
-    pub(crate) fn place<I: Instructions>(&mut self, candidates: &Candidates, now: Uptime) -> Place {
-        match self.free_slot::<I>(candidates) {
+    pub(crate) fn place<I: Instructions>(
+        &mut self,
+        set: I,
+        candidates: &Candidates,
+        now: Uptime,
+    ) -> Place {
+        match self.free_slot(set, candidates) {
             Some(slot) => Place::Free(slot),
-            None => Place::Taken(self.longest_idle::<I>(candidates, now)),
+            None => Place::Taken(self.longest_idle(set, candidates, now)),
         }
     }
 
     /// A free slot in the emptier group.
     #[inline(always)]
-    fn free_slot<I: Instructions>(&self, candidates: &Candidates) -> Option<SlotIndex> {
-        let free = self.lookup().matches::<I>(candidates, 0);
+    fn free_slot<I: Instructions>(&self, set: I, candidates: &Candidates) -> Option<SlotIndex> {
+        let free = self.lookup().matches(set, candidates, 0);
         if free == 0 {
             return None;
         }
@@ -394,9 +407,14 @@ impl<K: FlowKey> FlowTable<K> {
     /// A stamp is never later than the truth, so the oldest stamp that proves true is the
     /// oldest of all; one that proves stale is corrected and the search goes on.
     #[inline(always)]
-    fn longest_idle<I: Instructions>(&mut self, candidates: &Candidates, now: Uptime) -> SlotIndex {
+    fn longest_idle<I: Instructions>(
+        &mut self,
+        set: I,
+        candidates: &Candidates,
+        now: Uptime,
+    ) -> SlotIndex {
         loop {
-            let (slot, idle) = self.oldest_stamp::<I>(candidates, now);
+            let (slot, idle) = self.oldest_stamp(set, candidates, now);
             let seen = self[slot].flow.seen();
             if now.since(seen) >= idle {
                 return slot;
@@ -409,27 +427,33 @@ impl<K: FlowKey> FlowTable<K> {
     #[inline(always)]
     fn oldest_stamp<I: Instructions>(
         &self,
+        set: I,
         candidates: &Candidates,
         now: Uptime,
     ) -> (SlotIndex, u32) {
         let [first, second] = candidates.groups().map(|group| &self.stamps[group]);
-        let (bit, idle) = I::oldest(first, second, now.as_millis());
+        let (bit, idle) = set.oldest(first, second, now.as_millis());
         (candidates.slot(bit), idle)
     }
 
-    /// Asks for the slot where a key with these candidates probably stands, if it is not in
-    /// the first whose tag matches; where there is none, for that where [`Self::place`] will
-    /// probably say.
+    /// Prefetches the slot that a key with these candidates is probably in, if it is not in the first
+    /// whose tag matches: the second whose tag matches, or else the one that [`Self::place`] will
+    /// probably return.
     #[inline(always)]
-    pub(crate) fn prefetch_place<I: Instructions>(&self, candidates: &Candidates, now: Uptime) {
-        let matches = self.lookup().matches::<I>(candidates, candidates.tag());
+    pub(crate) fn prefetch_place<I: Instructions>(
+        &self,
+        set: I,
+        candidates: &Candidates,
+        now: Uptime,
+    ) {
+        let matches = self.lookup().matches(set, candidates, candidates.tag());
         let others = matches & matches.wrapping_sub(1);
         let slot = if others != 0 {
             candidates.slot(others.trailing_zeros())
         } else {
-            match self.free_slot::<I>(candidates) {
+            match self.free_slot(set, candidates) {
                 Some(slot) => slot,
-                None => self.oldest_stamp::<I>(candidates, now).0,
+                None => self.oldest_stamp(set, candidates, now).0,
             }
         };
         prefetch_slot(&self.slots, slot);
@@ -442,7 +466,7 @@ impl<K: FlowKey> FlowTable<K> {
         self.stamps[index / GROUP][index % GROUP] = seen.as_millis();
     }
 
-    /// Writes a flow into `slot`, whatever stood there.
+    /// Writes a flow into the slot of `place`, over what was there.
     #[inline(always)]
     pub(crate) fn write(
         &mut self,
@@ -497,3 +521,6 @@ impl<K: FlowKey> core::ops::IndexMut<SlotIndex> for FlowTable<K> {
         &mut self.slots[slot.number()]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a table says of its memory and of how full it is.
+//! What a table reports of its memory and of how full it is.
 
-/// What memory a table has.
+use core::fmt;
+
+use super::MAX_FLOWS;
+
+/// There is no memory for a flow table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory {
+    /// What one of its arrays takes.
+    pub octets: usize,
+}
+
+impl fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { octets } = self;
+        write!(f, "cannot allocate {octets} octets for a flow table")
+    }
+}
+
+impl core::error::Error for OutOfMemory {}
+
+/// Why there is no table.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableError {
+    /// This capacity, in flows, is not from 1 to [`MAX_FLOWS`].
+    Capacity(usize),
+    /// The system has not enough memory.
+    Memory(OutOfMemory),
+}
+
+impl From<OutOfMemory> for TableError {
+    fn from(error: OutOfMemory) -> Self {
+        Self::Memory(error)
+    }
+}
+
+impl fmt::Display for TableError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Capacity(flows) => {
+                write!(
+                    f,
+                    "a flow table has room for 1 to {MAX_FLOWS} flows, not for {flows}"
+                )
+            }
+            Self::Memory(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for TableError {}
+
+/// The kind of memory that a table has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pages {
     /// The system's usual pages.
@@ -9,7 +61,7 @@ pub enum Pages {
     Small,
     /// Transparent huge pages, as far as the system has them.
     Advised,
-    /// Huge pages that the system's administrator has reserved.
+    /// Huge pages that the administrator of the system reserved.
     Huge,
 }
 
@@ -31,12 +83,12 @@ pub struct Usage {
     pub capacity: usize,
     /// Flows in it.
     pub live: usize,
-    /// Flows that had to leave for lack of a slot before their time.
+    /// Flows that were evicted for lack of a slot before they expired.
     pub evicted: u64,
-    /// For how many flows room would have been enough, as far as is known: the most flows that
-    /// lived at a time and the different flows for which others had to leave in the same idle
-    /// timeout. An estimate, a tenth off at times.
+    /// The capacity that would have been enough, as far as is known: the largest number of live flows
+    /// together with the distinct flows that evicted others within an idle timeout. An estimate, at
+    /// times wrong by a tenth.
     pub enough: usize,
-    /// What memory its slots are in.
+    /// The kind of memory that its slots are in.
     pub pages: Pages,
 }

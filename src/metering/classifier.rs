@@ -7,7 +7,6 @@
 //! which [`MeteringProcess`](super::MeteringProcess) has for all of them.
 
 use core::ops::Range;
-use std::io;
 
 use super::configuration::Configuration;
 use super::export::ExportRefused;
@@ -15,6 +14,7 @@ use super::metered_table::AnyTable;
 use super::queue::Batch;
 use super::shared::Shared;
 use super::sweep::{Decide, Swept};
+use crate::flow_table::TableError;
 use crate::flow_table::group::Instructions;
 use crate::packet::Packets;
 use crate::time::Uptime;
@@ -33,7 +33,7 @@ pub trait Classifier: Sized {
     ///
     /// # Errors
     /// If the system has not enough memory.
-    fn new(configuration: &Configuration) -> io::Result<Self>;
+    fn new(configuration: &Configuration) -> Result<Self, TableError>;
 
     /// The table of this number, if there is one.
     fn table(&self, number: usize) -> Option<&dyn AnyTable>;
@@ -47,6 +47,7 @@ pub trait ExportTo<E>: Classifier {
     /// Meters a batch.
     fn observe<I: Instructions, P: Packets>(
         &mut self,
+        set: I,
         batch: &Batch<P>,
         selection: Self::Selection,
         shared: &mut Shared,

@@ -19,6 +19,7 @@ use crate::time::Uptime;
 /// Finds or begins the flows of deferred packets, and counts the packets.
 #[inline(always)]
 pub(super) fn count_deferred<I: Instructions, K: FlowKey, P: Packets, E: Export<K>>(
+    set: I,
     deferred: &[Pending<K>],
     batch: &Batch<P>,
     table: &mut FlowTable<K>,
@@ -33,14 +34,14 @@ pub(super) fn count_deferred<I: Instructions, K: FlowKey, P: Packets, E: Export<
     let (_, now) = batch.packets.times(batch.numbers.end - 1);
     for step in deferred.chunks(STEP) {
         for pending in step {
-            table.prefetch_place::<I>(&pending.candidates, now);
+            table.prefetch_place(set, &pending.candidates, now);
         }
         for pending in step {
-            let index = match table.find::<I>(&pending.candidates, &pending.key) {
+            let index = match table.find(set, &pending.candidates, &pending.key) {
                 Some(index) => index,
                 None => {
                     let packet = batch.packet(pending);
-                    begin::<I, K, E>(pending, &packet, now, table, shared, export)
+                    begin(set, pending, &packet, now, table, shared, export)
                 }
             };
             let slot = &mut table[index];
@@ -62,6 +63,7 @@ pub(super) fn count_deferred<I: Instructions, K: FlowKey, P: Packets, E: Export<
 /// Begins the flow of a packet that has none, and evicts another if there is no free slot.
 #[inline(always)]
 fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
+    set: I,
     pending: &Pending<K>,
     packet: &Packet<'_>,
     now: Uptime,
@@ -69,7 +71,7 @@ fn begin<I: Instructions, K: FlowKey, E: Export<K>>(
     shared: &mut Shared,
     export: &mut E,
 ) -> SlotIndex {
-    let place = table.place::<I>(&pending.candidates, now);
+    let place = table.place(set, &pending.candidates, now);
     if let Place::Taken(index) = place {
         let is_over = evict(&table[index], now, shared, export);
         if !is_over {

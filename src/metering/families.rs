@@ -9,7 +9,6 @@
 //! too: the flow has a mark for that, so their order stays.
 
 use core::ops::Range;
-use std::io;
 
 use super::classifier::{Classifier, ExportTo};
 use super::configuration::Configuration;
@@ -22,6 +21,7 @@ use super::queue::Batch;
 use super::shared::Shared;
 use super::sweep::{Decide, Swept};
 use crate::flow::{IgnoredReason, Ipv4Key, Ipv6Key, L2Key, Tally};
+use crate::flow_table::TableError;
 use crate::flow_table::group::{Instructions, Seed};
 use crate::packet::{Dissection, Packet, Packets, dissect, plain_ipv4, plain_ipv6};
 use crate::time::Uptime;
@@ -51,14 +51,14 @@ impl Families {
 
     /// Whether the flow of `packet` is in a table.
     #[inline(always)]
-    pub(super) fn holds<I: Instructions>(&self, seed: &Seed, packet: &Packet<'_>) -> bool {
+    pub(super) fn holds<I: Instructions>(&self, set: I, seed: &Seed, packet: &Packet<'_>) -> bool {
         match dissect(packet) {
-            Dissection::Ipv4(headers) => self.ipv4.table.holds::<I>(seed, &headers.key),
-            Dissection::Ipv6(headers) => self.ipv6.table.holds::<I>(seed, &headers.key),
+            Dissection::Ipv4(headers) => self.ipv4.table.holds(set, seed, &headers.key),
+            Dissection::Ipv6(headers) => self.ipv6.table.holds(set, seed, &headers.key),
             Dissection::NonIp(headers) => self
                 .l2
                 .as_ref()
-                .is_some_and(|l2| l2.table.holds::<I>(seed, &headers.key)),
+                .is_some_and(|l2| l2.table.holds(set, seed, &headers.key)),
             Dissection::Ignored(_) => false,
         }
     }
@@ -69,7 +69,7 @@ impl Classifier for Families {
 
     type Selection = ();
 
-    fn new(configuration: &Configuration) -> io::Result<Self> {
+    fn new(configuration: &Configuration) -> Result<Self, TableError> {
         let flows = configuration.flows;
         let l2 = configuration.l2.then(|| MeteredTable::new(flows.l2));
         Ok(Self {
@@ -98,6 +98,7 @@ impl<E: ExportAll> ExportTo<E> for Families {
     #[inline(always)]
     fn observe<I: Instructions, P: Packets>(
         &mut self,
+        set: I,
         batch: &Batch<P>,
         (): (),
         shared: &mut Shared,
@@ -148,19 +149,35 @@ impl<E: ExportAll> ExportTo<E> for Families {
         let test = shared
             .timeouts
             .test(Export::<Ipv4Key>::closed(export).is_some());
-        let deferred = ipv4.finish::<I, P>(batch, shared, test);
-        count_deferred::<I, _, P, E>(deferred, batch, &mut self.ipv4.table, shared, test, export);
+        let deferred = ipv4.finish(set, batch, shared, test);
+        count_deferred(
+            set,
+            deferred,
+            batch,
+            &mut self.ipv4.table,
+            shared,
+            test,
+            export,
+        );
         let test = shared
             .timeouts
             .test(Export::<Ipv6Key>::closed(export).is_some());
-        let deferred = ipv6.finish::<I, P>(batch, shared, test);
-        count_deferred::<I, _, P, E>(deferred, batch, &mut self.ipv6.table, shared, test, export);
+        let deferred = ipv6.finish(set, batch, shared, test);
+        count_deferred(
+            set,
+            deferred,
+            batch,
+            &mut self.ipv6.table,
+            shared,
+            test,
+            export,
+        );
         let test = shared
             .timeouts
             .test(Export::<L2Key>::closed(export).is_some());
-        let deferred = l2.map(|l2| l2.finish::<I, P>(batch, shared, test));
+        let deferred = l2.map(|l2| l2.finish(set, batch, shared, test));
         if let Some((deferred, table)) = deferred.zip(l2_table) {
-            count_deferred::<I, _, P, E>(deferred, batch, table, shared, test, export);
+            count_deferred(set, deferred, batch, table, shared, test, export);
         }
     }
 

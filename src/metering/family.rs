@@ -4,10 +4,8 @@
 //! A family may start with a small table and get its full one when it is needed: a host creates that
 //! elsewhere, as a [`Table`], and passes it to the process, which moves the flows.
 
-use std::io;
-
 use crate::flow::{Ipv4Key, Ipv6Key, L2Key};
-use crate::flow_table::FlowTable;
+use crate::flow_table::{FlowTable, TableError};
 
 /// A kind of flows that share a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,7 +95,7 @@ impl Table {
     /// # Errors
     /// If `flows` is not from 1 to [`MAX_FLOWS`](super::MAX_FLOWS), or if the system has not enough
     /// memory.
-    pub fn new(family: Family, flows: usize) -> io::Result<Self> {
+    pub fn new(family: Family, flows: usize) -> Result<Self, TableError> {
         Ok(Self(match family {
             Family::Ipv4 => AnyFamily::Ipv4(FlowTable::new(flows)?),
             Family::Ipv6 => AnyFamily::Ipv6(FlowTable::new(flows)?),

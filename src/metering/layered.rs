@@ -3,7 +3,6 @@
 //! packets of all families and, if wanted, a record for every packet.
 
 use core::ops::Range;
-use std::io;
 
 use super::classifier::{Classifier, ExportTo};
 use super::configuration::Configuration;
@@ -17,8 +16,8 @@ use super::queue::Batch;
 use super::shared::Shared;
 use super::sweep::{Decide, Swept};
 use crate::flow::{EndReason, Flow, LayerSelection, LayeredKey, Tally};
-use crate::flow_table::Slot;
 use crate::flow_table::group::Instructions;
+use crate::flow_table::{Slot, TableError};
 use crate::packet::{Headers, Packet, Packets};
 use crate::time::Uptime;
 
@@ -34,7 +33,7 @@ impl Classifier for Layered {
 
     type Selection = LayerSelection;
 
-    fn new(configuration: &Configuration) -> io::Result<Self> {
+    fn new(configuration: &Configuration) -> Result<Self, TableError> {
         let table = MeteredTable::new(configuration.flows.ipv4)?;
         Ok(Self { table })
     }
@@ -52,6 +51,7 @@ impl<E: Export<LayeredKey>> ExportTo<E> for Layered {
     #[inline(always)]
     fn observe<I: Instructions, P: Packets>(
         &mut self,
+        set: I,
         batch: &Batch<P>,
         selection: LayerSelection,
         shared: &mut Shared,
@@ -96,8 +96,16 @@ impl<E: Export<LayeredKey>> ExportTo<E> for Layered {
             octets,
         };
         let test = shared.timeouts.test(closed);
-        let deferred = phases.finish::<I, P>(batch, shared, test);
-        count_deferred::<I, _, P, E>(deferred, batch, &mut self.table.table, shared, test, export);
+        let deferred = phases.finish(set, batch, shared, test);
+        count_deferred(
+            set,
+            deferred,
+            batch,
+            &mut self.table.table,
+            shared,
+            test,
+            export,
+        );
     }
 
     fn expire(
@@ -132,7 +140,7 @@ impl MeteringProcess<Layered> {
     ///
     /// # Errors
     /// If the system has not enough memory.
-    pub fn layered(configuration: &Configuration) -> io::Result<Self> {
+    pub fn layered(configuration: &Configuration) -> Result<Self, TableError> {
         Self::with_classifier(configuration)
     }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One flow table with the queue of packets that go into it and the sweep through it.
 
+use alloc::boxed::Box;
 use core::ops::Range;
-use std::io;
 
 use super::export::{Export, ExportRefused};
 use super::queue::Queue;
@@ -10,7 +10,7 @@ use super::shared::Shared;
 use super::statistics::Records;
 use super::sweep::{Decide, Expiring, Sweep, Swept};
 use crate::flow::{EndReason, FlowKey};
-use crate::flow_table::{FlowTable, Slot, Usage};
+use crate::flow_table::{FlowTable, Slot, TableError, Usage};
 use crate::time::Uptime;
 
 /// A table of flows with keys of type `K`.
@@ -22,7 +22,7 @@ pub(super) struct MeteredTable<K: FlowKey> {
 
 impl<K: FlowKey> MeteredTable<K> {
     /// An empty table for `flows` flows.
-    pub(super) fn new(flows: usize) -> io::Result<Self> {
+    pub(super) fn new(flows: usize) -> Result<Self, TableError> {
         Ok(Self {
             table: FlowTable::new(flows)?,
             queue: Queue::new(),

@@ -33,8 +33,10 @@ pub use crate::flow::{
     EndReason, FlowKey, FlowRecord, IgnoredReason, LayerSelection, LayeredKey, Layers, Layout,
     LayoutKind, Tally,
 };
+#[cfg(not(target_family = "wasm"))]
+pub use crate::flow_table::group::NoRandomness;
 pub use crate::flow_table::group::{Backend, Seed};
-pub use crate::flow_table::{MAX_FLOWS, Pages, Usage};
+pub use crate::flow_table::{MAX_FLOWS, OutOfMemory, Pages, TableError, Usage};
 
 #[cfg(test)]
 mod tests;

@@ -103,6 +103,7 @@ impl<'q, 't, K: FlowKey> Phases<'q, 't, K> {
     #[inline(always)]
     pub(super) fn finish<I: Instructions, P: Packets>(
         self,
+        set: I,
         batch: &Batch<P>,
         shared: &mut Shared,
         test: Test,
@@ -118,13 +119,13 @@ impl<'q, 't, K: FlowKey> Phases<'q, 't, K> {
         if length == 0 {
             return &[];
         }
-        hash::<I, K>(queue, length, lookup, &shared.seed);
+        hash(set, queue, length, lookup, &shared.seed);
         let steps = length.div_ceil(STEP);
         let step = |number: usize| number * STEP..length.min((number + 1) * STEP);
         let mut deferred = Deferred::default();
         for number in 0..=steps {
             if number < steps {
-                probe::<I, K>(queue, step(number), lookup, slots);
+                probe(set, queue, step(number), lookup, slots);
             }
             if number > 0 {
                 let step = step(number - 1);
@@ -143,6 +144,7 @@ impl<'q, 't, K: FlowKey> Phases<'q, 't, K> {
 /// Phase two: hashes keys, and prefetches the control octets of their groups.
 #[inline(always)]
 fn hash<I: Instructions, K: FlowKey>(
+    set: I,
     queue: &mut Queue<K>,
     length: usize,
     lookup: Lookup<'_>,
@@ -151,7 +153,7 @@ fn hash<I: Instructions, K: FlowKey>(
     // Hashing is in eights. The entries beyond the last packet are not used.
     let length = length.next_multiple_of(8).min(BATCH);
     let words = size_of::<K>() / size_of::<u64>();
-    I::hash_all(
+    set.hash_all(
         seed,
         words,
         bytemuck::cast_slice(&queue.keys[..length]),
@@ -170,6 +172,7 @@ fn hash<I: Instructions, K: FlowKey>(
 /// Phase three: matches control octets, and prefetches the slots behind them.
 #[inline(always)]
 fn probe<I: Instructions, K: FlowKey>(
+    set: I,
     queue: &mut Queue<K>,
     step: Range<usize>,
     lookup: Lookup<'_>,
@@ -177,7 +180,7 @@ fn probe<I: Instructions, K: FlowKey>(
 ) {
     for place in step {
         let candidates = queue.candidates(place);
-        queue.probed[place] = match lookup.probe::<I>(&candidates) {
+        queue.probed[place] = match lookup.probe(set, &candidates) {
             Some(slot) => {
                 prefetch_slot(slots, slot);
                 slot

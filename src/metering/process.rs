@@ -6,7 +6,6 @@
 //! No packet is observed that is not counted in [`Statistics`] afterwards.
 
 use core::ops::Range;
-use std::io;
 
 use super::classifier::{Classifier, ExportTo};
 use super::configuration::Configuration;
@@ -20,8 +19,8 @@ use super::shared::Shared;
 use super::statistics::{Records, Statistics};
 use super::sweep::{Expiring, Flush, Flushing, Swept};
 use crate::flow::{Observed, Tally};
-use crate::flow_table::Usage;
 use crate::flow_table::group::{Backend, GROUP, Instructions, Task};
+use crate::flow_table::{TableError, Usage};
 use crate::packet::{Packet, Packets};
 use crate::time::Uptime;
 
@@ -42,7 +41,7 @@ impl<C: Classifier> MeteringProcess<C> {
     /// The most flows that one of [`Self::groups`] has: a group's in each table.
     pub const FLOWS_IN_GROUP: usize = C::TABLES * GROUP;
 
-    pub(super) fn with_classifier(configuration: &Configuration) -> io::Result<Self> {
+    pub(super) fn with_classifier(configuration: &Configuration) -> Result<Self, TableError> {
         Ok(Self {
             classifier: C::new(configuration)?,
             shared: Shared {
@@ -260,7 +259,7 @@ impl<C: ExportTo<E>, P: Packets, E> Task for Observe<'_, C, P, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Instructions>(self) {
+    fn run<I: Instructions>(self, set: I) {
         let Self {
             process,
             batch,
@@ -270,7 +269,7 @@ impl<C: ExportTo<E>, P: Packets, E> Task for Observe<'_, C, P, E> {
         let MeteringProcess {
             classifier, shared, ..
         } = process;
-        classifier.observe::<I, P>(&batch, selection, shared, export);
+        classifier.observe(set, &batch, selection, shared, export);
     }
 }
 
@@ -279,7 +278,7 @@ impl MeteringProcess<Families> {
     ///
     /// # Errors
     /// If the system has not enough memory.
-    pub fn new(configuration: &Configuration) -> io::Result<Self> {
+    pub fn new(configuration: &Configuration) -> Result<Self, TableError> {
         Self::with_classifier(configuration)
     }
 
@@ -319,10 +318,10 @@ impl Task for IsKnown<'_, '_> {
     type Output = bool;
 
     #[inline(always)]
-    fn run<I: Instructions>(self) -> bool {
+    fn run<I: Instructions>(self, set: I) -> bool {
         let MeteringProcess {
             classifier, shared, ..
         } = self.process;
-        classifier.holds::<I>(&shared.seed, self.packet)
+        classifier.holds(set, &shared.seed, self.packet)
     }
 }

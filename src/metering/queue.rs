@@ -4,6 +4,7 @@
 //! Each measure has an array of its own: a phase touches only those that it needs, and can process
 //! several packets at a time.
 
+use alloc::boxed::Box;
 use core::ops::Range;
 
 use bytemuck::Zeroable;

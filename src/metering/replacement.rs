@@ -4,8 +4,6 @@
 //!
 //! Flows move with their counts and their place in the accounts.
 
-use std::io;
-
 use super::deferred::evict;
 use super::export::{Export, ExportAll};
 use super::families::Families;
@@ -15,7 +13,7 @@ use super::process::MeteringProcess;
 use super::shared::Shared;
 use crate::flow::FlowKey;
 use crate::flow_table::group::{Backend, GROUP, Instructions, Task};
-use crate::flow_table::{Candidates, FlowTable, Place, SlotIndex};
+use crate::flow_table::{Candidates, FlowTable, Place, SlotIndex, TableError};
 use crate::time::Uptime;
 
 impl MeteringProcess<Families> {
@@ -74,7 +72,7 @@ impl MeteringProcess<Families> {
         full: Flows,
         now: Uptime,
         export: &mut E,
-    ) -> io::Result<()> {
+    ) -> Result<(), TableError> {
         for family in Family::ALL {
             let Some(table) = self.classifier.of(family) else {
                 continue;
@@ -134,7 +132,7 @@ impl<K: FlowKey, E: Export<K>> Task for Move<'_, K, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Instructions>(self) {
+    fn run<I: Instructions>(self, set: I) {
         let Self {
             from,
             to,
@@ -145,13 +143,13 @@ impl<K: FlowKey, E: Export<K>> Task for Move<'_, K, E> {
         for group in 0..from.groups() {
             let mut moving = [None::<(SlotIndex, Candidates)>; GROUP];
             for (moving, index) in moving.iter_mut().zip(from.used(group)) {
-                *moving = Some((index, to.candidates_of::<I>(&shared.seed, &from[index].key)));
+                *moving = Some((index, to.candidates_of(set, &shared.seed, &from[index].key)));
             }
             for (_, candidates) in moving.iter().flatten() {
-                to.prefetch_place::<I>(candidates, now);
+                to.prefetch_place(set, candidates, now);
             }
             for (index, candidates) in moving.iter().flatten() {
-                let place = to.place::<I>(candidates, now);
+                let place = to.place(set, candidates, now);
                 if let Place::Taken(taken) = place
                     && !evict(&to[taken], now, shared, export)
                 {

@@ -27,11 +27,11 @@ const MTU_PAYLOAD: usize = 1372;
 
 impl Meter {
     fn new(flows: usize) -> Self {
-        let mut configuration = Configuration::new(flows).unwrap();
-        configuration.l2 = true;
-        configuration.seed = Seed::fixed(
+        let seed = Seed::fixed(
             [11, 22, 33, 44, 55, 66].map(|word: u64| (word << 57) | (word * 0x9e37_79b9)),
         );
+        let mut configuration = Configuration::new(flows, seed);
+        configuration.l2 = true;
         let wire = Wire::new(MTU_PAYLOAD);
         Self {
             metering: MeteringProcess::new(&configuration).unwrap(),

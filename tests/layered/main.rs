@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use flowmeter::metering::{
     Configuration, Export, ExportRefused, FlowRecord, Flush, IgnoredReason, LayerSelection,
-    Layered, LayeredKey, Layers, MeteringProcess, Swept, Tally, Timeouts,
+    Layered, LayeredKey, Layers, MeteringProcess, Seed, Swept, Tally, Timeouts,
 };
 use flowmeter::observation::ObservationPoint;
 use flowmeter::packet::Packet;
@@ -59,7 +59,7 @@ struct Meter {
 
 impl Meter {
     fn new(layers: u8, timeouts: Timeouts) -> Self {
-        let mut configuration = Configuration::new(100).unwrap();
+        let mut configuration = Configuration::new(100, Seed::random().unwrap());
         configuration.timeouts = timeouts;
         Self {
             process: MeteringProcess::layered(&configuration).unwrap(),

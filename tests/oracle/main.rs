@@ -75,10 +75,9 @@ struct Run {
 
 impl Run {
     fn new(backend: Backend, flows: usize, timeouts: Timeouts) -> Self {
-        let mut configuration = Configuration::new(flows).unwrap();
+        let mut configuration = Configuration::new(flows, SEED);
         configuration.l2 = true;
         configuration.timeouts = timeouts;
-        configuration.seed = SEED;
         configuration.backend = backend;
         Self {
             process: MeteringProcess::new(&configuration).unwrap(),

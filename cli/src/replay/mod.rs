@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use crossbeam_channel::{Receiver, bounded, select};
-use flowmeter::metering::{Backend, Configuration, Timeouts};
+use flowmeter::metering::{Backend, Configuration, Seed, TableError, Timeouts};
 use flowmeter::observation::ObservationDomainId;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -53,8 +53,7 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
         refuse_to_overwrite(output, &options.files)?;
     }
     let domains = domains(options)?;
-    let mut configuration =
-        Configuration::new(options.flows as usize).context("no random seed for the flow table")?;
+    let mut configuration = Configuration::new(options.flows as usize, Seed::random()?);
     configuration.backend = options.backend.unwrap_or_else(Backend::detect);
     configuration.l2 = options.l2;
     configuration.timeouts = Timeouts::from_millis(
@@ -77,8 +76,7 @@ pub(crate) fn run(options: &Replay, out: &mut Vec<u8>) -> Result<bool> {
                 Top::new(options.top as usize, options.flows as usize),
             )
         })
-        .collect::<io::Result<Vec<_>>>()
-        .context("no memory for flow tables")?;
+        .collect::<Result<Vec<_>, TableError>>()?;
 
     let mut replay = Reading {
         events: source::read(options.files.clone()),

@@ -4,12 +4,10 @@
 //! It hosts one metering and one exporting process. It knows nothing of captures, and hands messages
 //! to an outlet.
 
-use std::io;
-
 use flowmeter::exporting::{ExportingProcess, FlowTemplate, Interfaces, Message, Transport};
 use flowmeter::metering::{
     Configuration, Export, ExportRefused, FlowRecord, Flows, Flush, MeteringProcess, STARTER_FLOWS,
-    Statistics, Swept,
+    Statistics, Swept, TableError,
 };
 use flowmeter::observation::{Direction, ObservationDomainId, ObservationPoint};
 use flowmeter::packet::Packet;
@@ -102,7 +100,7 @@ impl Worker {
         message_octets: usize,
         outlet: Outlet,
         top: Top,
-    ) -> io::Result<Self> {
+    ) -> Result<Self, TableError> {
         let flows = configuration.flows;
         let mut small = *configuration;
         small.flows = Flows {

@@ -7,7 +7,9 @@
 use std::io;
 use std::thread::JoinHandle;
 
-use flowmeter::metering::{Configuration, Family, Flows, MeteringProcess, STARTER_FLOWS, Table};
+use flowmeter::metering::{
+    Configuration, Family, Flows, MeteringProcess, STARTER_FLOWS, Seed, Table,
+};
 
 use super::settings::Settings;
 use crate::ffi::Main;
@@ -66,11 +68,12 @@ pub(super) fn processes(
 ) -> io::Result<Vec<MeteringProcess>> {
     let processes = sizes.iter().enumerate().map(|(thread, flows)| {
         place(thread);
-        let mut configuration = Configuration::new(STARTER_FLOWS)?;
+        let mut configuration =
+            Configuration::new(STARTER_FLOWS, Seed::random().map_err(io::Error::other)?);
         configuration.flows = *flows;
         configuration.l2 = true;
         configuration.timeouts = settings.timeouts();
-        let mut process = MeteringProcess::new(&configuration)?;
+        let mut process = MeteringProcess::new(&configuration).map_err(io::Error::other)?;
         process.populate();
         Ok(process)
     });

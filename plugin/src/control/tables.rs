@@ -186,7 +186,7 @@ fn start_next(control: &mut Control, main: Main) -> TableState {
     make(control, main, in_effect, move |placement| {
         let tables = missing.into_iter().map(|(thread, family, flows)| {
             placement.move_near(thread);
-            let mut table = Table::new(family, flows)?;
+            let mut table = Table::new(family, flows).map_err(io::Error::other)?;
             table.populate();
             Ok((thread, table))
         });

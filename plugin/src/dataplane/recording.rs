@@ -4,9 +4,11 @@
 //! The processes of all threads export in one observation domain with one sequence; only the first
 //! thread's process sends templates.
 
+use std::io;
+
 use flowmeter::exporting::Session;
 use flowmeter::metering::{
-    Configuration, LayerSelection, Layered, Layers, MeteringProcess, Timeouts,
+    Configuration, LayerSelection, Layered, Layers, MeteringProcess, Seed, Timeouts,
 };
 use flowmeter::observation::{Direction, ObservationDomainId};
 use flowmeter::packet::Packets;
@@ -50,10 +52,12 @@ impl Recording {
         threads: usize,
         flows: usize,
         place: impl Fn(usize),
-    ) -> std::io::Result<Vec<MeteringProcess<Layered>>> {
+    ) -> io::Result<Vec<MeteringProcess<Layered>>> {
         let processes = (0..threads).map(|thread| {
             place(thread);
-            let mut process = MeteringProcess::layered(&Configuration::new(flows)?)?;
+            let seed = Seed::random().map_err(io::Error::other)?;
+            let process = MeteringProcess::layered(&Configuration::new(flows, seed));
+            let mut process = process.map_err(io::Error::other)?;
             process.populate();
             Ok(process)
         });

@@ -3,13 +3,14 @@
 
 use super::{Instructions, Seed, Stamps, Tags};
 
-/// Any machine.
-pub(crate) struct Generic;
+/// The token of portable code, which needs no proof.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Generic;
 
 impl Instructions for Generic {
     /// Folded 64-bit multiplications, each keyed.
     #[inline(always)]
-    fn hash(seed: &Seed, words: &[u64]) -> u64 {
+    fn hash(self, seed: &Seed, words: &[u64]) -> u64 {
         let Seed([start, left, right, last, ..]) = *seed;
         let mut state = start;
         for pair in words.chunks(2) {
@@ -24,7 +25,7 @@ impl Instructions for Generic {
     }
 
     #[inline(always)]
-    fn matches(first: &Tags, second: &Tags, tag: u8) -> u32 {
+    fn matches(self, first: &Tags, second: &Tags, tag: u8) -> u32 {
         let mut mask = 0;
         for (index, octet) in first.iter().chain(second).enumerate() {
             mask |= u32::from(*octet == tag) << index;

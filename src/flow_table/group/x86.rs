@@ -1,34 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! x86-64: AES rounds to hash, SSE2, AVX2 or AVX-512 to match.
 //!
-//! Methods of [`Instructions`] here are sound only inside the `run_*` function of their
-//! set; nothing else names these types.
+//! Each method of [`Instructions`] has a token as `self`, which proves that the processor has what the
+//! method runs.
+#![allow(unsafe_code)]
 
 use core::arch::x86_64::*;
 
-use super::{Instructions, Seed, Stamps, Tags, Task};
-
-/// SSE2 with AES-NI.
-pub(super) struct Sse2;
-/// AVX2 with AES-NI.
-pub(super) struct Avx2;
-/// AVX-512 VL and BW with VAES.
-pub(super) struct Avx512;
-
-#[target_feature(enable = "sse2,aes,popcnt")]
-pub(super) fn run_sse2<T: Task>(task: T) -> T::Output {
-    task.run::<Sse2>()
-}
-
-#[target_feature(enable = "avx2,aes,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) fn run_avx2<T: Task>(task: T) -> T::Output {
-    task.run::<Avx2>()
-}
-
-#[target_feature(enable = "avx512vl,avx512bw,vaes,avx2,aes,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) fn run_avx512<T: Task>(task: T) -> T::Output {
-    task.run::<Avx512>()
-}
+use super::{Instructions, Seed, Stamps, Tags};
+use crate::cpu::x86::{Avx2, Avx512, Sse2};
 
 /// AES rounds under keys that the sender of packets does not know: two behind each 16 octets,
 /// after which every octet of the state depends on every octet that went in.
@@ -153,13 +133,13 @@ fn oldest_avx2(first: &Stamps, second: &Stamps, now: u32) -> (u32, u32) {
 
 impl Instructions for Sse2 {
     #[inline(always)]
-    fn hash(seed: &Seed, words: &[u64]) -> u64 {
-        // SAFETY: inlined into `run_sse2`, which has AES.
+    fn hash(self, seed: &Seed, words: &[u64]) -> u64 {
+        // SAFETY: the token proves AES.
         unsafe { aes_hash(seed, words) }
     }
 
     #[inline(always)]
-    fn matches(first: &Tags, second: &Tags, tag: u8) -> u32 {
+    fn matches(self, first: &Tags, second: &Tags, tag: u8) -> u32 {
         #[inline]
         #[target_feature(enable = "sse2")]
         fn matches(tags: &Tags, tag: u8) -> u32 {
@@ -176,13 +156,13 @@ impl Instructions for Sse2 {
 
 impl Instructions for Avx2 {
     #[inline(always)]
-    fn hash(seed: &Seed, words: &[u64]) -> u64 {
-        // SAFETY: inlined into `run_avx2`, which has AES.
+    fn hash(self, seed: &Seed, words: &[u64]) -> u64 {
+        // SAFETY: the token proves AES.
         unsafe { aes_hash(seed, words) }
     }
 
     #[inline(always)]
-    fn matches(first: &Tags, second: &Tags, tag: u8) -> u32 {
+    fn matches(self, first: &Tags, second: &Tags, tag: u8) -> u32 {
         #[inline]
         #[target_feature(enable = "avx2")]
         fn matches(first: &Tags, second: &Tags, tag: u8) -> u32 {
@@ -190,56 +170,56 @@ impl Instructions for Avx2 {
             let equal = _mm256_cmpeq_epi8(both, _mm256_set1_epi8(tag.cast_signed()));
             _mm256_movemask_epi8(equal).cast_unsigned()
         }
-        // SAFETY: inlined into `run_avx2`, which has AVX2.
+        // SAFETY: the token proves AVX2.
         unsafe { matches(first, second, tag) }
     }
 
     #[inline(always)]
-    fn oldest(first: &Stamps, second: &Stamps, now: u32) -> (u32, u32) {
-        // SAFETY: inlined into `run_avx2`, which has AVX2.
+    fn oldest(self, first: &Stamps, second: &Stamps, now: u32) -> (u32, u32) {
+        // SAFETY: the token proves AVX2.
         unsafe { oldest_avx2(first, second, now) }
     }
 }
 
 impl Instructions for Avx512 {
     #[inline(always)]
-    fn hash(seed: &Seed, words: &[u64]) -> u64 {
-        // SAFETY: inlined into `run_avx512`, which has AES.
+    fn hash(self, seed: &Seed, words: &[u64]) -> u64 {
+        // SAFETY: the token proves AES.
         unsafe { aes_hash(seed, words) }
     }
 
     #[inline(always)]
-    fn hash_all(seed: &Seed, each: usize, words: &[u64], hashes: &mut [u64]) {
+    fn hash_all(self, seed: &Seed, each: usize, words: &[u64], hashes: &mut [u64]) {
         let mut done = 0;
         if each == 3 {
             let (eights, _) = hashes.as_chunks_mut::<8>();
             for (hashes, keys) in eights.iter_mut().zip(words.as_chunks::<24>().0) {
-                // SAFETY: inlined into `run_avx512`, which has AVX-512 BW and VAES.
+                // SAFETY: the token proves AVX-512 BW and VAES.
                 *hashes = unsafe { aes_hash_eight(seed, keys) };
                 done += 8;
             }
         }
         let keys = words.chunks_exact(each).skip(done);
         for (hash, words) in hashes.iter_mut().skip(done).zip(keys) {
-            *hash = Self::hash(seed, words);
+            *hash = self.hash(seed, words);
         }
     }
 
     #[inline(always)]
-    fn matches(first: &Tags, second: &Tags, tag: u8) -> u32 {
+    fn matches(self, first: &Tags, second: &Tags, tag: u8) -> u32 {
         #[inline]
         #[target_feature(enable = "avx512vl,avx512bw")]
         fn matches(first: &Tags, second: &Tags, tag: u8) -> u32 {
             let both = _mm256_set_m128i(load(second), load(first));
             _mm256_cmpeq_epi8_mask(both, _mm256_set1_epi8(tag.cast_signed()))
         }
-        // SAFETY: inlined into `run_avx512`, which has AVX-512 VL and BW.
+        // SAFETY: the token proves AVX-512 VL and BW.
         unsafe { matches(first, second, tag) }
     }
 
     #[inline(always)]
-    fn oldest(first: &Stamps, second: &Stamps, now: u32) -> (u32, u32) {
-        // SAFETY: inlined into `run_avx512`, which has AVX2.
+    fn oldest(self, first: &Stamps, second: &Stamps, now: u32) -> (u32, u32) {
+        // SAFETY: the token proves AVX2.
         unsafe { oldest_avx2(first, second, now) }
     }
 }

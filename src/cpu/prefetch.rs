@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the processor is asked for that no language has a word for.
-//!
-//! Knows nothing of flows or packets. Code for instruction sets is beside what it works on
-//! (`flow_table/group/`).
-#![allow(unsafe_code)]
+//! Prefetching of cache lines.
 
-/// Asks the processor for the cache line at `address`, which may be any, ahead of its use.
+/// Prefetches the cache line at `address`, which may be any.
 #[inline(always)]
 pub(crate) fn prefetch<T>(address: *const T) {
     #[cfg(target_arch = "x86_64")]

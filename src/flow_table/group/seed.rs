@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The key of the hash, which decides where flows stand.
+
+use core::fmt;
+
+/// What the hash is keyed with.
+#[derive(Clone, Copy)]
+pub struct Seed(pub(super) [u64; 6]);
+
+impl Seed {
+    /// A seed that nobody can guess.
+    ///
+    /// On targets without a source of randomness, such as `wasm32-unknown-unknown`, this function does
+    /// not exist; there a host has to bring its own randomness to [`Self::fixed`].
+    ///
+    /// # Errors
+    /// If the system has no randomness to give.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn random() -> Result<Self, NoRandomness> {
+        let mut words = [0; 6];
+        getrandom::fill(bytemuck::bytes_of_mut(&mut words)).map_err(NoRandomness)?;
+        Ok(Self(words))
+    }
+
+    /// A seed of these words, for tests that need the same table twice, and for random words from a
+    /// source of the host's. They should be irregular: the hash is no better than its seed.
+    pub const fn fixed(words: [u64; 6]) -> Self {
+        Self(words)
+    }
+}
+
+impl fmt::Debug for Seed {
+    /// Shows nothing: who knows the seed can choose keys that share a group.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(..)")
+    }
+}
+
+/// The system gave no random octets.
+#[cfg(not(target_family = "wasm"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRandomness(getrandom::Error);
+
+#[cfg(not(target_family = "wasm"))]
+impl fmt::Display for NoRandomness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no random seed for the flow table: {}", self.0)
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl core::error::Error for NoRandomness {}
