@@ -71,7 +71,7 @@ fn open(file: &Path) -> io::Result<Box<dyn Read>> {
 }
 
 /// Writes what can be read and returns what cannot; an error is one of writing.
-fn dump(reader: impl Read, json: bool, out: &mut dyn Write) -> io::Result<Vec<Problem>> {
+pub(crate) fn dump(reader: impl Read, json: bool, out: &mut dyn Write) -> io::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     if json {
         for record in read_records(reader) {
