@@ -19,6 +19,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
+use std::io::Read;
 use std::path::Path;
 
 use flowmeter::observation::LinkType;
@@ -56,13 +57,22 @@ impl Capture {
     /// process with `SIGBUS`. Anything else is streamed, as is a file that cannot be mapped or is
     /// compressed (gzip, Zstandard or LZ4).
     pub(crate) fn open(path: &Path) -> Result<Self, CaptureError> {
-        let (name, input) = if path.as_os_str() == "-" {
-            let input = Input::stream(std::io::stdin(), input::BLOCK_OCTETS);
-            ("standard input".to_owned(), input)
-        } else {
-            (path.display().to_string(), Input::open(path))
-        };
-        match input {
+        if path.as_os_str() == "-" {
+            return Self::stream("standard input".to_owned(), std::io::stdin());
+        }
+        let name = path.display().to_string();
+        match Input::open(path) {
+            Ok(input) => Self::start(name, input),
+            Err(error) => Err(CaptureError::new(&name, None, Cause::Io(error))),
+        }
+    }
+
+    /// Reads a capture, which errors call `name`, from a stream; what tells its format at once.
+    pub(crate) fn stream(
+        name: String,
+        reader: impl Read + Send + 'static,
+    ) -> Result<Self, CaptureError> {
+        match Input::stream(reader, input::BLOCK_OCTETS) {
             Ok(input) => Self::start(name, input),
             Err(error) => Err(CaptureError::new(&name, None, Cause::Io(error))),
         }

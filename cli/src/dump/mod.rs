@@ -77,7 +77,7 @@ fn open(file: &Path) -> io::Result<Box<dyn Read>> {
 }
 
 /// Writes the records and returns the problems of the file. An error is one of writing.
-fn dump(reader: impl Read, json: bool, out: &mut dyn Write) -> io::Result<Vec<Problem>> {
+pub(crate) fn dump(reader: impl Read, json: bool, out: &mut dyn Write) -> io::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     if json {
         for record in read_records(reader) {
