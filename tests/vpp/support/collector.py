@@ -116,8 +116,10 @@ class Nfcapd:
         until("nfcapd's socket", lambda: "Startup" in self._daemon.output() and self._listens(port))
 
     def wait_for_messages(self, count: int) -> None:
-        """Waits until it has read exactly `count` datagrams and dropped none."""
+        """Waits until it has processed exactly `count` datagrams and dropped none."""
         until(f"nfcapd to read {count} messages", lambda: self._counter("InDatagrams") >= count)
+        # The kernel counts a datagram before nfcapd has processed it. Then nfcapd waits for more.
+        until("nfcapd to process them", self._daemon.is_sleeping)
         assert self._counter("InDatagrams") == count
         for error in ("InErrors", "RcvbufErrors", "NoPorts"):
             assert self._counter(error) == 0, f"UDP {error}: {self._counter(error)}"

@@ -56,6 +56,11 @@ class Daemon:
         """The exit status, negative if a signal ended the process; None while it runs."""
         return self._child.poll()
 
+    def is_sleeping(self) -> bool:
+        """Whether its main thread sleeps, as it does in a system call that waits (proc(5))."""
+        stat = Path(f"/proc/{self.pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0] == "S"
+
     def output(self) -> str:
         """The output so far."""
         return self.log.read_text(errors="replace")
