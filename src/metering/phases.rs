@@ -48,7 +48,7 @@ impl<'q, 't, K: FlowKey> Phases<'q, 't, K> {
     }
 
     /// Phase one: reads packets from `number` on until `read` returns none. Returns their octets.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn run<P: Packets>(
         &mut self,
         batch: &Batch<P>,
