@@ -62,7 +62,8 @@ both_interfaces (const vlib_buffer_t *b)
 }
 
 vpp_shim_common_t
-vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u32 n)
+vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts,
+		       u16 *lengths, u32 n)
 {
   vpp_shim_common_t common = {};
   vlib_buffer_t *first;
@@ -81,7 +82,7 @@ vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u
   common.flags = first->flags;
   interfaces = both_interfaces (first);
   start = (u16) first->current_data;
-  shortest = first->current_length;
+  shortest = lengths[0] = first->current_length;
 
   /* Nearly always, all packets are at the same position of the same arc. */
   for (i = 1; i < n; i++)
@@ -93,6 +94,7 @@ vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u
       common.flags |= b->flags;
       interfaces_differ |= interfaces ^ both_interfaces (b);
       common.start_differs |= start ^ (u16) b->current_data;
+      lengths[i] = b->current_length;
       shortest = clib_min (shortest, b->current_length);
     }
   common.next = next;
@@ -107,6 +109,7 @@ vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts, u
 	  common.flags |= b->flags;
 	  interfaces_differ |= interfaces ^ both_interfaces (b);
 	  common.start_differs |= start ^ (u16) b->current_data;
+	  lengths[i] = b->current_length;
 	  shortest = clib_min (shortest, b->current_length);
 	  vnet_feature_next_u16 (nexts + i, b);
 	}

@@ -78,10 +78,10 @@ typedef struct
   u8 one_next;
 } vpp_shim_common_t;
 
-/* Advances each buffer to its next feature. Writes the next nodes to nexts, unless all packets have
-   the same one. */
+/* Advances each buffer to its next feature. Writes the buffers' current_length to lengths and the
+   next nodes to nexts, unless all packets have the same one. */
 vpp_shim_common_t vpp_shim_feature_next (vlib_main_t *vm, const u32 *buffer_indices, u16 *nexts,
-					 u32 n);
+					 u16 *lengths, u32 n);
 void vpp_shim_enqueue_to_next (vlib_main_t *vm, vlib_node_runtime_t *node, u32 *buffer_indices,
 			       u16 *nexts, u32 n);
 void vpp_shim_enqueue_to_single_next (vlib_main_t *vm, vlib_node_runtime_t *node,

@@ -22,18 +22,21 @@ pub(crate) struct Pass<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) common: Common,
     nexts: [u16; FRAME],
+    /// Octets in the packets' first buffers.
+    lengths: [u16; FRAME],
 }
 
 impl<'a> Pass<'a> {
     /// Finds the next features of the packets, and what they have in common.
     #[inline(always)]
     pub(crate) fn begin(frame: Frame<'a>) -> Self {
-        let mut nexts = [0; FRAME];
-        let common = frame.find_next(&mut nexts);
+        let (mut nexts, mut lengths) = ([0; FRAME], [0; FRAME]);
+        let common = frame.find_next(&mut nexts, &mut lengths);
         Self {
             frame,
             common,
             nexts,
+            lengths,
         }
     }
 
@@ -53,12 +56,17 @@ impl<'a> Pass<'a> {
 /// Meters a frame as flows.
 #[inline(always)]
 pub(crate) fn meter<O: Observe>(pass: &Pass<'_>, worker: &mut Worker, points: &Points) {
-    let Pass { frame, common, .. } = pass;
+    let Pass {
+        frame,
+        common,
+        lengths,
+        ..
+    } = pass;
     let buffers = frame.buffers();
     if common.flags().is_flow_report() {
         observe_without_reports::<O>(worker, frame, points);
     } else if common.is_uniform() && !frame.is_traced() {
-        observe_uniform::<O>(worker, frame, buffers, *common, points);
+        observe_uniform::<O>(worker, frame, buffers, (*common, lengths), points);
     } else {
         observe_any::<O>(worker, frame, buffers, points);
     }
@@ -71,7 +79,7 @@ fn observe_uniform<O: Observe>(
     worker: &mut Worker,
     frame: &Frame<'_>,
     buffers: Buffers<'_>,
-    common: Common,
+    (common, lengths): (Common, &[u16; FRAME]),
     points: &Points,
 ) {
     let (time, uptime) = worker.flows.time(frame.thread());
@@ -79,6 +87,7 @@ fn observe_uniform<O: Observe>(
         let packets = Uniform::<O> {
             buffers,
             common,
+            lengths,
             point: point::<O>(points, buffers.get(0)),
             time,
             uptime,
@@ -228,6 +237,7 @@ impl<O: Observe> Packets for Any<'_, O> {
 struct Uniform<'a, O> {
     buffers: Buffers<'a>,
     common: Common,
+    lengths: &'a [u16; FRAME],
     point: ObservationPoint,
     time: Timestamp,
     uptime: Uptime,
@@ -274,8 +284,9 @@ impl<O: Observe> Packets for Uniform<'_, O> {
             },
             time: self.time,
             uptime: self.uptime,
-            // All data are in one buffer, from their start on.
-            length: self.buffers.get(number).length_of_one(0),
+            // From an array rather than from the buffer's header, whose cache line the first level
+            // may have lost meanwhile (`benches/record/`).
+            length: self.lengths[number % FRAME].into(),
             segment_size: 0,
         }
     }
