@@ -13,9 +13,7 @@ use flowmeter::packet::{Packet, Packets};
 use flowmeter::time::Uptime;
 
 pub(crate) use flowmeter::flow::FlowKey;
-pub(crate) use flowmeter::metering::{
-    Backend, ExportRefused, FlowRecord, Layers, Layout, LayoutKind, Seed, Tally,
-};
+pub(crate) use flowmeter::metering::{Backend, ExportRefused, FlowRecord, Layers, Seed, Tally};
 
 /// Every link type.
 pub(crate) const LINK_TYPES: [LinkType; 14] = [

@@ -37,18 +37,22 @@ pub(super) fn count_deferred<I: Instructions, K: FlowKey, P: Packets, E: Export<
             table.prefetch_place(set, &pending.candidates, now);
         }
         for pending in step {
+            let (time, uptime) = batch.times(pending);
             let index = match table.find(set, &pending.candidates, &pending.key) {
-                Some(index) => index,
+                Some(index) => {
+                    let slot = &mut table[index];
+                    if test.needs_more(&slot.flow, time, uptime) {
+                        settle(slot, pending, &batch.packet(pending), shared, export);
+                    }
+                    index
+                }
+                // Nothing is due with a flow that has no packet yet.
                 None => {
                     let packet = batch.packet(pending);
                     begin(set, pending, &packet, now, table, shared, export)
                 }
             };
             let slot = &mut table[index];
-            let (time, uptime) = batch.times(pending);
-            if test.needs_more(&slot.flow, time, uptime) {
-                settle(slot, pending, &batch.packet(pending), shared, export);
-            }
             let Pending {
                 packets,
                 octets,

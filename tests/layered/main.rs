@@ -26,7 +26,8 @@ impl Export<LayeredKey> for Collected {
     }
 
     fn export(&mut self, record: &FlowRecord<LayeredKey>) -> Result<(), ExportRefused> {
-        assert!(!self.closed, "nothing has to make room here");
+        assert!(!self.closed, "no flow is evicted here");
+        assert!(record.packets > 0, "no record is empty: {record:?}");
         if self.full {
             return Err(ExportRefused::NoBuffer);
         }

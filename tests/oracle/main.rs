@@ -14,7 +14,9 @@ use flowmeter::metering::{
     Backend, Configuration, EndReason, Export, ExportRefused, FlowKey, FlowRecord, Flush,
     MeteringProcess, Seed, Swept, Tally, Timeouts,
 };
+use flowmeter::observation::{LinkType, ObservationPoint};
 use flowmeter::packet::Packet;
+use flowmeter::time::{Timestamp, Uptime};
 use proptest::prelude::*;
 
 use self::naive::{NaiveMap, NaiveTable, Record};
@@ -55,6 +57,7 @@ impl<K: FlowKey> Export<K> for Collected {
     }
 
     fn export(&mut self, record: &FlowRecord<K>) -> Result<(), ExportRefused> {
+        assert!(record.packets > 0, "no record is empty: {record:?}");
         self.offered += 1;
         if self.gate != Gate::Open {
             return Err(ExportRefused::CollectorUnreachable);
@@ -437,6 +440,39 @@ fn what_was_due_while_the_gate_was_closed_is_exported_when_it_opens() {
 }
 
 /// A record that no timeout ended says so.
+/// Found by fuzzing: a flow that had just begun was offered without its first packet.
+#[test]
+fn a_record_for_every_packet_has_that_packet() {
+    let mut configuration = Configuration::new(8, SEED);
+    configuration.timeouts = Timeouts::EVERY_PACKET;
+    let mut process = MeteringProcess::new(&configuration).unwrap();
+    let mut collected = Collected::default();
+    let octets = [&[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0][..], &[0; 16]].concat();
+    let point = ObservationPoint {
+        link_type: LinkType::RawIp,
+        ..ObservationPoint::default()
+    };
+    // The last is later than a slot has room for.
+    for (number, time) in [1000, 1000, 1001, u64::MAX].into_iter().enumerate() {
+        let packet = Packet {
+            data: &octets,
+            point,
+            time: Timestamp::from_millis(time),
+            uptime: Uptime::from_millis(number as u32 / 2),
+            length: octets.len() as u32,
+            segment_size: 0,
+        };
+        process.observe(&[packet][..], &mut collected);
+    }
+    let now = Uptime::from_millis(2);
+    process.expire(now, usize::MAX, &mut collected);
+    let mut flush = Flush::default();
+    let swept = process.flush(&mut flush, now, usize::MAX, |_| true, &mut collected);
+    assert_eq!(swept, Swept::Done);
+    assert_eq!(collected.records.len(), 4);
+    assert_eq!(process.statistics().flows, 4);
+}
+
 #[test]
 fn eviction_is_lack_of_resources() {
     let sent: Vec<Sent> = (0..40).map(|id| Sent::at(id, 0)).collect();

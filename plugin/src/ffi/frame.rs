@@ -164,11 +164,7 @@ impl<'a> Frame<'a> {
     /// Finds the next feature of each packet and the octets in its first buffer, and returns what
     /// the packets have in common.
     #[inline(always)]
-    pub(crate) fn find_next(
-        &self,
-        nexts: &mut [u16; FRAME],
-        lengths: &mut [u16; FRAME],
-    ) -> Common {
+    pub(crate) fn find_next(&self, nexts: &mut [u16; FRAME], lengths: &mut [u16; FRAME]) -> Common {
         // SAFETY: there are at most FRAME packets, each on a feature arc.
         Common(unsafe {
             vpp_sys::vpp_shim_feature_next(
