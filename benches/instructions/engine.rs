@@ -203,26 +203,26 @@ fn new(kind: Kind) -> Meter {
 }
 
 #[library_benchmark(setup = known)]
-#[bench::bare_ipv4(args = (BARE), config = limit(PACKETS, 100_000))]
-#[bench::ethernet_ipv4(args = (ethernet(&IPV4, 30)), config = limit(PACKETS, 100_000))]
-#[bench::vlan_ipv4(args = (ethernet(&VLAN, 34)), config = limit(PACKETS, 100_000))]
-#[bench::ethernet_ipv6(args = (ethernet(&IPV6, 38)), config = limit(PACKETS, 100_000))]
-#[bench::slow_path(args = (ethernet(&SLOW, 38)), config = limit(PACKETS, 100_000))]
+#[bench::bare_ipv4(args = (BARE), config = limit(PACKETS, 19_538))]
+#[bench::ethernet_ipv4(args = (ethernet(&IPV4, 30)), config = limit(PACKETS, 20_338))]
+#[bench::vlan_ipv4(args = (ethernet(&VLAN, 34)), config = limit(PACKETS, 21_327))]
+#[bench::ethernet_ipv6(args = (ethernet(&IPV6, 38)), config = limit(PACKETS, 22_234))]
+#[bench::slow_path(args = (ethernet(&SLOW, 38)), config = limit(PACKETS, 62_012))]
 fn known_flows(meter: Meter) -> Meter {
     black_box(meter.observe())
 }
 
 #[library_benchmark(setup = new)]
-#[bench::ipv4(args = (ethernet(&IPV4, 30)), config = limit(PACKETS, 100_000))]
-#[bench::ipv6(args = (ethernet(&IPV6, 38)), config = limit(PACKETS, 100_000))]
+#[bench::ipv4(args = (ethernet(&IPV4, 30)), config = limit(PACKETS, 39_009))]
+#[bench::ipv6(args = (ethernet(&IPV6, 38)), config = limit(PACKETS, 40_716))]
 fn new_flows(meter: Meter) -> Meter {
     black_box(meter.observe())
 }
 
 // Headers alone, on the slow path.
 #[library_benchmark(setup = packets)]
-#[bench::ipv4(args = (ethernet(&IPV4, 30), FLOWS, 0), config = limit(PACKETS, 100_000))]
-#[bench::tags_and_icmp(args = (ethernet(&SLOW, 38), FLOWS, 0), config = limit(PACKETS, 100_000))]
+#[bench::ipv4(args = (ethernet(&IPV4, 30), FLOWS, 0), config = limit(PACKETS, 12_101))]
+#[bench::tags_and_icmp(args = (ethernet(&SLOW, 38), FLOWS, 0), config = limit(PACKETS, 21_101))]
 fn headers(packets: Vec<Packet<'static>>) -> u64 {
     let octets = |packet| match dissect(packet) {
         Dissection::Ipv4(headers) => u64::from(headers.octets),
@@ -237,7 +237,7 @@ fn live(kind: Kind) -> Meter {
 }
 
 #[library_benchmark(setup = live)]
-#[bench::ipv4(args = (ethernet(&IPV4, 30)), config = limit(PACKETS, 100_000))]
+#[bench::ipv4(args = (ethernet(&IPV4, 30)), config = limit(PACKETS, 13_629))]
 fn sweep_without_records(mut meter: Meter) -> Meter {
     sweep(&mut meter, [2000, 3000]);
     assert_eq!(meter.process.live_flows() as u64, PACKETS);
@@ -245,8 +245,8 @@ fn sweep_without_records(mut meter: Meter) -> Meter {
 }
 
 #[library_benchmark(setup = live)]
-#[bench::ipv4(args = (ethernet(&IPV4, 30)), config = limit(PACKETS, 100_000))]
-#[bench::ipv6(args = (ethernet(&IPV6, 38)), config = limit(PACKETS, 100_000))]
+#[bench::ipv4(args = (ethernet(&IPV4, 30)), config = limit(PACKETS, 32_053))]
+#[bench::ipv6(args = (ethernet(&IPV6, 38)), config = limit(PACKETS, 33_325))]
 fn sweep_with_records(mut meter: Meter) -> Meter {
     sweep(&mut meter, [20_000, 21_000]);
     assert_eq!(meter.process.live_flows(), 0);
