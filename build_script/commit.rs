@@ -59,7 +59,7 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     paths.filter(|path| path.exists()).collect()
 }
 
-/// What stands after the digits if files differ from the commit.
+/// The suffix if files differ from the commit.
 const CHANGES: &str = "+changes";
 
 /// Whether `folder` is the top of a git repository. A package that is unpacked inside another

@@ -2,7 +2,7 @@
 //! Numbers that IANA assigns to protocols: [`protocol`] in IP headers, [`ether_type`] in link
 //! layers' headers.
 //!
-//! Each number stands here once, with its name if it is shown to users. Parsers, templates and
+//! Each number is defined here once, with its name if it is shown to users. Parsers, templates and
 //! hosts all take them from here.
 
 /// Declares numbers: constants, and `name`, which returns the text of those that have one.

@@ -159,7 +159,7 @@ impl Meter {
         }
     }
 
-    /// Live flows and what stands in them, by looking at each.
+    /// Live flows, their packets and octets, by visiting each.
     pub(crate) fn live(&self) -> Records {
         match self {
             Self::Flows(process) => process.count(0..process.groups()),
@@ -167,7 +167,7 @@ impl Meter {
         }
     }
 
-    /// Shows what stands in live flows.
+    /// Lists the live flows.
     pub(crate) fn list(&self, viewer: &mut impl ExportAny) {
         match self {
             Self::Flows(process) => process.list(0..process.groups(), viewer),

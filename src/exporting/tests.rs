@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Octets of every record, and when what is handed over.
+//! The octets of every record, and when messages are sent.
 
 use super::information_element::SOURCE_IPV4_ADDRESS;
 use super::*;
@@ -68,7 +68,7 @@ fn ipv6(protocol: u16) -> FlowRecord<Ipv6Key> {
 /// Numbers of elements, and the octets of their values in hexadecimal.
 type Fields<'a> = Vec<(u16, &'a str)>;
 
-/// What stands in the same place in all IP records.
+/// The fields that all IP records share.
 const COUNTS_AND_TIMES: [(u16, &str); 6] = [
     (10, "01020304"),
     (14, "05060708"),
@@ -294,7 +294,7 @@ mod messages {
     use MessageKind::*;
 
     #[test]
-    fn a_message_waits_for_more_records_as_long_as_it_is_told_to() {
+    fn a_message_lingers_as_long_as_configured() {
         for (linger, wait) in [(None, 1000), (Some(250), 250), (Some(0), 0)] {
             let mut process = process(1400);
             if let Some(linger) = linger {
@@ -361,7 +361,7 @@ mod messages {
     }
 
     #[test]
-    fn statistics_are_of_what_was_handed_over() {
+    fn statistics_count_what_was_sent() {
         let mut process = process(1400);
         let statistics = |process: &ExportingProcess<Kept>| {
             let ExportStatistics {

@@ -82,7 +82,7 @@ mod keys {
         }
     }
 
-    /// A VLAN identifier has 12 bits (IEEE 802.1Q §9.6); the direction stands beside it.
+    /// A VLAN identifier has 12 bits (IEEE 802.1Q §9.6); the direction is beside it.
     #[test]
     fn vlan_and_direction_do_not_mix() {
         for direction in [Direction::Ingress, Direction::Egress] {
@@ -150,7 +150,7 @@ mod layouts {
 
     /// Without IP addresses and ports, a packet has nothing that its frame has not.
     #[test]
-    fn packets_are_told_from_frames_where_a_layer_of_theirs_is_recorded() {
+    fn packets_are_distinguished_from_frames_if_one_of_their_layers_is_selected() {
         for bits in 0..8 {
             let layers = Layers::from_bits(bits);
             let is_of_ip = |frames| LayerSelection { layers, frames }.is_of_ip();

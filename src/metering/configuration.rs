@@ -13,6 +13,7 @@ pub struct Configuration {
     /// that may never come, which gets a full table later ([`MeteringProcess::adopt`]).
     ///
     /// [`STARTER_FLOWS`]: super::STARTER_FLOWS
+    /// [`MeteringProcess::adopt`]: super::MeteringProcess::adopt
     pub flows: Flows,
     /// Whether frames that are not IP make flows too; else they are ignored.
     pub l2: bool,

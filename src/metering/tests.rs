@@ -69,7 +69,7 @@ mod deadlines {
     }
 
     #[test]
-    fn a_flow_that_ended_waits_a_second_or_the_idle_timeout() {
+    fn a_flow_that_ended_leaves_after_a_second_or_the_idle_timeout() {
         let ended = flow(100, FIN);
         assert_eq!(due(&ended, 1099), (None, false));
         assert_eq!(due(&ended, 1100), (Some(EndOfFlow), true));

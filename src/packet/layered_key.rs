@@ -19,7 +19,7 @@ struct Fields {
     ether_type: u16,
     /// Source and destination, as in [`LayeredKey`].
     addresses: [u64; 4],
-    /// The key's last two words: ports, or what stands for them, and the observation point.
+    /// The key's last two words: ports, or type and code, and the observation point.
     last: [u64; 2],
     /// Whether these are ports.
     has_ports: bool,

@@ -118,7 +118,7 @@ fn a_full_table_is_not_replaced() {
     assert!(run.process.is_known(&sent[0].packet()));
 }
 
-/// Tables that grow with their flows lose none of them, up to the room that was asked for.
+/// Tables that grow with their flows lose none of them, up to the capacity.
 #[test]
 fn tables_grow_with_their_flows() {
     for backend in Backend::available() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The key of the hash, which decides where flows stand.
+//! The key of the hash, which decides in which groups a flow may be.
 
 use core::fmt;
 
@@ -8,7 +8,7 @@ use core::fmt;
 pub struct Seed(pub(super) [u64; 6]);
 
 impl Seed {
-    /// A seed that nobody can guess.
+    /// A seed that cannot be guessed.
     ///
     /// On targets without a source of randomness, such as `wasm32-unknown-unknown`, this function does
     /// not exist; there a host has to bring its own randomness to [`Self::fixed`].
@@ -30,7 +30,7 @@ impl Seed {
 }
 
 impl fmt::Debug for Seed {
-    /// Shows nothing: who knows the seed can choose keys that share a group.
+    /// Shows nothing: with the seed, keys can be chosen that share a group.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Seed(..)")
     }

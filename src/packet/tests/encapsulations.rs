@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What stands between a link layer and IP and is looked through, and link layers that carry
+//! Encapsulations between a link layer and IP, and link layers that carry
 //! Ethernet's or LLC's headers.
 
 use super::link::{ipv4_and_ipv6_are_behind, labels, tag};
@@ -103,7 +103,7 @@ fn frames_that_are_not_ip_behind_encapsulations() {
         assert_eq!(headers.key.observed.protocol, 0x0806);
         assert_eq!(headers.octets, data.len() as u32);
     }
-    // A length stands for LLC in an inner frame, too.
+    // A length means LLC in an inner frame, too.
     for before in &encapsulations([0x00, 0x30]) {
         let snap = [&[0xaa, 0xaa, 0x03, 0, 0, 0][..], &IPV4, &ipv4(TCP, &tcp())].concat();
         let data = ethernet(&[before, &snap]);

@@ -74,7 +74,7 @@ fn the_length_is_the_buffers() {
         four[2..4].copy_from_slice(&stale.to_be_bytes());
         six[4..6].copy_from_slice(&stale.to_be_bytes());
         let (four_long, six_long) = (four.len(), six.len());
-        // Most of it stands in other buffers.
+        // Most of it is in other buffers.
         for captured in [100, 1000, four_long] {
             let found = counts(LinkType::RawIp, &four[..captured], four_long, 1000);
             assert_eq!(found, (3, 3000 + 3 * 52), "{stale}");
