@@ -17,7 +17,9 @@ const RECORD_OCTETS: u64 = 16;
 ///
 /// - No octets make it panic.
 /// - Each packet lies in its block, and each batch goes on in the capture.
-/// - Mapped and streamed, in batches of different sizes, it has the same packets and the same error.
+/// - Mapped and streamed, in batches of different sizes, it has the same packets and the same error;
+///   both have one if either finds damaged compression. How much is unpacked before the damage
+///   depends on how the octets come.
 /// - Memory and time are bounded by libFuzzer's limits (`fuzz/run`).
 pub fn captures(octets: &[u8]) {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
@@ -25,7 +27,11 @@ pub fn captures(octets: &[u8]) {
     let mapped = Reading::of(Capture::open(file.path()), 256, file.path());
     let reader = Trickle(Cursor::new(octets.to_vec()));
     let streamed = Reading::of(Capture::stream("x".to_owned(), reader), 3, Path::new("x"));
-    assert_eq!(mapped, streamed);
+    if mapped.is_damaged() || streamed.is_damaged() {
+        assert!(mapped.error.is_some() && streamed.error.is_some());
+    } else {
+        assert_eq!(mapped, streamed);
+    }
 }
 
 /// A reader that gives a few octets at a time.
@@ -49,6 +55,13 @@ struct Reading {
 }
 
 impl Reading {
+    /// Whether the error is one of unpacking.
+    fn is_damaged(&self) -> bool {
+        let of = ["gzip: ", "Zstandard: ", "LZ4: "];
+        let error = self.error.as_deref().unwrap_or_default();
+        of.iter().any(|format| error.contains(format))
+    }
+
     fn of(capture: Result<Capture, CaptureError>, limit: usize, name: &Path) -> Self {
         let mut reading = Self {
             octets: 0,
