@@ -5,7 +5,6 @@
 //! They are counted after all others of their batch, in their order. Of timeouts this file has only
 //! what [`Timeouts`](super::expiration::Timeouts) says is due.
 
-use super::expiration::Test;
 use super::export::Export;
 use super::phases::STEP;
 use super::queue::{Batch, Pending};
@@ -24,12 +23,12 @@ pub(super) fn count_deferred<I: Instructions, K: FlowKey, P: Packets, E: Export<
     batch: &Batch<P>,
     table: &mut FlowTable<K>,
     shared: &mut Shared,
-    test: Test,
     export: &mut E,
 ) {
     if deferred.is_empty() {
         return;
     }
+    let test = shared.test(export);
     // Other packets of the batch may have been counted into the flow after the deferred one.
     let (_, now) = batch.packets.times(batch.numbers.end - 1);
     for step in deferred.chunks(STEP) {

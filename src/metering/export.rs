@@ -46,9 +46,9 @@ pub trait Export<K: FlowKey> {
     /// Why all records are refused during this call of the metering process; `None` if some may be
     /// accepted.
     ///
-    /// It is called once a batch or sweep. While there is a reason, nothing counts as due, so packets
-    /// cost what they cost without timeouts; only the records of evicted flows are still offered, and
-    /// counted as lost.
+    /// It is called for each table in each batch and sweep, so it should be cheap. While there is a
+    /// reason, nothing counts as due, so packets cost what they cost without timeouts; only the
+    /// records of evicted flows are still offered, and counted as lost.
     #[inline(always)]
     fn closed(&self) -> Option<ExportRefused> {
         None

@@ -13,7 +13,7 @@ use core::ops::Range;
 use super::classifier::{Classifier, ExportTo};
 use super::configuration::Configuration;
 use super::deferred::count_deferred;
-use super::export::{Export, ExportAll, ExportRefused};
+use super::export::{ExportAll, ExportRefused};
 use super::family::Family;
 use super::metered_table::{AnyTable, MeteredTable};
 use super::phases::Phases;
@@ -79,6 +79,7 @@ impl Classifier for Families {
         })
     }
 
+    /// Tables are in the order of [`Family::ALL`].
     fn table(&self, number: usize) -> Option<&dyn AnyTable> {
         self.of(*Family::ALL.get(number)?)
     }
@@ -146,38 +147,15 @@ impl<E: ExportAll> ExportTo<E> for Families {
             packets: numbers.len() as u64 + further,
             octets,
         };
-        let test = shared
-            .timeouts
-            .test(Export::<Ipv4Key>::closed(export).is_some());
-        let deferred = ipv4.finish(set, batch, shared, test);
-        count_deferred(
-            set,
-            deferred,
-            batch,
-            &mut self.ipv4.table,
-            shared,
-            test,
-            export,
-        );
-        let test = shared
-            .timeouts
-            .test(Export::<Ipv6Key>::closed(export).is_some());
-        let deferred = ipv6.finish(set, batch, shared, test);
-        count_deferred(
-            set,
-            deferred,
-            batch,
-            &mut self.ipv6.table,
-            shared,
-            test,
-            export,
-        );
-        let test = shared
-            .timeouts
-            .test(Export::<L2Key>::closed(export).is_some());
-        let deferred = l2.map(|l2| l2.finish(set, batch, shared, test));
+        let deferred = ipv4.finish(set, batch, shared, export);
+        let table = &mut self.ipv4.table;
+        count_deferred(set, deferred, batch, table, shared, export);
+        let deferred = ipv6.finish(set, batch, shared, export);
+        let table = &mut self.ipv6.table;
+        count_deferred(set, deferred, batch, table, shared, export);
+        let deferred = l2.map(|l2| l2.finish(set, batch, shared, export));
         if let Some((deferred, table)) = deferred.zip(l2_table) {
-            count_deferred(set, deferred, batch, table, shared, test, export);
+            count_deferred(set, deferred, batch, table, shared, export);
         }
     }
 
@@ -189,12 +167,11 @@ impl<E: ExportAll> ExportTo<E> for Families {
         shared: &mut Shared,
         export: &mut E,
     ) -> Swept {
-        match number {
-            0 => self.ipv4.expire(now, budget, shared, export),
-            1 => self.ipv6.expire(now, budget, shared, export),
-            _ => self.l2.as_mut().map_or(Swept::Done, |table| {
-                table.expire(now, budget, shared, export)
-            }),
+        match (Family::ALL[number], &mut self.l2) {
+            (Family::Ipv4, _) => self.ipv4.expire(now, budget, shared, export),
+            (Family::Ipv6, _) => self.ipv6.expire(now, budget, shared, export),
+            (Family::L2, Some(l2)) => l2.expire(now, budget, shared, export),
+            (Family::L2, None) => Swept::Done,
         }
     }
 
@@ -206,22 +183,20 @@ impl<E: ExportAll> ExportTo<E> for Families {
         shared: &mut Shared,
         export: &mut E,
     ) -> Result<(), ExportRefused> {
-        match number {
-            0 => self.ipv4.visit(group, decide, shared, export),
-            1 => self.ipv6.visit(group, decide, shared, export),
-            _ => self
-                .l2
-                .as_mut()
-                .map_or(Ok(()), |table| table.visit(group, decide, shared, export)),
+        match (Family::ALL[number], &mut self.l2) {
+            (Family::Ipv4, _) => self.ipv4.visit(group, decide, shared, export),
+            (Family::Ipv6, _) => self.ipv6.visit(group, decide, shared, export),
+            (Family::L2, Some(l2)) => l2.visit(group, decide, shared, export),
+            (Family::L2, None) => Ok(()),
         }
     }
 
     fn list(&self, number: usize, groups: Range<usize>, viewer: &mut E) {
-        match (number, &self.l2) {
-            (0, _) => self.ipv4.list(groups, viewer),
-            (1, _) => self.ipv6.list(groups, viewer),
-            (_, Some(l2)) => l2.list(groups, viewer),
-            (_, None) => {}
+        match (Family::ALL[number], &self.l2) {
+            (Family::Ipv4, _) => self.ipv4.list(groups, viewer),
+            (Family::Ipv6, _) => self.ipv6.list(groups, viewer),
+            (Family::L2, Some(l2)) => l2.list(groups, viewer),
+            (Family::L2, None) => {}
         }
     }
 }

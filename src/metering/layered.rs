@@ -57,8 +57,7 @@ impl<E: Export<LayeredKey>> ExportTo<E> for Layered {
         shared: &mut Shared,
         export: &mut E,
     ) {
-        let closed = export.closed().is_some();
-        let every_packet = shared.timeouts == Timeouts::EVERY_PACKET && !closed;
+        let every_packet = shared.timeouts == Timeouts::EVERY_PACKET && export.closed().is_none();
         let mut phases = Phases::new(&mut self.table.queue, &mut self.table.table);
         let numbers = batch.numbers.clone();
         let (mut number, mut octets, mut further) = (numbers.start, 0, 0);
@@ -95,17 +94,9 @@ impl<E: Export<LayeredKey>> ExportTo<E> for Layered {
             packets: numbers.len() as u64 + further + phases.further(),
             octets,
         };
-        let test = shared.timeouts.test(closed);
-        let deferred = phases.finish(set, batch, shared, test);
-        count_deferred(
-            set,
-            deferred,
-            batch,
-            &mut self.table.table,
-            shared,
-            test,
-            export,
-        );
+        let deferred = phases.finish(set, batch, shared, export);
+        let table = &mut self.table.table;
+        count_deferred(set, deferred, batch, table, shared, export);
     }
 
     fn expire(

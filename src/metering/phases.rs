@@ -8,6 +8,7 @@
 use core::ops::Range;
 
 use super::expiration::Test;
+use super::export::Export;
 use super::queue::{BATCH, Batch, Deferred, Pending, Queue};
 use super::shared::Shared;
 use crate::flow::{FlowKey, Tally};
@@ -48,6 +49,9 @@ impl<'q, 't, K: FlowKey> Phases<'q, 't, K> {
     }
 
     /// Phase one: reads packets from `number` on until `read` returns none. Returns their octets.
+    ///
+    /// Not inlined: beside the other phases, seven instructions a packet were spills
+    /// (`benches/instructions`).
     #[inline(never)]
     pub(super) fn run<P: Packets>(
         &mut self,
@@ -96,18 +100,19 @@ impl<'q, 't, K: FlowKey> Phases<'q, 't, K> {
         self.further
     }
 
-    /// The other phases. First all keys are hashed. Then packets are processed in steps, each two
-    /// phases behind the next: while one step is counted, the slots of the next one are fetched
-    /// from memory. Returns the packets that are deferred: those that `test` holds for, and those
-    /// whose flow was not found at the first matching tag.
+    /// The other phases. First all keys are hashed. Then packets are processed in steps: while one
+    /// step is counted, the slots of the next one are fetched from memory. Returns the packets that
+    /// are deferred: those that may need more than counting, and those whose flow was not found at
+    /// the first matching tag.
     #[inline(always)]
-    pub(super) fn finish<I: Instructions, P: Packets>(
+    pub(super) fn finish<I: Instructions, P: Packets, E: Export<K>>(
         self,
         set: I,
         batch: &Batch<P>,
         shared: &mut Shared,
-        test: Test,
+        export: &E,
     ) -> &'q [Pending<K>] {
+        let test = shared.test(export);
         let Self {
             queue,
             length,

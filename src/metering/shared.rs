@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What all tables of a process share: timeouts, the hash's seed, and the accounts.
 
-use super::expiration::Timeouts;
+use super::expiration::{Test, Timeouts};
 use super::export::{Export, ExportRefused};
 use super::statistics::Statistics;
 use crate::flow::{EndReason, FlowKey};
@@ -25,6 +25,12 @@ impl Shared {
             flows: live_flows as u64,
             ..Statistics::default()
         };
+    }
+
+    /// The packet path's test of flows whose records `export` takes.
+    #[inline(always)]
+    pub(super) fn test<K: FlowKey, E: Export<K>>(&self, export: &E) -> Test {
+        self.timeouts.test(export.closed().is_some())
     }
 
     /// Offers the record of the flow in `slot`, and counts it if it is accepted.
