@@ -50,6 +50,26 @@ pub enum LinkType {
     Unsupported,
 }
 
+impl LinkType {
+    /// Every link type, in the order of their discriminants.
+    pub const ALL: [Self; 14] = [
+        Self::Ethernet,
+        Self::RawIp,
+        Self::LinuxCooked,
+        Self::LinuxCooked2,
+        Self::BsdNull,
+        Self::BsdLoop,
+        Self::Ppp,
+        Self::CiscoHdlc,
+        Self::Fddi,
+        Self::NetfilterLog,
+        Self::Ieee80211,
+        Self::Radiotap,
+        Self::PacketInformation,
+        Self::Unsupported,
+    ];
+}
+
 /// The ids of the tables that packets are routed by, for each IP version; 0 if there is only one table
 /// or none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -10,6 +10,9 @@ use crate::capture::{Capture, CaptureError, CapturedPacket, Numbering};
 /// Octets that are read of what a capture unpacks to: a few hundred times the longest input.
 const MOST_OCTETS: u64 = 1 << 22;
 
+/// What an error of a capture that is cut inside a compressed frame says.
+const CUT: &str = "the file ends inside compressed data";
+
 /// Octets that a packet has in a capture at least.
 const RECORD_OCTETS: u64 = 16;
 
@@ -55,11 +58,11 @@ struct Reading {
 }
 
 impl Reading {
-    /// Whether the error is one of unpacking.
+    /// Whether the compression is damaged, and not only cut.
     fn is_damaged(&self) -> bool {
         let of = ["gzip: ", "Zstandard: ", "LZ4: "];
         let error = self.error.as_deref().unwrap_or_default();
-        of.iter().any(|format| error.contains(format))
+        of.iter().any(|format| error.contains(format)) && !error.ends_with(CUT)
     }
 
     fn of(capture: Result<Capture, CaptureError>, limit: usize, name: &Path) -> Self {

@@ -3,35 +3,16 @@
 //!
 //! It decides nothing about what is right.
 
-use flowmeter::flow::LayeredKey;
+use flowmeter::flow::{LayeredKey, Observed};
 use flowmeter::metering::{
     Configuration, Export, ExportAll, Family, Flows, Flush, LayerSelection, Layered,
     MeteringProcess, Records, Statistics, Swept, Table, TableError, Timeouts,
 };
-use flowmeter::observation::LinkType;
 use flowmeter::packet::{Packet, Packets};
 use flowmeter::time::Uptime;
 
 pub(crate) use flowmeter::flow::FlowKey;
 pub(crate) use flowmeter::metering::{Backend, ExportRefused, FlowRecord, Layers, Seed, Tally};
-
-/// Every link type.
-pub(crate) const LINK_TYPES: [LinkType; 14] = [
-    LinkType::Ethernet,
-    LinkType::RawIp,
-    LinkType::LinuxCooked,
-    LinkType::LinuxCooked2,
-    LinkType::BsdNull,
-    LinkType::BsdLoop,
-    LinkType::Ppp,
-    LinkType::CiscoHdlc,
-    LinkType::Fddi,
-    LinkType::NetfilterLog,
-    LinkType::Ieee80211,
-    LinkType::Radiotap,
-    LinkType::PacketInformation,
-    LinkType::Unsupported,
-];
 
 /// An exporter for every kind of record.
 pub(crate) trait ExportAny: ExportAll + Export<LayeredKey> {}
@@ -42,6 +23,16 @@ impl<E: ExportAll + Export<LayeredKey>> ExportAny for E {}
 pub(crate) enum Meter {
     Flows(Box<MeteringProcess>),
     Layers(Box<MeteringProcess<Layered>>, LayerSelection),
+}
+
+/// Does the same with either process.
+macro_rules! either {
+    ($meter:expr, $process:ident => $call:expr) => {
+        match $meter {
+            Self::Flows($process) => $call,
+            Self::Layers($process, _) => $call,
+        }
+    };
 }
 
 impl Meter {
@@ -68,10 +59,7 @@ impl Meter {
     }
 
     pub(crate) fn set_timeouts(&mut self, timeouts: Timeouts) {
-        match self {
-            Self::Flows(process) => process.set_timeouts(timeouts),
-            Self::Layers(process, _) => process.set_timeouts(timeouts),
-        }
+        either!(self, process => process.set_timeouts(timeouts));
     }
 
     pub(crate) fn expire(
@@ -80,10 +68,7 @@ impl Meter {
         budget: usize,
         export: &mut impl ExportAny,
     ) -> Swept {
-        match self {
-            Self::Flows(process) => process.expire(now, budget, export),
-            Self::Layers(process, _) => process.expire(now, budget, export),
-        }
+        either!(self, process => process.expire(now, budget, export))
     }
 
     /// Ends the flows of those interfaces that `select` chooses.
@@ -95,18 +80,8 @@ impl Meter {
         select: impl Fn(u32) -> bool,
         export: &mut impl ExportAny,
     ) -> Swept {
-        match self {
-            Self::Flows(process) => {
-                let select =
-                    |observed: &flowmeter::flow::Observed| select(observed.ingress_interface);
-                process.flush(flush, now, budget, select, export)
-            }
-            Self::Layers(process, _) => {
-                let select =
-                    |observed: &flowmeter::flow::Observed| select(observed.ingress_interface);
-                process.flush(flush, now, budget, select, export)
-            }
-        }
+        let select = |observed: &Observed| select(observed.ingress_interface);
+        either!(self, process => process.flush(flush, now, budget, select, export))
     }
 
     /// Ends all flows.
@@ -115,10 +90,7 @@ impl Meter {
     }
 
     pub(crate) fn clear_statistics(&mut self) {
-        match self {
-            Self::Flows(process) => process.clear_statistics(),
-            Self::Layers(process, _) => process.clear_statistics(),
-        }
+        either!(self, process => process.clear_statistics());
     }
 
     /// Hands over a table, where tables can be.
@@ -145,34 +117,22 @@ impl Meter {
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
-        match self {
-            Self::Flows(process) => *process.statistics(),
-            Self::Layers(process, _) => *process.statistics(),
-        }
+        either!(self, process => *process.statistics())
     }
 
     /// Live flows, by the process's own count.
     pub(crate) fn live_flows(&self) -> usize {
-        match self {
-            Self::Flows(process) => process.live_flows(),
-            Self::Layers(process, _) => process.live_flows(),
-        }
+        either!(self, process => process.live_flows())
     }
 
     /// Live flows, their packets and octets, by visiting each.
     pub(crate) fn live(&self) -> Records {
-        match self {
-            Self::Flows(process) => process.count(0..process.groups()),
-            Self::Layers(process, _) => process.count(0..process.groups()),
-        }
+        either!(self, process => process.count(0..process.groups()))
     }
 
     /// Lists the live flows.
     pub(crate) fn list(&self, viewer: &mut impl ExportAny) {
-        match self {
-            Self::Flows(process) => process.list(0..process.groups(), viewer),
-            Self::Layers(process, _) => process.list(0..process.groups(), viewer),
-        }
+        either!(self, process => process.list(0..process.groups(), viewer))
     }
 }
 

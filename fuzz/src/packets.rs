@@ -14,9 +14,7 @@ use flowmeter::observation::{LinkType, ObservationPoint};
 use flowmeter::packet::{Dissection, Headers, Packet, dissect};
 use flowmeter::time::{Timestamp, Uptime};
 
-use crate::meter::{
-    Backend, ExportRefused, FlowKey, FlowRecord, LINK_TYPES, Layers, Meter, Seed, Tally,
-};
+use crate::meter::{Backend, ExportRefused, FlowKey, FlowRecord, Layers, Meter, Seed, Tally};
 
 /// Dissects a packet and meters it with every instruction set.
 ///
@@ -37,7 +35,7 @@ pub fn packets(octets: &[u8]) {
     let packet = Packet {
         data: input.take_rest(),
         point: ObservationPoint {
-            link_type: LINK_TYPES[usize::from(link_type) % LINK_TYPES.len()],
+            link_type: LinkType::ALL[usize::from(link_type) % LinkType::ALL.len()],
             vlan,
             ingress_interface: 3,
             egress_interface: 4,
@@ -139,7 +137,7 @@ fn shortest_header(link_type: LinkType) -> u32 {
         LinkType::NetfilterLog => 4 + 4,
         LinkType::Ieee80211 => 24 + 8,
         LinkType::Radiotap | LinkType::PacketInformation => 8 + 14,
-        other => unreachable!("{other:?} is not in LINK_TYPES"),
+        other => unreachable!("{other:?} is not in LinkType::ALL"),
     }
 }
 

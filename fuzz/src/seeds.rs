@@ -8,14 +8,14 @@ use std::path::Path;
 use flate2::write::GzEncoder;
 use flowmeter::exporting::{ExportingProcess, Message, Transport};
 use flowmeter::metering::{Configuration, Export, Seed};
-use flowmeter::observation::{ObservationDomainId, ObservationPoint};
+use flowmeter::observation::{LinkType, ObservationDomainId, ObservationPoint};
 use flowmeter::packet::Packet;
 use flowmeter::time::Uptime;
 use lz4_flex::frame::FrameEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::capture::Capture;
-use crate::meter::{ExportRefused, FlowKey, FlowRecord, LINK_TYPES, Meter};
+use crate::meter::{ExportRefused, FlowKey, FlowRecord, Meter};
 
 /// Octets of the longest seed; longer ones are cut, which is worth fuzzing too.
 const MOST_OCTETS: usize = 8 * 1024;
@@ -112,7 +112,7 @@ impl<'a> Seeds<'a> {
 }
 
 fn link_number(packet: &Packet<'_>) -> u8 {
-    let mut all = LINK_TYPES.iter();
+    let mut all = LinkType::ALL.iter();
     let number = all.position(|link_type| *link_type == packet.point.link_type);
     number.unwrap_or_default() as u8
 }

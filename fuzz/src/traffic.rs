@@ -6,8 +6,6 @@ use flowmeter::observation::{Direction, LinkType, ObservationPoint};
 use flowmeter::packet::Packet;
 use flowmeter::time::{Timestamp, Uptime};
 
-use crate::meter::LINK_TYPES;
-
 /// A packet that owns its octets.
 pub(crate) struct Sent {
     octets: Vec<u8>,
@@ -33,7 +31,7 @@ impl Sent {
     /// A packet as the input has it: link type, length on the wire beyond what was captured, octets
     /// behind their count. See `seeds`.
     pub(crate) fn raw(input: &mut Unstructured<'_>) -> Result<Self> {
-        let link_type = LINK_TYPES[usize::from(input.arbitrary::<u8>()?) % LINK_TYPES.len()];
+        let link_type = LinkType::ALL[usize::from(input.arbitrary::<u8>()?) % LinkType::ALL.len()];
         let beyond: u16 = input.arbitrary()?;
         let count: u8 = input.arbitrary()?;
         let octets = input.bytes(usize::from(count).min(input.len()))?.to_vec();

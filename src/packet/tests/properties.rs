@@ -7,23 +7,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::packet::{MAX_EXTENSION_HEADERS, MAX_TAGS};
 
-const LINK_TYPES: [LinkType; 14] = [
-    LinkType::Ethernet,
-    LinkType::RawIp,
-    LinkType::LinuxCooked,
-    LinkType::LinuxCooked2,
-    LinkType::BsdNull,
-    LinkType::BsdLoop,
-    LinkType::Ppp,
-    LinkType::CiscoHdlc,
-    LinkType::Fddi,
-    LinkType::NetfilterLog,
-    LinkType::Ieee80211,
-    LinkType::Radiotap,
-    LinkType::PacketInformation,
-    LinkType::Unsupported,
-];
-
 /// A link layer's header of each kind that announces IPv4 or IPv6.
 fn link_header(is_ipv4: bool) -> impl Strategy<Value = (LinkType, Vec<u8>)> {
     let either = move |ipv4: &[u8], ipv6: &[u8]| if is_ipv4 { ipv4 } else { ipv6 }.to_vec();
@@ -95,7 +78,7 @@ pub(super) fn frame() -> impl Strategy<Value = ((LinkType, Vec<u8>), Vec<u8>)> {
 proptest! {
     #[test]
     fn no_octets_make_it_panic(data in vec(any::<u8>(), 0..200), length: u32, vlan: u16) {
-        for link_type in LINK_TYPES {
+        for link_type in LinkType::ALL {
             let mut packet = packet(link_type, &data);
             packet.length = length;
             packet.point.vlan = vlan;
