@@ -95,7 +95,7 @@ fn set_sessions(control: &mut Control, barrier: &mut Barrier, current: Option<In
     let thread = barrier.main().thread();
     let session = current.map(|in_effect| in_effect.session);
     let announce = current.map_or(0, |in_effect| in_effect.template_interval());
-    // All recorders share one sequence, so all have to send before it is reset.
+    // All layered processes share one sequence, so all have to send before it is reset.
     state::each_recording(barrier, |recording| recording.send(thread));
     for mut worker in state::workers(barrier) {
         for meter in worker.meters_mut() {

@@ -56,38 +56,28 @@ impl<'a> Pass<'a> {
 /// Meters a frame as flows.
 #[inline(always)]
 pub(crate) fn meter<O: Observe>(pass: &Pass<'_>, worker: &mut Worker, points: &Points) {
-    let Pass {
-        frame,
-        common,
-        lengths,
-        ..
-    } = pass;
-    let buffers = frame.buffers();
+    let Pass { frame, common, .. } = pass;
     if common.flags().is_flow_report() {
         observe_without_reports::<O>(worker, frame, points);
     } else if common.is_uniform() && !frame.is_traced() {
-        observe_uniform::<O>(worker, frame, buffers, (*common, lengths), points);
+        observe_uniform::<O>(worker, pass, points);
     } else {
-        observe_any::<O>(worker, frame, buffers, points);
+        observe_any::<O>(worker, frame, frame.buffers(), points);
     }
 }
 
 /// Meters packets with the same interfaces and a single buffer each, as in nearly all frames: their
 /// observation point is looked up once.
 #[inline(always)]
-fn observe_uniform<O: Observe>(
-    worker: &mut Worker,
-    frame: &Frame<'_>,
-    buffers: Buffers<'_>,
-    (common, lengths): (Common, &[u16; FRAME]),
-    points: &Points,
-) {
+fn observe_uniform<O: Observe>(worker: &mut Worker, pass: &Pass<'_>, points: &Points) {
+    let frame = &pass.frame;
+    let buffers = frame.buffers();
     let (time, uptime) = worker.flows.time(frame.thread());
     counting_ignored(worker, frame, |worker| {
         let packets = Uniform::<O> {
             buffers,
-            common,
-            lengths,
+            common: pass.common,
+            lengths: &pass.lengths,
             point: point::<O>(points, buffers.get(0)),
             time,
             uptime,
