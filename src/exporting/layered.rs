@@ -201,6 +201,7 @@ mod golden;
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::record;
     use super::*;
 
     fn numbers(bits: u8, kind: LayoutKind) -> Vec<u16> {
@@ -230,19 +231,7 @@ mod tests {
                 let layout = Layout::new(Layers::from_bits(bits), kind);
                 let length = layout.template().record_length();
                 assert!(length <= OCTETS, "{layout:?}");
-                let record = FlowRecord {
-                    key: LayeredKey::of_layout(layout),
-                    attributes: (),
-                    packets: 1,
-                    octets: 64,
-                    start: Timestamp::default(),
-                    end: Timestamp::default(),
-                    ingress_vrf: 0,
-                    egress_vrf: 0,
-                    type_of_service: 0,
-                    tcp_flags: 0,
-                    end_reason: crate::metering::EndReason::ForcedEnd,
-                };
+                let record = record(LayeredKey::of_layout(layout), ());
                 assert_eq!(encode(&record).length, length, "{layout:?}");
             }
         }

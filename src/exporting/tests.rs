@@ -3,17 +3,17 @@
 
 use super::information_element::SOURCE_IPV4_ADDRESS;
 use super::*;
-use crate::flow::{EndReason, FlowRecord, Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
+use crate::flow::{EndReason, FlowKey, FlowRecord, Ipv4Key, Ipv6Key, L2Key, Observed, Ports};
 use crate::metering::{Export, ExportRefused};
 use crate::observation::{Direction, ObservationDomainId, ObservationPoint};
 use crate::time::{Timestamp, Uptime};
 
-fn hexadecimal(octets: &[u8]) -> String {
+pub(super) fn hexadecimal(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// A record of `key` in which every other field has a value of its own.
-fn record<K: FlowTemplate>(key: K, attributes: K::Attributes) -> FlowRecord<K> {
+pub(super) fn record<K: FlowKey>(key: K, attributes: K::Attributes) -> FlowRecord<K> {
     FlowRecord {
         key,
         attributes,
@@ -39,7 +39,7 @@ fn observed(direction: Direction, protocol: u16) -> Observed {
     Observed::new(&point, 0x0abc, protocol)
 }
 
-fn ipv4(direction: Direction, protocol: u16) -> FlowRecord<Ipv4Key> {
+pub(super) fn ipv4(direction: Direction, protocol: u16) -> FlowRecord<Ipv4Key> {
     let key = Ipv4Key {
         source: [192, 0, 2, 1],
         destination: [198, 51, 100, 2],
@@ -232,10 +232,10 @@ mod options {
 }
 
 /// Gives buffers of so many octets while there are any, and keeps messages.
-struct Kept {
-    octets: usize,
-    buffers: usize,
-    messages: Vec<Message<Vec<u8>>>,
+pub(super) struct Kept {
+    pub(super) octets: usize,
+    pub(super) buffers: usize,
+    pub(super) messages: Vec<Message<Vec<u8>>>,
 }
 
 impl Transport for Kept {
@@ -496,5 +496,42 @@ mod announcements {
         // Interfaces and sampling in one message.
         assert_eq!(options(5), [512]);
         assert_eq!(options(6), [512; 2]);
+    }
+}
+
+mod domains {
+    use super::*;
+
+    /// Domain, sequence and first set of each message since.
+    fn heads(process: &mut ExportingProcess<Kept>) -> Vec<(u32, u32, u16)> {
+        let messages = core::mem::take(&mut process.transport().messages);
+        let number = |octets: &[u8]| octets.iter().fold(0, |sum, o| sum << 8 | u32::from(*o));
+        let head = |message: &Message<Vec<u8>>| {
+            let octets = &message.buffer[..message.length];
+            let set = number(&octets[16..18]) as u16;
+            (number(&octets[12..16]), number(&octets[8..12]), set)
+        };
+        messages.iter().map(head).collect()
+    }
+
+    #[test]
+    fn a_new_domain_begins_with_templates_and_sequence_0() {
+        let domains = [7, 9].map(ObservationDomainId);
+        let mut process = process(1400);
+        export(&mut process).expect("a buffer");
+        let before = heads(&mut process);
+        assert!(before.iter().all(|(domain, ..)| *domain == 7));
+        assert_eq!(before[0], (7, 0, 2));
+        // The same domain changes nothing.
+        process.set_domain(domains[0]);
+        assert!(process.is_open());
+        process.set_domain(domains[1]);
+        // What was under construction: behind the sampling options, which count as a record.
+        assert_eq!(heads(&mut process), [(7, 1, 256)]);
+        export(&mut process).expect("a buffer");
+        process.flush();
+        let after = heads(&mut process);
+        assert_eq!(after.first(), Some(&(9, 0, 2)));
+        assert_eq!(after.last(), Some(&(9, 1, 256)));
     }
 }

@@ -6,10 +6,10 @@ use bytemuck::Zeroable;
 
 use super::super::message::{Message, MessageKind};
 use super::super::options::{Interface, Interfaces};
+use super::super::tests::{Kept, hexadecimal, ipv4, record as values};
 use super::super::writer::Session;
 use super::*;
-use crate::flow::{Ipv4Key, LayoutKind::*, Observed, Ports};
-use crate::metering::EndReason;
+use crate::flow::{LayoutKind::*, Observed, Ports};
 use crate::observation::{Direction, ObservationDomainId, ObservationPoint};
 use crate::time::Uptime;
 
@@ -182,10 +182,6 @@ const GOLDEN: [(u8, LayoutKind, &str, &str); 21] = [
     ),
 ];
 
-fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
 /// A record of this layout in which every field has a value of its own.
 fn record(layers: Layers, kind: LayoutKind) -> FlowRecord<LayeredKey> {
     let point = ObservationPoint {
@@ -220,19 +216,7 @@ fn record(layers: Layers, kind: LayoutKind) -> FlowRecord<LayeredKey> {
             }
         }
     }
-    FlowRecord {
-        key,
-        attributes: (),
-        packets: 0x1112_1314_1516_1718,
-        octets: 0x2122_2324_2526_2728,
-        start: Timestamp::from_millis(1_700_000_000_123),
-        end: Timestamp::from_millis(1_700_000_001_124),
-        ingress_vrf: 7,
-        egress_vrf: 8,
-        type_of_service: 9,
-        tcp_flags: 0x12,
-        end_reason: EndReason::ForcedEnd,
-    }
+    values(key, ())
 }
 
 #[test]
@@ -249,30 +233,11 @@ fn every_layout_has_flowprobes_octets() {
     }
 }
 
-/// Gives so many buffers, and keeps messages.
-#[derive(Default)]
-struct Kept {
-    buffers: usize,
-    messages: Vec<Message<Vec<u8>>>,
-}
-
-impl Transport for Kept {
-    type Buffer = Vec<u8>;
-
-    fn buffer(&mut self) -> Option<Vec<u8>> {
-        self.buffers = self.buffers.checked_sub(1)?;
-        Some(vec![0; 1400])
-    }
-
-    fn send(&mut self, message: Message<Vec<u8>>) {
-        self.messages.push(message);
-    }
-}
-
 fn process(buffers: usize) -> ExportingProcess<Kept> {
     let kept = Kept {
+        octets: 1400,
         buffers,
-        ..Kept::default()
+        messages: Vec::new(),
     };
     ExportingProcess::new(kept, ObservationDomainId(7))
 }
@@ -404,25 +369,7 @@ fn families_and_layouts_are_announced_each() {
     let mut process = process(9);
     let layered = record(Layers::from_bits(2), Ipv4);
     assert_eq!(process.export(&layered), Ok(()));
-    let point = ObservationPoint::default();
-    let routed = FlowRecord {
-        key: Ipv4Key {
-            source: [192, 0, 2, 1],
-            destination: [192, 0, 2, 2],
-            ports: Ports::default(),
-            observed: Observed::new(&point, 0, 17),
-        },
-        attributes: (),
-        packets: 1,
-        octets: 28,
-        start: Timestamp::default(),
-        end: Timestamp::default(),
-        ingress_vrf: 0,
-        egress_vrf: 0,
-        type_of_service: 0,
-        tcp_flags: 0,
-        end_reason: EndReason::ForcedEnd,
-    };
+    let routed = ipv4(Direction::Ingress, 17);
     assert_eq!(process.export(&routed), Ok(()));
     process.flush();
     let sets: Vec<_> = sent(&mut process)
