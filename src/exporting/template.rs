@@ -50,7 +50,7 @@ impl FieldSpecifier {
     }
 }
 
-/// The length that stands for a variable one (RFC 7011 §7).
+/// The length that marks a field of variable length (RFC 7011 §7).
 const VARIABLE: u16 = 0xffff;
 
 /// A Template, or an Options Template if some of its fields are scope fields.

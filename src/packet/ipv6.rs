@@ -175,7 +175,7 @@ fn without_payload_length(next: u8, after: &[u8], on_wire: u32) -> (u32, &[u8]) 
 fn jumbo_payload_length(octets: &[u8]) -> Option<u32> {
     const PAD1: u8 = 0x00;
     const JUMBO_PAYLOAD: u8 = 0xc2;
-    /// A header may have 2,054 options of padding; no packet shall take that long to read.
+    /// A header may have 2,054 options of padding: reading all of them would take too long.
     const MAX_OPTIONS: usize = 16;
 
     let (header, rest) = split_header::<ExtensionHeader>(octets)?;

@@ -11,7 +11,7 @@ use netflow_parser::{DataNumber, FieldDataType, FieldValue};
 use super::element::{DataType, Element};
 use super::error::Malformed;
 
-/// The length in a template that stands for variable length (RFC 7011 §7).
+/// The length in a template that marks a field of variable length (RFC 7011 §7).
 const VARIABLE: u16 = u16::MAX;
 
 /// A Template, or an Options Template.

@@ -62,7 +62,7 @@ fn templates_are_withdrawn() {
     );
 }
 
-/// RFC 7011 §8.1: the set's own id stands for all templates of its kind.
+/// RFC 7011 §8.1: the id of the set itself withdraws all templates of its kind.
 #[test]
 fn all_templates_of_a_kind_are_withdrawn() {
     let data = template(300, None, &[[4, 1]]);

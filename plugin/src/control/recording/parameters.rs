@@ -49,7 +49,7 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// The engine's timeouts. flowprobe takes longer ones than the engine, which stand for the
+    /// The engine's timeouts. flowprobe accepts longer ones than the engine; they become the
     /// longest.
     pub(crate) fn timeouts(self) -> Timeouts {
         let milliseconds = |seconds: u32| match seconds {
